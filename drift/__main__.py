@@ -1,0 +1,65 @@
+"""Start-up and exit of `python -m drift` and of the console script `time-drift`.
+
+This file must stay readable to old Pythons: it tells their users what to do.
+"""
+
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 - older ones get one line instead of a SyntaxError
+    sys.stderr.write(
+        "time-drift: this is Python %d.%d; 3.11 or newer is needed\n" % sys.version_info[:2]  # noqa: UP031
+    )
+    sys.exit(2)
+
+import gc  # noqa: E402 - not before the check above
+import os  # noqa: E402
+import signal  # noqa: E402
+
+
+def main():  # type: () -> None
+    """Run, and leave at once: hung threads are not waited for, nothing is torn down."""
+    # First thing, because as PID 1 of a container a signal without a handler is ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
+    gc.disable()  # a run allocates little and ends soon
+    try:
+        from drift import cli  # noqa: PLC0415 - inside the try: a broken environment is told too
+
+        status = cli.main(sys.argv[1:])
+    except SystemExit as leaving:  # argparse, after --help and --version
+        status = _flushed(leaving.code)
+    except Exception as bug:  # noqa: BLE001 - the last resort: one line and status 70
+        status = _report(bug)
+    os._exit(status)
+
+
+def _leave(number, _frame):  # type: (int, object) -> None
+    os._exit(128 + number)
+
+
+def _flushed(code):  # type: (object) -> int
+    """Flush stdout; --help that nobody can read is no success."""
+    try:
+        sys.stdout.flush()
+    except (AttributeError, OSError):
+        return 70
+    return code if isinstance(code, int) else 0
+
+
+def _report(bug):  # type: (Exception) -> int
+    """Write one line, with -v the traceback too, and return the status of a bug."""
+    try:
+        if "-v" in sys.argv or "--verbose" in sys.argv:
+            import traceback  # noqa: PLC0415 - only now
+
+            traceback.print_exception(bug)
+        text = " ".join(str(bug).split())[:300]
+        sys.stderr.write("time-drift: bug: %s: %s\n" % (type(bug).__name__, text))  # noqa: UP031
+        sys.stderr.flush()
+    except (AttributeError, OSError):
+        pass
+    return 70
+
+
+if __name__ == "__main__":
+    main()

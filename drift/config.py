@@ -1,0 +1,215 @@
+"""config.toml to Config: everything checked, every error naming file, table, key and remedy.
+
+The schema is public interface. Kinds of source describe their own keys (`KEYS` of
+sources/KIND.py); this module knows none of them, imports only the kinds that are configured, and
+applies the same checks to all.
+"""
+
+import os
+import tomllib
+from collections.abc import Iterable
+from importlib import import_module
+from typing import NamedTuple
+
+from drift.consensus import Rule, operator_key
+from sources import KINDS
+from sources.base import NS, ConfigError, Source
+from sources.keys import COMMON, REQUIRED, Key, Table, read_seconds
+
+DEFAULT_TIMEOUT_S = 2.5
+LONGEST_TIMEOUT_S = 300.0
+DEFAULT_MIN_OPERATORS = 3
+DEFAULT_MIN_KINDS = 2
+DEFAULT_TOLERANCE_S = 0.02
+MOST_SOURCES = 1000
+
+_TOP = ("timeout", "consensus", "sources")
+_CONSENSUS = ("min_operators", "min_kinds", "tolerance")
+_LONGEST_TOLERANCE_S = 1.0
+
+
+class Config(NamedTuple):
+    """A configuration that holds together."""
+
+    where: str
+    """The file, or what else it was read from; for people."""
+    timeout_ns: int
+    rule: Rule
+    sources: tuple[Source, ...]
+    """In the order of the file within a kind; a pool counts as many as it asks."""
+
+
+def find(named: str | None) -> str:
+    """Return the path of the configuration to use; raise ConfigError when there is none.
+
+    `--config` first, then $TIME_DRIFT_CONFIG, config.toml beside time-drift.sh,
+    /etc/time-drift/config.toml, and the one shipped inside the package.
+    """
+    if named is not None:
+        return named
+    from_environment = os.environ.get("TIME_DRIFT_CONFIG")
+    if from_environment:
+        return from_environment
+    package = os.path.dirname(os.path.abspath(__file__))
+    checkout = os.path.dirname(package)
+    candidates = ["/etc/time-drift/config.toml", os.path.join(package, "config.toml")]
+    if os.path.exists(os.path.join(checkout, "time-drift.sh")):
+        candidates.insert(0, os.path.join(checkout, "config.toml"))
+    for candidate in candidates:
+        if os.path.exists(candidate):
+            return candidate
+    raise ConfigError(f"no configuration: none of {', '.join(candidates)} exists; name one: --config")
+
+
+def load(path: str) -> Config:
+    """Read the file at `path`; raise ConfigError with everything needed to mend it."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
+    try:
+        text = data.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: byte {error.start}: not UTF-8, which TOML has to be") from error
+    return parse(text, path)
+
+
+def parse(text: str, where: str) -> Config:
+    """Read TOML text; `where` names it in errors."""
+    try:
+        tree = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(f"{where}: not valid TOML: {error}") from error
+    _check_names(where, "the top level", tree, _TOP)
+    timeout_s = _seconds(where, "timeout", tree, DEFAULT_TIMEOUT_S, LONGEST_TIMEOUT_S)
+    if timeout_s == 0:
+        raise _wrong(where, "timeout", 0, f"more than 0, up to {LONGEST_TIMEOUT_S:g} seconds")
+    sources = _read_sources(where, tree)
+    rule = _read_rule(where, tree, sources)
+    return Config(where, round(timeout_s * NS), rule, sources)
+
+
+def _read_rule(where: str, tree: dict[str, object], sources: Iterable[Source]) -> Rule:
+    table = tree.get("consensus", {})
+    if not isinstance(table, dict):
+        raise _wrong(where, "consensus", table, "a table: [consensus]")
+    _check_names(where, "[consensus]", table, _CONSENSUS)
+    operators = len({operator_key(source.operator) for source in sources})
+    kinds = len({source.kind for source in sources})
+    tolerance_s = _seconds(
+        where, "tolerance", table, DEFAULT_TOLERANCE_S, _LONGEST_TOLERANCE_S, "[consensus] "
+    )
+    return Rule(
+        _at_least(where, "min_operators", table, DEFAULT_MIN_OPERATORS, operators, "operators"),
+        _at_least(where, "min_kinds", table, DEFAULT_MIN_KINDS, kinds, "kinds"),
+        round(tolerance_s * NS),
+    )
+
+
+def _at_least(
+    where: str, key: str, table: dict[str, object], default: int, configured: int, what: str
+) -> int:
+    """Read a quorum. A default shrinks to what is configured; a written value may not exceed it."""
+    if key not in table:
+        return min(default, configured)
+    value = table[key]
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= configured:
+        allowed = f"1 to {configured}, the number of {what} configured"
+        raise _wrong(where, f"[consensus] {key}", value, allowed)
+    return value
+
+
+def _seconds(
+    where: str,
+    key: str,
+    table: dict[str, object],
+    default: float,
+    most: float,
+    prefix: str = "",
+) -> float:
+    value = table.get(key, default)
+    try:
+        seconds = read_seconds(value)
+    except (ValueError, OverflowError):
+        seconds = -1.0
+    if not 0 <= seconds <= most:
+        raise _wrong(where, prefix + key, value, f"seconds, 0 to {most:g}")
+    return seconds
+
+
+def _read_sources(where: str, tree: dict[str, object]) -> tuple[Source, ...]:
+    kinds = tree.get("sources", {})
+    if not isinstance(kinds, dict):
+        raise _wrong(where, "sources", kinds, "tables: [[sources.ntp]]")
+    _check_names(where, "sources", kinds, KINDS)
+    sources: list[Source] = []
+    seen: dict[tuple[str, str], str] = {}
+    for kind, tables in kinds.items():
+        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+            raise _wrong(where, f"sources.{kind}", tables, f"an array of tables: [[sources.{kind}]]")
+        if not tables:
+            raise ConfigError(f"{where}: sources.{kind} is empty: at least one source wanted")
+        for number, table in enumerate(tables, start=1):
+            title = f"[[sources.{kind}]] number {number}"
+            found = _read_source(where, title, kind, table)
+            twin = seen.setdefault((kind, found[0].endpoint), title)
+            if twin is not title:
+                raise ConfigError(
+                    f"{where}: {title}: {found[0].name} stands in {twin} already: "
+                    "each source may be listed once"
+                )
+            sources += found
+    if not sources:
+        raise ConfigError(f"{where}: no sources: at least one [[sources.KIND]] table wanted")
+    if len(sources) > MOST_SOURCES:
+        raise ConfigError(f"{where}: {len(sources)} sources: at most {MOST_SOURCES} allowed")
+    return tuple(sources)
+
+
+def _read_source(
+    where: str, title: str, kind: str, table: dict[str, object]
+) -> list[Source]:
+    module = import_module(f"sources.{kind}")
+    keys: dict[str, Key] = module.KEYS | COMMON
+    _check_names(where, title, table, keys)
+    values: dict[str, object] = {}
+    for name, key in keys.items():
+        if name not in table:
+            if key.default is REQUIRED:
+                raise ConfigError(f"{where}: {title}: {name} is missing: {key.allowed}")
+            values[name] = key.default
+            continue
+        try:
+            values[name] = key.read(table[name])
+        except ValueError as error:
+            raise _wrong(where, f"{title}: {name}", table[name], key.allowed) from error
+    sources: list[Source] = module.build(
+        Table(values.pop("operator"), values.pop("addresses"), values)
+    )
+    return sources
+
+
+def _check_names(
+    where: str, table: str, found: Iterable[str], allowed: Iterable[str]
+) -> None:
+    """Raise for the first name that is not allowed, suggesting the nearest one that is."""
+    for name in found:
+        if name not in allowed:
+            from difflib import get_close_matches  # noqa: PLC0415 - only an error needs it
+
+            nearest = get_close_matches(name, list(allowed), 1)
+            meant = f" (did you mean {nearest[0]}?)" if nearest else ""
+            raise ConfigError(
+                f"{where}: {table}: unknown key {_shown(name)}{meant}; allowed: {', '.join(allowed)}"
+            )
+
+
+def _wrong(where: str, key: str, found: object, allowed: str) -> ConfigError:
+    return ConfigError(f"{where}: {key} = {_shown(found)}: allowed is {allowed}")
+
+
+def _shown(found: object) -> str:
+    """Show a value of the user's, cut to what one line can hold."""
+    text = repr(found)
+    return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 - a line's worth

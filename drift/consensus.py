@@ -1,0 +1,277 @@
+"""The consensus rule. Pure: no clock, no socket, no logging, no order of arrival.
+
+Brief section 3; research and proofs in design.md. In short: every operator has one vote, shared by
+those of its sources that have not failed. C is where certain intervals of more than half of all
+votes meet; P is where they still may, once the outstanding have answered. The estimate is the
+weighted median of the likely ends of the samples that agree with C. The integer is settled when
+every completion of what is outstanding would print it and meet the quorum.
+
+    |----a----|                      three votes, all answered: T = 3
+         |----b----|                 cover 2 > 3/2 where a and b meet
+                     |--c--|
+         |=C==|                      a and b agree, c is a falseticker
+
+Weights are integers: a vote is split among k sources as lcm / k, lcm over all operators.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from enum import Enum
+from typing import NamedTuple
+
+from sources.base import NS, Failure, Interval, Outcome, Sample
+
+
+_FAR_NS = 1 << 200
+"""Beyond every time there is: where an outstanding source may pull the median to."""
+
+
+class Rule(NamedTuple):
+    """What a majority has to be made of."""
+
+    min_operators: int
+    min_kinds: int
+    tolerance_ns: int
+    """How much an honest server may be off beyond what it admits; widens votes, not estimates."""
+
+
+class Lack(Enum):
+    """Why there is no answer; the value is how a person reads it."""
+
+    NOTHING = "no source yielded a sample"
+    NO_MAJORITY = "no majority"
+    NO_QUORUM = "quorum missed"
+    SLEPT = "what was measured is void"
+    UNSETTLED = "answers outstanding could still change the result"
+
+
+class Answer(NamedTuple):
+    """A trustworthy answer. Drift is local minus true: negative when this clock is behind."""
+
+    drift_s: int
+    estimate_ns: int
+    hull: Interval
+    """Of drift: spans C, the points that a majority of certain intervals hold."""
+    agreed: tuple[Interval, ...]
+    """C itself; one interval nearly always."""
+    operators: tuple[str, ...]
+    """Operators that count toward the quorum, in order of configuration, case-folded."""
+    kinds: tuple[str, ...]
+    """Kinds of their supporting samples, sorted."""
+
+
+class NoAnswer(NamedTuple):
+    """No trustworthy answer, and what was missing."""
+
+    lack: Lack
+    found: str
+    wanted: str
+    agreed: tuple[Interval, ...] = ()
+
+
+class _Ballot(NamedTuple):
+    """A sample as the rule sees it: in drift, widened, with its operator and its share of a vote."""
+
+    operator: str
+    kind: str
+    certain: Interval
+    likely: Interval
+    weight: int
+
+
+class _Votes(NamedTuple):
+    """All votes of a run. Compared doubled, so that half of an odd total stays an integer."""
+
+    ballots: list[_Ballot]
+    one: int
+    """The weight of one whole vote."""
+    total: int
+    outstanding: int
+
+
+def rounded_s(ns: int) -> int:
+    """Return nanoseconds as whole seconds, to nearest, ties away from zero."""
+    seconds, rest = divmod(abs(ns), NS)
+    seconds += 2 * rest >= NS
+    return seconds if ns >= 0 else -seconds
+
+
+def settle(outcomes: Sequence[Outcome], rule: Rule, wall_minus_raw_ns: int) -> Answer | NoAnswer:
+    """Return the answer that every completion of the outstanding sources would give, or why none.
+
+    With nothing outstanding it is the final word. With something outstanding, an Answer is safe
+    to print at once, and a NoAnswer means that one has to wait.
+    """
+    votes = _count_votes(outcomes, rule, wall_minus_raw_ns)
+    if 2 * votes.outstanding >= votes.total > 0:
+        found = f"{votes.outstanding / votes.one:g} of {votes.total // votes.one} votes outstanding"
+        return NoAnswer(Lack.UNSETTLED, found, "less than half")
+    settled = _settle(votes, rule)
+    if isinstance(settled, NoAnswer) or not votes.outstanding:
+        return settled
+    # Of the completions, which all print the same, report the one in which nobody else answers:
+    # its estimate rests on what was measured and on nothing else.
+    answered = [outcome for outcome in outcomes if isinstance(outcome, Sample)]
+    return _settle(_count_votes(answered, rule, wall_minus_raw_ns), rule)
+
+
+def operator_key(operator: str) -> str:
+    """Return what operators are compared by: "Apple" and " apple" are one."""
+    return operator.strip().casefold()
+
+
+def rounded_s(ns: int) -> int:
+    """Return nanoseconds as whole seconds, to nearest, ties away from zero."""
+    seconds, rest = divmod(abs(ns), NS)
+    seconds += 2 * rest >= NS
+    return seconds if ns >= 0 else -seconds
+
+
+def _count_votes(outcomes: Sequence[Outcome], rule: Rule, wall_minus_raw_ns: int) -> _Votes:
+    voters = [outcome for outcome in outcomes if not isinstance(outcome, Failure)]
+    shares = Counter(operator_key(voter.operator) for voter in voters)
+    one = math.lcm(*shares.values())
+    ballots = []
+    for voter in voters:
+        if isinstance(voter, Sample):
+            operator = operator_key(voter.operator)
+            certain = voter.certain.shifted(wall_minus_raw_ns).widened(rule.tolerance_ns)
+            likely = voter.likely.shifted(wall_minus_raw_ns)
+            ballots.append(_Ballot(operator, voter.kind, certain, likely, one // shares[operator]))
+    total = one * len(shares)
+    return _Votes(ballots, one, total, total - _weight(ballots))
+
+
+def _settle(votes: _Votes, rule: Rule) -> Answer | NoAnswer:
+    """Apply the rule to counted votes: `settle` of research/consensus.md."""
+    agreed = _where_cover_exceeds(votes.total, votes.ballots)
+    if not agreed:
+        return _no_majority(votes)
+    sure = [ballot for ballot in votes.ballots if _meets(ballot, agreed)]
+    low_ns, high_ns = _estimate_bounds(votes, sure, agreed)
+    drift_s = rounded_s(low_ns)
+    if drift_s != rounded_s(high_ns):
+        found = f"{drift_s} to {rounded_s(high_ns)} s possible"
+        return NoAnswer(Lack.UNSETTLED, found, "one integer", agreed)
+    supporting = [ballot for ballot in sure if _may_round_to(drift_s, ballot.likely)]
+    weights: Counter[str] = Counter()
+    for ballot in supporting:
+        weights[ballot.operator] += ballot.weight
+    operators = tuple(name for name, weight in weights.items() if 2 * weight >= votes.one)
+    kinds = tuple(sorted({b.kind for b in supporting if b.operator in operators}))
+    if len(operators) < rule.min_operators or len(kinds) < rule.min_kinds:
+        found = f"{_counted(len(operators), len(kinds))} can agree on {drift_s} s"
+        wanted = _counted(rule.min_operators, rule.min_kinds)
+        return NoAnswer(Lack.NO_QUORUM, found, wanted, agreed)
+    return Answer(drift_s, low_ns, _hull(agreed), agreed, operators, kinds)
+
+
+def _no_majority(votes: _Votes) -> NoAnswer:
+    if not votes.total:
+        return NoAnswer(Lack.NOTHING, "no vote", "more than half of the votes in one place")
+    best = max((cover for _, _, cover in _cover_steps(votes.ballots)), default=0)
+    found = f"at most {best / votes.one:g} of {votes.total // votes.one} votes agree"
+    return NoAnswer(Lack.NO_MAJORITY, found, "more than half")
+
+
+def _estimate_bounds(
+    votes: _Votes, sure: list[_Ballot], agreed: tuple[Interval, ...]
+) -> tuple[int, int]:
+    """Return the least and the greatest estimate over all completions; equal if nothing is open.
+
+    What is outstanding, and what may yet come to agree, pulls the median as far as it can to
+    either side. The final majority lies between C and P, so clamping into its hull can move the
+    low bound no lower than P's low end, and the high bound no higher than P's high end.
+    """
+    ends = [(end_ns, b.weight) for b in sure for end_ns in b.likely]
+    hull = _hull(agreed)
+    if not votes.outstanding:
+        twice_ns = _lower_median(ends) + _upper_median(ends)
+        # Halved toward zero: half a nanosecond must not round an integer up.
+        middle_ns = abs(twice_ns) // 2 * (1 if twice_ns >= 0 else -1)
+        estimate_ns = _clamped(middle_ns, hull.low_ns, hull.high_ns)
+        return estimate_ns, estimate_ns
+    possible = _where_cover_exceeds(votes.total - 2 * votes.outstanding, votes.ballots)
+    widest = _hull(possible)
+    doubtful = [b for b in votes.ballots if _meets(b, possible) and not _meets(b, agreed)]
+    pull = 2 * (votes.outstanding + _weight(doubtful))
+    low_ns = _lower_median([*ends, (-_FAR_NS, pull)])
+    high_ns = _upper_median([*ends, (_FAR_NS, pull)])
+    return (
+        _clamped(low_ns, widest.low_ns, hull.high_ns),
+        _clamped(high_ns, hull.low_ns, widest.high_ns),
+    )
+
+
+def _cover_steps(ballots: list[_Ballot]) -> list[tuple[int, bool, int]]:
+    """Sweep the ends of the certain intervals; return (where, whether it closes, cover after it).
+
+    At one place openings sort before closings, so touching intervals overlap.
+    """
+    ends = sorted(
+        (end_ns, closes, ballot.weight)
+        for ballot in ballots
+        for closes, end_ns in enumerate(ballot.certain)
+    )
+    cover = 0
+    steps = []
+    for end_ns, closes, weight in ends:
+        cover += -weight if closes else weight
+        steps.append((end_ns, bool(closes), cover))
+    return steps
+
+
+def _where_cover_exceeds(twice: int, ballots: list[_Ballot]) -> tuple[Interval, ...]:
+    """Return, in order, the intervals in which twice the cover is more than `twice` (>= 0)."""
+    found = []
+    begin_ns = None
+    for end_ns, _, cover in _cover_steps(ballots):
+        if begin_ns is None and 2 * cover > twice:
+            begin_ns = end_ns
+        elif begin_ns is not None and 2 * cover <= twice:
+            found.append(Interval(begin_ns, end_ns))
+            begin_ns = None
+    return tuple(found)
+
+
+def _lower_median(weighted: list[tuple[int, int]]) -> int:
+    """Return the least value with at least half of all weight at or below it."""
+    half_twice = sum(weight for _, weight in weighted)
+    below = 0
+    for value, weight in sorted(weighted):
+        below += weight
+        if 2 * below >= half_twice:
+            return value
+    raise ValueError("median of nothing")
+
+
+def _upper_median(weighted: list[tuple[int, int]]) -> int:
+    """Return the greatest value with at least half of all weight at or above it."""
+    return -_lower_median([(-value, weight) for value, weight in weighted])
+
+
+def _hull(intervals: tuple[Interval, ...]) -> Interval:
+    return Interval(intervals[0].low_ns, intervals[-1].high_ns)
+
+
+def _meets(ballot: _Ballot, intervals: tuple[Interval, ...]) -> bool:
+    return any(ballot.certain.meets(interval) for interval in intervals)
+
+
+def _may_round_to(drift_s: int, likely: Interval) -> bool:
+    return rounded_s(likely.low_ns) <= drift_s <= rounded_s(likely.high_ns)
+
+
+def _weight(ballots: list[_Ballot]) -> int:
+    return sum(ballot.weight for ballot in ballots)
+
+
+def _clamped(value: int, low: int, high: int) -> int:
+    return max(low, min(value, high))
+
+
+def _counted(operators: int, kinds: int) -> str:
+    return (
+        f"{operators} operator{'s' * (operators != 1)} of {kinds} kind{'s' * (kinds != 1)}"
+    )

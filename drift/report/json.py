@@ -1,0 +1,64 @@
+"""The whole result as one JSON object, for programs. Pure.
+
+`time-drift-1.schema.json` beside this file describes it. Within schema 1 fields may be added;
+none is renamed, retyped or removed.
+"""
+
+import json
+from collections.abc import Iterable
+
+from drift import __version__
+from drift.consensus import Answer, NoAnswer, Rule
+from drift.gather import Gathered
+from drift.verdict import Verdict
+from sources.base import Interval
+
+SCHEMA = "time-drift/1"
+
+
+def to_json(
+    gathered: Gathered, verdicts: Iterable[Verdict], rule: Rule, refusal: str | None
+) -> str:
+    """Return the object on one line. Without an answer `drift_s` is null and `refusal` says why."""
+    decision = gathered.decision
+    answer = decision if isinstance(decision, Answer) else None
+    lack = decision.lack.name.lower() if isinstance(decision, NoAnswer) else None
+    return json.dumps(
+        {
+            "schema": SCHEMA,
+            "version": __version__,
+            "drift_s": answer and answer.drift_s,
+            "drift_ns": answer and answer.estimate_ns,
+            "interval_ns": answer and list(answer.hull),
+            "refusal": refusal and {"reason": lack, "text": refusal},
+            "quorum": {
+                "operators": list(answer.operators) if answer else [],
+                "min_operators": rule.min_operators,
+                "kinds": list(answer.kinds) if answer else [],
+                "min_kinds": rule.min_kinds,
+            },
+            "elapsed_ns": gathered.elapsed_ns,
+            "sources": [_source(verdict) for verdict in verdicts],
+        },
+        ensure_ascii=True,
+    )
+
+
+def _source(verdict: Verdict) -> dict[str, object]:
+    return {
+        "name": verdict.name,
+        "operator": verdict.operator,
+        "kind": verdict.kind,
+        "verdict": verdict.word,
+        "text": verdict.text,
+        "server": verdict.sample and verdict.sample.server,
+        "authenticated": verdict.sample and verdict.sample.authenticated,
+        "certain_ns": _pair(verdict.certain),
+        "likely_ns": _pair(verdict.likely),
+        "rtt_ns": verdict.sample and verdict.sample.rtt_ns,
+        "ahead_ns": verdict.ahead_ns,
+    }
+
+
+def _pair(interval: Interval | None) -> list[int] | None:
+    return None if interval is None else list(interval)

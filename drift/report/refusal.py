@@ -1,0 +1,41 @@
+"""Why there is no answer, in one line under 512 bytes. Pure."""
+
+from collections.abc import Iterable
+
+from drift.consensus import NoAnswer
+from drift.gather import Gathered
+from drift.verdict import AGREES, NOT_NEEDED, Verdict
+from sources.base import Failure
+
+_NAMES = 3
+"""How many sources of one verdict are named before the rest are only counted."""
+
+
+def refusal(gathered: Gathered, verdicts: Iterable[Verdict]) -> str:
+    """Return what was found, what was needed, and which sources failed and why."""
+    decision = gathered.decision
+    assert isinstance(decision, NoAnswer)  # noqa: S101 - nothing else is a refusal
+    answered = sum(not isinstance(outcome, Failure) for outcome in gathered.outcomes)
+    heard = f"{answered} of {len(gathered.outcomes)} sources answered"
+    said = f"no answer: {decision.lack.value}: {decision.found}, needed {decision.wanted}; {heard}"
+    return "; ".join([said, *_groups(verdicts)])
+
+
+def _groups(verdicts: Iterable[Verdict]) -> list[str]:
+    """Return one phrase a kind and verdict: "ntp timeout: a, b, c and 2 more"."""
+    groups: dict[tuple[str, str], list[Verdict]] = {}
+    for verdict in verdicts:
+        if verdict.word not in (AGREES, NOT_NEEDED):
+            groups.setdefault((verdict.kind, verdict.word), []).append(verdict)
+    phrases = []
+    for (kind, word), members in groups.items():
+        names = [_named(member, alone=len(members) == 1) for member in members[:_NAMES]]
+        more = f" and {len(members) - _NAMES} more" if len(members) > _NAMES else ""
+        phrases.append(f"{kind} {word}: {', '.join(names)}{more}")
+    return phrases
+
+
+def _named(verdict: Verdict, *, alone: bool) -> str:
+    if verdict.text and (alone or verdict.ahead_ns is not None):
+        return f"{verdict.name} ({verdict.text})"
+    return verdict.name

@@ -1,0 +1,244 @@
+"""What every kind of source shares: the one interface, its outcomes, the errors.
+
+Rules of this file: no socket, no reading of a clock, nothing that only one kind needs.
+How a kind is added, and what its adapter has to keep to, is in design.md.
+
+Frames. `_raw_ns` is a reading of CLOCK_MONOTONIC_RAW, `_unix_ns` is true time since 1970. An
+interval of `raw - true` becomes an interval of drift, local - true, once wall - raw is added to
+both ends (`Interval.shifted`); that happens at the moment of decision and nowhere else, so a step
+of the local clock in the middle of a run cannot make two samples incomparable.
+
+Errors, all of them:
+
+    DriftError
+      ConfigError        wrong usage or configuration, exit 2
+      SourceError        one source yielded no sample; each class has one Reason
+        TimedOut  Unreachable  Refused  Malformed  Unverified
+        Unsynchronised  Stale  TooWide  Implausible
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from enum import Enum
+from typing import ClassVar, NamedTuple
+
+from sources.clock import NS, Clock
+
+RELEASED_UNIX_S = 1_795_305_600
+"""Release day of this version, 2026-11-22, as Unix seconds. `make lint` holds it to the CHANGELOG."""
+
+EPOCH_FLOOR_UNIX_NS = (RELEASED_UNIX_S - 30 * 86_400) * NS
+"""No honest source claims a time before this; NTP eras are pivoted on it too (brief 3.1)."""
+
+WIDEST_LIKELY_NS = 2 * NS
+"""A likely interval wider than this tells too little to estimate from: `too wide`."""
+
+
+class Reason(Enum):
+    """Why a source yielded no sample; the value is the word a person reads."""
+
+    TIMEOUT = "timeout"
+    UNREACHABLE = "unreachable"
+    REFUSED = "refused"
+    MALFORMED = "malformed"
+    UNVERIFIED = "unverified"
+    UNSYNCHRONISED = "unsynchronised"
+    STALE = "stale"
+    TOO_WIDE = "too wide"
+    IMPLAUSIBLE = "implausible"
+
+
+class DriftError(Exception):
+    """Base of every error this program raises on purpose."""
+
+
+class ConfigError(DriftError):
+    """Wrong usage or configuration: what was found, where, and what is allowed."""
+
+
+class SourceError(DriftError):
+    """A source yielded no sample. The message says what was found and what was wanted."""
+
+    reason: ClassVar[Reason]
+
+
+class TimedOut(SourceError):
+    """No usable reply before the deadline."""
+
+    reason = Reason.TIMEOUT
+
+
+class Unreachable(SourceError):
+    """No address, no route, or every attempt was refused by the network."""
+
+    reason = Reason.UNREACHABLE
+
+
+class Refused(SourceError):
+    """The server answered that it will not serve us (kiss-o'-death)."""
+
+    reason = Reason.REFUSED
+
+
+class Malformed(SourceError):
+    """The server's bytes break the protocol."""
+
+    reason = Reason.MALFORMED
+
+
+class Unverified(SourceError):
+    """A signature, a certificate or a proof of origin does not hold."""
+
+    reason = Reason.UNVERIFIED
+
+
+class Unsynchronised(SourceError):
+    """The server says that its own clock is not set."""
+
+    reason = Reason.UNSYNCHRONISED
+
+
+class Stale(SourceError):
+    """The time is a cache's, or contradicts an earlier reply of the same server."""
+
+    reason = Reason.STALE
+
+
+class TooWide(SourceError):
+    """The claim is so vague that it would agree with everything."""
+
+    reason = Reason.TOO_WIDE
+
+
+class Implausible(SourceError):
+    """The server claims a time before this program was released."""
+
+    reason = Reason.IMPLAUSIBLE
+
+
+class _Bounds(NamedTuple):
+    low_ns: int
+    high_ns: int
+
+
+class Interval(_Bounds):
+    """A closed interval of nanoseconds; one that ends before it begins cannot be built."""
+
+    __slots__ = ()
+
+    def __new__(cls, low_ns: int, high_ns: int) -> "Interval":
+        """Build it, or raise ValueError when `low_ns` exceeds `high_ns`."""
+        if low_ns > high_ns:
+            raise ValueError(f"interval ends before it begins: {low_ns} > {high_ns}")
+        return super().__new__(cls, low_ns, high_ns)
+
+    @property
+    def width_ns(self) -> int:
+        """Length of the interval; zero is legal."""
+        return self.high_ns - self.low_ns
+
+    def shifted(self, by_ns: int) -> "Interval":
+        """Return the interval with `by_ns` added to both ends."""
+        return Interval(self.low_ns + by_ns, self.high_ns + by_ns)
+
+    def widened(self, by_ns: int) -> "Interval":
+        """Return the interval with `by_ns` more on both sides."""
+        return Interval(self.low_ns - by_ns, self.high_ns + by_ns)
+
+    def meets(self, other: "Interval") -> bool:
+        """Whether the two share a point; touching ends do."""
+        return self.low_ns <= other.high_ns and other.low_ns <= self.high_ns
+
+
+class Sample(NamedTuple):
+    """What one source proved about `raw - true` in one run."""
+
+    operator: str
+    kind: str
+    authenticated: bool
+    certain: Interval
+    """Of raw - true: holds it if the source is honest. Votes, after widening by the tolerance."""
+    likely: Interval
+    """Of raw - true, inside `certain`: where the truth usually is. Estimates."""
+    rtt_ns: int
+    """Round trip less the server's own processing time."""
+    server: str
+    """The address that answered."""
+    detail: str
+    """For people: stratum, root distance and the like."""
+
+
+class Failure(NamedTuple):
+    """Why one source yielded no sample in one run."""
+
+    operator: str
+    kind: str
+    reason: Reason
+    message: str
+
+
+class Pending(NamedTuple):
+    """A source whose answer is outstanding."""
+
+    operator: str
+    kind: str
+
+
+Outcome = Sample | Failure | Pending
+
+
+class Run:
+    """What an adapter may use of the world in one run; tests hand in their own."""
+
+    def __init__(
+        self,
+        deadline_raw_ns: int,
+        clock: Clock,
+        addresses: Callable[[str, tuple[str, ...]], tuple[str, ...]],
+        random_bytes: Callable[[int], bytes],
+    ) -> None:
+        """Bound it by `deadline_raw_ns`: a source that has nothing by then has failed.
+
+        `addresses` resolves (host, fallback addresses) to addresses worth trying, or raises
+        Unreachable or TimedOut. `random_bytes` yields unpredictable bytes, for nonces.
+        """
+        self.deadline_raw_ns = deadline_raw_ns
+        self.clock = clock
+        self.addresses = addresses
+        self.random_bytes = random_bytes
+
+
+class Source(ABC):
+    """One configured time source. `sample` is the only thing anybody asks of it."""
+
+    kind: ClassVar[str]
+    """Name of the module and of the table in config.toml."""
+    cheap: ClassVar[bool]
+    """One datagram and no heavy import: such sources are asked first (brief 3.9)."""
+    precise: ClassVar[bool]
+    """Carries fractions of a second, so that it may decide the estimate (brief 3.4)."""
+
+    def __init__(self, name: str, operator: str, endpoint: str) -> None:
+        """Name it for verdicts, its operator for votes, its endpoint so that none is listed twice."""
+        self.name = name
+        self.operator = operator
+        self.endpoint = endpoint
+
+    @abstractmethod
+    def sample(self, run: Run) -> Sample:
+        """Ask once and return what the reply proves; raise SourceError when it proves nothing."""
+
+
+def admit(sample: Sample, latest_unix_ns: int) -> Sample:
+    """Return the sample if it may vote: not `too wide`, not `implausible` (brief 3.1).
+
+    `latest_unix_ns` is the latest true time that the server's claim allows.
+    """
+    if sample.likely.width_ns > WIDEST_LIKELY_NS:
+        raise TooWide(f"likely interval of {sample.likely.width_ns / NS:.3f} s: at most 2 s wanted")
+    if latest_unix_ns < EPOCH_FLOOR_UNIX_NS:
+        raise Implausible(
+            f"claims a time {(EPOCH_FLOOR_UNIX_NS - latest_unix_ns) / NS:.0f} s before "
+            "the earliest possible one (30 days before this program's release)"
+        )
+    return sample

@@ -1,0 +1,130 @@
+"""What the keys of a [[sources.KIND]] table may hold. Pure.
+
+A kind lists its keys as `KEYS: dict[str, Key]`; drift/config.py reads every table by them, so that
+each kind gets the same checks and the same wording of errors.
+"""
+
+import math
+import socket
+from collections.abc import Callable
+from typing import NamedTuple
+
+REQUIRED = object()
+"""The default of a key that must be given."""
+
+_LONGEST_TEXT = 253
+"""The longest host name (RFC 1035 section 2.3.4), and enough for an operator's name."""
+
+
+class Key(NamedTuple):
+    """One key: what it may hold, in words and as a reader."""
+
+    allowed: str
+    read: Callable[[object], object]
+    """Return the value to use, or raise ValueError."""
+    default: object = REQUIRED
+
+
+class Table(NamedTuple):
+    """One [[sources.KIND]] table, read and checked."""
+
+    operator: str | None
+    """None if not given; the kind then takes the host's name."""
+    addresses: tuple[str, ...]
+    """Addresses to ask when the host's name cannot be resolved."""
+    values: dict[str, object]
+
+    def text(self, key: str) -> str:
+        """Return a key that holds a string."""
+        value = self.values[key]
+        assert isinstance(value, str)  # noqa: S101 - its Key has read it: a bug of ours otherwise
+        return value
+
+    def whole(self, key: str) -> int:
+        """Return a key that holds a whole number."""
+        value = self.values[key]
+        assert isinstance(value, int)  # noqa: S101 - its Key has read it: a bug of ours otherwise
+        return value
+
+
+def is_address(text: str) -> bool:
+    """Whether `text` is a literal IPv4 or IPv6 address, a zone (`%eth0`) allowed for the latter."""
+    for family, candidate in ((socket.AF_INET, text), (socket.AF_INET6, text.partition("%")[0])):
+        try:
+            socket.inet_pton(family, candidate)
+        except (OSError, ValueError):
+            continue
+        return True
+    return False
+
+
+def _plain(address: str) -> str:
+    """Return the one usual way to write an IPv6 address, so that twins are seen."""
+    if ":" not in address or "%" in address:
+        return address
+    return socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, address))
+
+
+def read_text(value: object) -> str:
+    """Read a printable string that is not empty, surrounding blanks removed."""
+    if not isinstance(value, str):
+        raise ValueError(value)
+    text = value.strip()
+    if not text or not text.isprintable() or len(text) > _LONGEST_TEXT:
+        raise ValueError(value)
+    return text
+
+
+def read_seconds(value: object) -> float:
+    """Read a finite number; true and false are not numbers."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(value)
+    return float(value)
+
+
+def _read_host(value: object) -> str:
+    text = read_text(value).rstrip(".")
+    if is_address(text):
+        return _plain(text)
+    labels = text.split(".")
+    if not all(0 < len(label) <= 63 and _is_label(label) for label in labels):  # noqa: PLR2004 - RFC 1035
+        raise ValueError(value)
+    return text
+
+
+def _is_label(label: str) -> bool:
+    return all(letter.isalnum() or letter in "-_" for letter in label)
+
+
+def _read_addresses(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value:
+        raise ValueError(value)
+    addresses = tuple(read_text(item) for item in value)
+    if not all(is_address(address) for address in addresses):
+        raise ValueError(value)
+    return addresses
+
+
+def whole(what: str, low: int, high: int, default: object = REQUIRED) -> Key:
+    """Return a key for a whole number from `low` to `high`."""
+
+    def read(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError(value)
+        return value
+
+    return Key(f"{what}, {low} to {high}", read, default)
+
+
+def port(default: int) -> Key:
+    """Return a key for a port number."""
+    return whole("a port", 1, 65_535, default)
+
+
+HOST = Key('a host name or address ("ntp.example", "192.0.2.1", "2001:db8::1")', _read_host)
+
+COMMON = {
+    "operator": Key("the name of who runs the server", read_text, None),
+    "addresses": Key('a list of addresses (["192.0.2.1"])', _read_addresses, ()),
+}
+"""Keys that every kind has."""

@@ -1,0 +1,93 @@
+"""Plain NTP (RFC 5905, client mode): the socket half. One packet out, one interval in.
+
+A reply counts only if its origin stamp is, to the bit, the random transmit stamp of a request of
+ours; anything else is ignored until the deadline, so junk can neither answer nor abort. What the
+matched reply proves is decided in sources/exchange.py.
+"""
+
+from sources import exchange, keys, udp
+from sources.base import Run, Sample, Source, Unreachable, admit
+from sources.wire import ntp as wire
+
+NONCE_BYTES = 8
+PORT = 123
+
+KEYS = {
+    "host": keys.HOST,
+    "port": keys.port(PORT),
+    "pool": keys.whole("the number of addresses to ask behind the name", 1, 16, default=1),
+}
+"""What a [[sources.ntp]] table may hold beside the keys of every kind."""
+
+
+class NtpSource(Source):
+    """One NTP server, or one of the `share_of` equal shares of a pool's addresses."""
+
+    kind = "ntp"
+    cheap = True
+    precise = True
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        operator: str,
+        fallback: tuple[str, ...],
+        share: int = 0,
+        share_of: int = 1,
+    ) -> None:
+        """Configure it. `fallback` holds addresses for when `host` cannot be resolved."""
+        name = host if port == PORT else f"{host} port {port}"
+        super().__init__(
+            name if share_of == 1 else f"{name} #{share + 1}", operator, f"{host.casefold()} {port}"
+        )
+        self._host = host
+        self._port = port
+        self._fallback = fallback
+        self._share = share
+        self._share_of = share_of
+
+    def sample(self, run: Run) -> Sample:
+        """Ask; every reply is measured from the sending of the very request that it answers."""
+        addresses = run.addresses(self._host, self._fallback)
+        mine = addresses[self._share :: self._share_of]
+        if not mine:
+            raise Unreachable(f"{self._host} has only {len(addresses)} addresses")
+
+        def accept(datagram: udp.Datagram) -> Sample | None:
+            request = by_nonce.get(wire.origin_bytes(datagram.data))
+            if request is None:
+                return None
+            return self._sample(datagram, datagram.sent_raw_ns[request])
+
+        def request() -> bytes:
+            nonce = run.random_bytes(NONCE_BYTES)
+            by_nonce[nonce] = wire.request(nonce)
+            return by_nonce[nonce]
+
+        by_nonce: dict[bytes, bytes] = {}
+        return udp.ask(mine, self._port, request, accept, run)
+
+    def _sample(self, datagram: udp.Datagram, sent_raw_ns: int) -> Sample:
+        proof = exchange.prove(wire.decode(datagram.data), sent_raw_ns, datagram.received_raw_ns)
+        sample = Sample(
+            operator=self.operator,
+            kind=self.kind,
+            authenticated=False,
+            certain=proof.interval,
+            likely=proof.interval,
+            rtt_ns=proof.rtt_ns,
+            server=datagram.server,
+            detail=proof.detail,
+        )
+        return admit(sample, proof.latest_unix_ns)
+
+
+def build(table: keys.Table) -> list[Source]:
+    """Return the sources of one [[sources.ntp]] table: as many as `pool` says, one vote together."""
+    host, pool = table.text("host"), table.whole("pool")
+    operator = table.operator or host
+    return [
+        NtpSource(host, table.whole("port"), operator, table.addresses, share, pool)
+        for share in range(pool)
+    ]

@@ -1,0 +1,213 @@
+"""One question to one server over UDP: sockets in, stamped datagrams out, politely and patiently.
+
+`ask` is the only verb. It knows nothing of what the datagrams mean; the adapter's `accept` judges
+each one and says whether it is the answer. It sends
+
+- one request to the first address; a local error (no route, no such family) moves on at once;
+- when that address is silent for 1 s, one more request, to the next address if there is one;
+- when a network error comes back (ICMP), one more from a fresh socket after 0.1 s, the first one
+  still listening: anybody who guesses a port can forge an ICMP error, and must not silence a
+  source with it. Refused on the fresh socket too, the next address is asked.
+"""
+
+import select
+import socket
+import struct
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from sources.base import NS, Run, TimedOut, Unreachable
+
+_SO_TIMESTAMPNS = getattr(socket, "SO_TIMESTAMPNS", 35)
+_TIMESPEC = struct.Struct("qq")
+_LONGEST_DATAGRAM = 4096
+_SILENCE_NS = NS
+_AFTER_ICMP_NS = NS // 10
+_WALL_MOVED_NS = NS // 1000
+
+Answer = TypeVar("Answer")
+
+
+class Datagram:
+    """One datagram from the address that was asked, on the socket that asked it."""
+
+    def __init__(
+        self, data: bytes, server: str, received_raw_ns: int, sent_raw_ns: dict[bytes, int]
+    ) -> None:
+        """Hold the bytes and the address that sent them.
+
+        `received_raw_ns` is the raw time of its arrival, by the kernel's stamp where that can be
+        trusted. `sent_raw_ns` has every request sent so far, and when it was FIRST sent.
+        """
+        self.data = data
+        self.server = server
+        self.received_raw_ns = received_raw_ns
+        self.sent_raw_ns = sent_raw_ns
+
+
+class _Attempt:
+    """One connected socket that has sent one request."""
+
+    def __init__(self, link: socket.socket, address: str, retry: bool) -> None:
+        self.link = link
+        self.address = address
+        self.retry = retry
+        """Whether it is the fresh socket that follows a network error."""
+        self.errored = False
+        self.sent_raw_ns = 0
+        self.wall_minus_raw_ns = 0
+
+
+def ask(
+    addresses: tuple[str, ...],
+    port: int,
+    request: Callable[[], bytes],
+    accept: Callable[[Datagram], Answer | None],
+    run: Run,
+) -> Answer:
+    """Send `request()` to the addresses in turn; return the first answer that `accept` finds.
+
+    `accept` returns None to go on listening and raises a SourceError to end the question. Raises
+    Unreachable when no address is left to ask, TimedOut at the deadline.
+    """
+    question = _Question(addresses, port, request, run)
+    while True:
+        question.send_what_is_due()
+        for datagram in question.arrivals():
+            answer = accept(datagram)
+            if answer is not None:
+                return answer
+
+
+class _Question:
+    """The state of one `ask`: what was sent, who listens, and when to send again."""
+
+    def __init__(
+        self, addresses: tuple[str, ...], port: int, request: Callable[[], bytes], run: Run
+    ) -> None:
+        self._untried: Iterator[str] = iter(addresses)
+        self._port = port
+        self._request = request
+        self._clock = run.clock
+        self._deadline_raw_ns = run.deadline_raw_ns
+        self._sent_raw_ns: dict[bytes, int] = {}
+        self._attempts: dict[int, _Attempt] = {}
+        self._retries_due_ns: dict[str, int] = {}
+        self._errors: dict[str, None] = {}
+        self._ask_next()
+        self._silence_ends_ns: int | None = run.clock.raw_ns() + _SILENCE_NS
+
+    def send_what_is_due(self) -> None:
+        """Send again where silence or a network error has lasted; raise when all is over."""
+        now_ns = self._clock.raw_ns()
+        if now_ns >= self._deadline_raw_ns:
+            raise TimedOut(self._told("no usable reply before the deadline"))
+        for address in [a for a, due_ns in self._retries_due_ns.items() if now_ns >= due_ns]:
+            del self._retries_due_ns[address]
+            if not self._send(address, retry=True):
+                self._ask_next()
+        if self._silence_ends_ns is not None and now_ns >= self._silence_ends_ns:
+            self._silence_ends_ns = None
+            if not self._send_to_untried():
+                for address in [a.address for a in self._hopeful()][-1:]:
+                    self._send(address, retry=False)
+
+    def arrivals(self) -> Iterator[Datagram]:
+        """Wait until something arrives or falls due; yield the datagrams that have arrived."""
+        poll = select.poll()
+        for number in self._attempts:
+            poll.register(number, select.POLLIN)
+        moments_ns = [self._deadline_raw_ns, *self._retries_due_ns.values()]
+        if self._silence_ends_ns is not None:
+            moments_ns.append(self._silence_ends_ns)
+        wait_ns = max(0, min(moments_ns) - self._clock.raw_ns())
+        for number, _ in poll.poll(-(-wait_ns // 1_000_000)):
+            attempt = self._attempts[number]
+            try:
+                data, ancillary, _, _ = attempt.link.recvmsg(_LONGEST_DATAGRAM, 64)
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                self._take_network_error(attempt, error)
+                continue
+            received_raw_ns = self._arrival_raw_ns(attempt, ancillary)
+            yield Datagram(data, attempt.address, received_raw_ns, self._sent_raw_ns)
+
+    def _hopeful(self) -> list[_Attempt]:
+        return [attempt for attempt in self._attempts.values() if not attempt.errored]
+
+    def _ask_next(self) -> None:
+        """Ask the next address; raise Unreachable when nothing more can be hoped for."""
+        if not self._send_to_untried() and not self._hopeful() and not self._retries_due_ns:
+            raise Unreachable(self._told("no address can be reached"))
+
+    def _send_to_untried(self) -> bool:
+        return any(self._send(address, retry=False) for address in self._untried)
+
+    def _send(self, address: str, *, retry: bool) -> bool:
+        """Send a request from a new socket; False, the reason noted, if the system refuses."""
+        try:
+            link = socket.socket(
+                socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM
+            )
+        except OSError as error:
+            self._note(address, error)
+            return False
+        attempt = _Attempt(link, address, retry)
+        try:
+            link.setblocking(False)
+            _stamp_arrivals(link)
+            link.connect((address, self._port))
+            data = self._request()
+            attempt.wall_minus_raw_ns = self._clock.wall_minus_raw_ns()
+            attempt.sent_raw_ns = self._clock.raw_ns()
+            link.send(data)
+        except OSError as error:
+            link.close()
+            self._note(address, error)
+            return False
+        self._sent_raw_ns.setdefault(data, attempt.sent_raw_ns)
+        self._attempts[link.fileno()] = attempt
+        return True
+
+    def _take_network_error(self, attempt: _Attempt, error: OSError) -> None:
+        self._note(attempt.address, error)
+        if attempt.errored:
+            return
+        attempt.errored = True
+        if attempt.retry:
+            self._ask_next()
+        else:
+            self._retries_due_ns[attempt.address] = self._clock.raw_ns() + _AFTER_ICMP_NS
+
+    def _arrival_raw_ns(self, attempt: _Attempt, ancillary: list[tuple[int, int, bytes]]) -> int:
+        """Return when the kernel took the datagram in, or now where its stamp cannot be used.
+
+        The stamp is wall time. It is used only if the wall clock has not been stepped since the
+        request (nor is being faked) and the stamp falls between the sending and now.
+        """
+        now_ns = self._clock.raw_ns()
+        wall_minus_raw_ns = self._clock.wall_minus_raw_ns()
+        if abs(wall_minus_raw_ns - attempt.wall_minus_raw_ns) >= _WALL_MOVED_NS:
+            return now_ns
+        for level, kind, data in ancillary:
+            if (level, kind, len(data)) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS, _TIMESPEC.size):
+                seconds, nanoseconds = _TIMESPEC.unpack(data)
+                stamp_ns: int = seconds * NS + nanoseconds - wall_minus_raw_ns
+                if attempt.sent_raw_ns <= stamp_ns <= now_ns:
+                    return stamp_ns
+        return now_ns
+
+    def _note(self, address: str, error: OSError) -> None:
+        self._errors[f"{address} port {self._port}: {error.strerror or error}"] = None
+
+    def _told(self, what: str) -> str:
+        return f"{what} ({'; '.join(self._errors)})" if self._errors else what
+
+
+def _stamp_arrivals(link: socket.socket) -> None:
+    """Have the kernel stamp arrivals; where it cannot, the moment of looking has to do."""
+    try:
+        link.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+    except OSError:
+        return

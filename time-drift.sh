@@ -1,0 +1,70 @@
+#!/bin/sh
+# Print this machine's clock minus true time, in whole seconds: -4 means 4 seconds BEHIND.
+#
+# The monitored entry point: finds the environment, or makes it on the very first run, then
+# becomes the program (see --help). Until then it starts no process: this is run every minute.
+
+trap 'exit 143' TERM
+trap 'exit 130' INT
+
+# The deadline counts from here. /proc/uptime is the one clock that a shell can read by itself.
+{ read -r TIME_DRIFT_STARTED _ </proc/uptime || TIME_DRIFT_STARTED=; } 2>/dev/null
+export TIME_DRIFT_STARTED
+
+case $0 in
+*/*) self=$0 ;;
+*) self=./$0 ;;
+esac
+if [ -h "$self" ]; then
+    self=$(readlink -f -- "$self")
+fi
+here=${self%/*}
+case $here in
+/* | '') ;;
+*) here=$PWD/$here ;;
+esac
+
+lock=$here/requirements.txt
+venv=$here/.venv
+stamp=$venv/lock.stamp # a copy of the lock it was made from, with the lock's own date
+
+# The lock has changed if its date has, either way, unless its content then turns out the same.
+# shellcheck disable=SC3013 # -nt and -ot: in POSIX since 2024, in every sh long before
+if [ -x "$venv/bin/python" ] && [ -e "$stamp" ] &&
+    { ! [ "$lock" -nt "$stamp" ] && ! [ "$lock" -ot "$stamp" ] || cmp -s "$lock" "$stamp"; }; then
+    # -I: nothing of the user's environment or directory gets in. -S: no site, it costs 3 ms.
+    exec "$venv/bin/python" -I -S -c '
+import sys
+sys.path += sys.argv[1:3]
+del sys.argv[1:3]
+from drift.__main__ import main
+main()' "$here" "$venv/packages" "$@"
+fi
+
+fail() {
+    printf 'time-drift: %s\n' "$2" >&2
+    exit "$1"
+}
+
+# prepare PYTHON ARGUMENT...: if it is fit, become the preparation, which starts us again.
+prepare() {
+    "$1" -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 || return 0
+    fit=$1
+    "$1" -I -c 'import ensurepip, venv' >/dev/null 2>&1 || return 0
+    shift
+    exec "$fit" -I "$here/drift/prepare.py" "$lock" "$venv" /bin/sh "$here/time-drift.sh" "$@"
+}
+
+[ -z "${TIME_DRIFT_PREPARED-}" ] || fail 3 "the environment was prepared but does not work: $venv"
+PATH=${PATH:-/usr/local/bin:/usr/bin:/bin}
+fit=
+if [ -n "${TIME_DRIFT_PYTHON-}" ]; then
+    prepare "$TIME_DRIFT_PYTHON" "$@"
+    [ -n "$fit" ] || fail 2 "TIME_DRIFT_PYTHON=$TIME_DRIFT_PYTHON: not a Python 3.11 or newer that runs"
+else
+    for candidate in python3 python3.14 python3.13 python3.12 python3.11 /usr/bin/python3; do
+        prepare "$candidate" "$@"
+    done
+    [ -n "$fit" ] || fail 2 'no Python 3.11 or newer found: install one, or name it in TIME_DRIFT_PYTHON'
+fi
+fail 3 "$fit has no venv module: install it (Debian, Ubuntu: apt-get install python3-venv)"
