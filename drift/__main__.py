@@ -1,6 +1,6 @@
 """Start-up and exit of `python -m drift` and of the console script `time-drift`.
 
-This file must stay readable to old Pythons: it tells their users what to do.
+This file must stay readable to every Python 3: it tells users of old ones what to do.
 """
 
 import sys
@@ -11,12 +11,12 @@ if sys.version_info < (3, 11):  # noqa: UP036 - older ones get one line instead 
     )
     sys.exit(2)
 
-import gc  # noqa: E402 - not before the check above
-import os  # noqa: E402
-import signal  # noqa: E402
+import gc
+import os
+import signal
 
 
-def main():  # type: () -> None
+def main() -> None:
     """Run, and leave at once: hung threads are not waited for, nothing is torn down."""
     # First thing, because as PID 1 of a container a signal without a handler is ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -33,11 +33,11 @@ def main():  # type: () -> None
     os._exit(status)
 
 
-def _leave(number, _frame):  # type: (int, object) -> None
+def _leave(number: int, _frame: object) -> None:
     os._exit(128 + number)
 
 
-def _flushed(code):  # type: (object) -> int
+def _flushed(code: object) -> int:
     """Flush stdout; --help that nobody can read is no success."""
     try:
         sys.stdout.flush()
@@ -46,7 +46,7 @@ def _flushed(code):  # type: (object) -> int
     return code if isinstance(code, int) else 0
 
 
-def _report(bug):  # type: (Exception) -> int
+def _report(bug: Exception) -> int:
     """Write one line, with -v the traceback too, and return the status of a bug."""
     try:
         if "-v" in sys.argv or "--verbose" in sys.argv:

@@ -44,7 +44,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parse(arguments: Sequence[str]) -> Options:
-    """Return the options; raise ConfigError on wrong usage, SystemExit after --help or --version."""
+    """Return the options; raise ConfigError on wrong usage, SystemExit after --help, --version."""
     parser = _Parser(
         prog="time-drift",
         description=_DESCRIPTION,

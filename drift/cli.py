@@ -9,12 +9,12 @@ import select
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from types import FrameType
 
 from drift import config
 from drift.config import Config
-from drift.consensus import Answer
+from drift.consensus import Answer, NoAnswer
 from drift.gather import Gathered, gather
 from drift.options import Options
 from sources.base import ConfigError
@@ -39,13 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     _leave_after(began_raw_ns + round(config.DEFAULT_TIMEOUT_S * NS), "reading the configuration")
     try:
         options = _options(arguments)
-        if options.demo:
-            from lab.world import demo  # noqa: PLC0415 - only the demo needs a lab
-
-            lab = demo()
-        else:
-            lab = nullcontext(config.load(config.find(options.config)))
-        with lab as settings:
+        with _settings(options) as settings:
             if options.check_config:
                 return _check(settings)
             return _measure(options, settings, began_raw_ns)
@@ -70,11 +64,26 @@ def say(line: str) -> None:
 
 
 def _options(arguments: Sequence[str]) -> Options:
-    if not arguments:
-        return Options()
-    from drift.arguments import parse  # noqa: PLC0415 - a run without arguments needs no argparse
+    """Return the options. The two forms that agents use every minute need no argparse."""
+    match arguments:
+        case []:
+            return Options()
+        case ["--config", path] if not path.startswith("-"):
+            options = Options()
+            options.config = path
+            return options
+    from drift.arguments import parse  # noqa: PLC0415 - 5 ms
 
     return parse(arguments)
+
+
+def _settings(options: Options) -> AbstractContextManager[Config]:
+    """Return the configuration asked for, that of a lab included, for as long as the lab runs."""
+    if not options.demo:
+        return nullcontext(config.load(config.find(options.config)))
+    from lab.world import demo  # noqa: PLC0415 - only the demo needs a lab
+
+    return demo()
 
 
 def _check(settings: Config) -> int:
@@ -107,15 +116,14 @@ def _measure(options: Options, settings: Config, began_raw_ns: int) -> int:
     return NO_ANSWER if answer is None else OK
 
 
-def _report(
-    options: Options, settings: Config, gathered: Gathered, text: str | None
-) -> str | None:
+def _report(options: Options, settings: Config, gathered: Gathered, text: str | None) -> str | None:
     """Write to stderr what the options want there; return what stdout gets, if anything."""
     from drift.report.refusal import refusal  # noqa: PLC0415 - a plain answer needs no report
     from drift.verdict import verdicts  # noqa: PLC0415
 
     found = verdicts(gathered, settings.rule.tolerance_ns)
-    why = None if isinstance(gathered.decision, Answer) else refusal(gathered, found)
+    decision = gathered.decision
+    why = refusal(decision, found) if isinstance(decision, NoAnswer) else None
     if options.picture:
         from drift.report.explain import explain  # noqa: PLC0415 - rich costs 60 ms
 

@@ -9,12 +9,13 @@ import os
 import tomllib
 from collections.abc import Iterable
 from importlib import import_module
-from typing import NamedTuple
 
 from drift.consensus import Rule, operator_key
 from sources import KINDS
-from sources.base import NS, ConfigError, Source
+from sources.base import ConfigError, Source
+from sources.clock import NS
 from sources.keys import COMMON, REQUIRED, Key, Table, read_seconds
+from sources.record import Record
 
 DEFAULT_TIMEOUT_S = 2.5
 LONGEST_TIMEOUT_S = 300.0
@@ -28,7 +29,7 @@ _CONSENSUS = ("min_operators", "min_kinds", "tolerance")
 _LONGEST_TOLERANCE_S = 1.0
 
 
-class Config(NamedTuple):
+class Config(Record):
     """A configuration that holds together."""
 
     where: str
@@ -58,7 +59,9 @@ def find(named: str | None) -> str:
     for candidate in candidates:
         if os.path.exists(candidate):
             return candidate
-    raise ConfigError(f"no configuration: none of {', '.join(candidates)} exists; name one: --config")
+    raise ConfigError(
+        f"no configuration: none of {', '.join(candidates)} exists; name one: --config"
+    )
 
 
 def load(path: str) -> Config:
@@ -146,11 +149,7 @@ def _read_sources(where: str, tree: dict[str, object]) -> tuple[Source, ...]:
     sources: list[Source] = []
     seen: dict[tuple[str, str], str] = {}
     for kind, tables in kinds.items():
-        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-            raise _wrong(where, f"sources.{kind}", tables, f"an array of tables: [[sources.{kind}]]")
-        if not tables:
-            raise ConfigError(f"{where}: sources.{kind} is empty: at least one source wanted")
-        for number, table in enumerate(tables, start=1):
+        for number, table in enumerate(_array(where, f"sources.{kind}", tables), start=1):
             title = f"[[sources.{kind}]] number {number}"
             found = _read_source(where, title, kind, table)
             twin = seen.setdefault((kind, found[0].endpoint), title)
@@ -167,9 +166,15 @@ def _read_sources(where: str, tree: dict[str, object]) -> tuple[Source, ...]:
     return tuple(sources)
 
 
-def _read_source(
-    where: str, title: str, kind: str, table: dict[str, object]
-) -> list[Source]:
+def _array(where: str, name: str, tables: object) -> list[dict[str, object]]:
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise _wrong(where, name, tables, f"an array of tables: [[{name}]]")
+    if not tables:
+        raise ConfigError(f"{where}: {name} is empty: at least one source wanted")
+    return tables
+
+
+def _read_source(where: str, title: str, kind: str, table: dict[str, object]) -> list[Source]:
     module = import_module(f"sources.{kind}")
     keys: dict[str, Key] = module.KEYS | COMMON
     _check_names(where, title, table, keys)
@@ -184,15 +189,11 @@ def _read_source(
             values[name] = key.read(table[name])
         except ValueError as error:
             raise _wrong(where, f"{title}: {name}", table[name], key.allowed) from error
-    sources: list[Source] = module.build(
-        Table(values.pop("operator"), values.pop("addresses"), values)
-    )
+    sources: list[Source] = module.build(Table(values))
     return sources
 
 
-def _check_names(
-    where: str, table: str, found: Iterable[str], allowed: Iterable[str]
-) -> None:
+def _check_names(where: str, table: str, found: Iterable[str], allowed: Iterable[str]) -> None:
     """Raise for the first name that is not allowed, suggesting the nearest one that is."""
     for name in found:
         if name not in allowed:
@@ -200,9 +201,8 @@ def _check_names(
 
             nearest = get_close_matches(name, list(allowed), 1)
             meant = f" (did you mean {nearest[0]}?)" if nearest else ""
-            raise ConfigError(
-                f"{where}: {table}: unknown key {_shown(name)}{meant}; allowed: {', '.join(allowed)}"
-            )
+            found_here = f"{where}: {table}: unknown key {_shown(name)}{meant}"
+            raise ConfigError(f"{found_here}; allowed: {', '.join(allowed)}")
 
 
 def _wrong(where: str, key: str, found: object, allowed: str) -> ConfigError:

@@ -18,16 +18,16 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from enum import Enum
-from typing import NamedTuple
 
-from sources.base import NS, Failure, Interval, Outcome, Sample
-
+from sources.base import Failure, Interval, Outcome, Pending, Sample
+from sources.clock import NS
+from sources.record import Record
 
 _FAR_NS = 1 << 200
 """Beyond every time there is: where an outstanding source may pull the median to."""
 
 
-class Rule(NamedTuple):
+class Rule(Record):
     """What a majority has to be made of."""
 
     min_operators: int
@@ -46,7 +46,7 @@ class Lack(Enum):
     UNSETTLED = "answers outstanding could still change the result"
 
 
-class Answer(NamedTuple):
+class Answer(Record):
     """A trustworthy answer. Drift is local minus true: negative when this clock is behind."""
 
     drift_s: int
@@ -61,7 +61,7 @@ class Answer(NamedTuple):
     """Kinds of their supporting samples, sorted."""
 
 
-class NoAnswer(NamedTuple):
+class NoAnswer(Record):
     """No trustworthy answer, and what was missing."""
 
     lack: Lack
@@ -70,8 +70,8 @@ class NoAnswer(NamedTuple):
     agreed: tuple[Interval, ...] = ()
 
 
-class _Ballot(NamedTuple):
-    """A sample as the rule sees it: in drift, widened, with its operator and its share of a vote."""
+class _Ballot(Record):
+    """A sample as the rule sees it: in drift, `certain` widened, with its share of a vote."""
 
     operator: str
     kind: str
@@ -80,7 +80,7 @@ class _Ballot(NamedTuple):
     weight: int
 
 
-class _Votes(NamedTuple):
+class _Votes(Record):
     """All votes of a run. Compared doubled, so that half of an odd total stays an integer."""
 
     ballots: list[_Ballot]
@@ -88,13 +88,6 @@ class _Votes(NamedTuple):
     """The weight of one whole vote."""
     total: int
     outstanding: int
-
-
-def rounded_s(ns: int) -> int:
-    """Return nanoseconds as whole seconds, to nearest, ties away from zero."""
-    seconds, rest = divmod(abs(ns), NS)
-    seconds += 2 * rest >= NS
-    return seconds if ns >= 0 else -seconds
 
 
 def settle(outcomes: Sequence[Outcome], rule: Rule, wall_minus_raw_ns: int) -> Answer | NoAnswer:
@@ -129,18 +122,24 @@ def rounded_s(ns: int) -> int:
 
 
 def _count_votes(outcomes: Sequence[Outcome], rule: Rule, wall_minus_raw_ns: int) -> _Votes:
-    voters = [outcome for outcome in outcomes if not isinstance(outcome, Failure)]
-    shares = Counter(operator_key(voter.operator) for voter in voters)
+    shares: Counter[str] = Counter()
+    for outcome in outcomes:
+        if not isinstance(outcome, Failure):
+            shares[operator_key(outcome.operator)] += 1
     one = math.lcm(*shares.values())
     ballots = []
-    for voter in voters:
-        if isinstance(voter, Sample):
-            operator = operator_key(voter.operator)
-            certain = voter.certain.shifted(wall_minus_raw_ns).widened(rule.tolerance_ns)
-            likely = voter.likely.shifted(wall_minus_raw_ns)
-            ballots.append(_Ballot(operator, voter.kind, certain, likely, one // shares[operator]))
-    total = one * len(shares)
-    return _Votes(ballots, one, total, total - _weight(ballots))
+    outstanding = 0
+    for outcome in outcomes:
+        if isinstance(outcome, Failure):
+            continue
+        operator = operator_key(outcome.operator)
+        if isinstance(outcome, Pending):
+            outstanding += one // shares[operator]
+            continue
+        certain = outcome.certain.shifted(wall_minus_raw_ns).widened(rule.tolerance_ns)
+        likely = outcome.likely.shifted(wall_minus_raw_ns)
+        ballots.append(_Ballot(operator, outcome.kind, certain, likely, one // shares[operator]))
+    return _Votes(ballots, one, one * len(shares), outstanding)
 
 
 def _settle(votes: _Votes, rule: Rule) -> Answer | NoAnswer:
@@ -272,6 +271,4 @@ def _clamped(value: int, low: int, high: int) -> int:
 
 
 def _counted(operators: int, kinds: int) -> str:
-    return (
-        f"{operators} operator{'s' * (operators != 1)} of {kinds} kind{'s' * (kinds != 1)}"
-    )
+    return f"{operators} operator{'s' * (operators != 1)} of {kinds} kind{'s' * (kinds != 1)}"

@@ -9,21 +9,12 @@ import os
 import threading
 from collections.abc import Sequence
 from queue import Empty, SimpleQueue
-from typing import NamedTuple
 
 from drift import consensus
 from drift.consensus import Answer, Lack, NoAnswer, Rule
-from sources.base import (
-    NS,
-    Failure,
-    Outcome,
-    Pending,
-    Reason,
-    Run,
-    Source,
-    SourceError,
-)
-from sources.clock import Clock
+from sources.base import Failure, Outcome, Pending, Reason, Run, Source, SourceError
+from sources.clock import NS, Clock
+from sources.record import Record
 from sources.resolver import Resolver
 
 HEAD_START_NS = 150 * NS // 1000
@@ -34,7 +25,7 @@ _LAST_WORDS_NS = 30 * NS // 1000
 """How much earlier than the run a source's deadline is, so that it can still say what it lacked."""
 
 
-class Gathered(NamedTuple):
+class Gathered(Record):
     """Everything one run found; every report is made from this and nothing else."""
 
     sources: Sequence[Source]
@@ -101,7 +92,9 @@ class _Gathering:
             if unasked and (now_ns >= head_start_ends_ns or not self._outstanding(cheap=True)):
                 unasked = False
                 self._ask(cheap=False)
-            self._take(min(self._deadline_raw_ns, head_start_ends_ns if unasked else self._deadline_raw_ns))
+            self._take(
+                min(self._deadline_raw_ns, head_start_ends_ns if unasked else self._deadline_raw_ns)
+            )
 
     def _ask(self, *, cheap: bool) -> None:
         for index, source in enumerate(self._sources):

@@ -45,7 +45,9 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"time-drift: cannot prepare {environment}: {told}\n")
         return 3
     if command:
-        os.execve(command[0], command, os.environ | {"TIME_DRIFT_PREPARED": "1"})
+        os.execve(  # noqa: S606 - the caller's own command, no shell wanted
+            command[0], command, os.environ | {"TIME_DRIFT_PREPARED": "1"}
+        )
     return 0
 
 
@@ -139,7 +141,7 @@ def _run(command: Sequence[str], *, show: bool, check: bool = True) -> None:
         check=False,
     )
     if check and done.returncode:
-        said = [] if done.stdout is None else done.stdout.decode(errors="replace").split("\n")
+        said = (done.stdout or b"").decode(errors="replace").split("\n")
         errors = [line for line in said if "ERROR" in line] or [line for line in said if line]
         step = " ".join(command[2:5])
         raise _Unprepared(f"{step}: {errors[-1] if errors else f'status {done.returncode}'}")

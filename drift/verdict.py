@@ -1,10 +1,10 @@
 """One verdict for every configured source. Pure: what a run found in, words and numbers out."""
 
-from typing import NamedTuple
-
 from drift.consensus import Answer, NoAnswer
 from drift.gather import Gathered
-from sources.base import NS, Failure, Interval, Pending, Sample
+from sources.base import Failure, Interval, Sample
+from sources.clock import NS
+from sources.record import Record
 
 AGREES = "agrees"
 FALSETICKER = "falseticker"
@@ -14,7 +14,7 @@ NOT_NEEDED = "not needed"
 """The answer was settled before it answered, or before it was asked."""
 
 
-class Verdict(NamedTuple):
+class Verdict(Record):
     """What became of one source."""
 
     name: str
@@ -22,52 +22,59 @@ class Verdict(NamedTuple):
     kind: str
     word: str
     """One of the words above, or the value of a Reason."""
-    text: str
-    """The word's particulars, for people; may be empty."""
-    sample: Sample | None
-    certain: Interval | None
+    text: str = ""
+    """The word's particulars, for people."""
+    sample: Sample | None = None
+    certain: Interval | None = None
     """Of drift, as the source gave it, before the tolerance; None without a sample."""
-    likely: Interval | None
-    ahead_ns: int | None
+    likely: Interval | None = None
+    ahead_ns: int | None = None
     """Falsetickers: its time minus the consensus, so positive when its clock is ahead."""
 
 
 def verdicts(gathered: Gathered, tolerance_ns: int) -> list[Verdict]:
     """Return the verdicts in the order of the sources."""
-    agreed = getattr(gathered.decision, "agreed", ())
-    consensus_ns = _consensus_ns(gathered)
+    consensus_ns = _consensus_ns(gathered.decision)
     found = []
     for source, outcome in zip(gathered.sources, gathered.outcomes, strict=True):
+        verdict = Verdict(source.name, source.operator, source.kind, NOT_NEEDED)
         match outcome:
             case Failure():
-                rest = (outcome.reason.value, outcome.message, None, None, None, None)
-            case Pending():
-                rest = (NOT_NEEDED, "", None, None, None, None)
+                verdict = verdict.replaced(word=outcome.reason.value, text=outcome.message)
             case Sample():
-                certain = outcome.certain.shifted(gathered.wall_minus_raw_ns)
-                likely = outcome.likely.shifted(gathered.wall_minus_raw_ns)
-                word, ahead_ns = UNDECIDED, None
+                verdict = verdict.replaced(
+                    word=UNDECIDED,
+                    text=outcome.detail,
+                    sample=outcome,
+                    certain=outcome.certain.shifted(gathered.wall_minus_raw_ns),
+                    likely=outcome.likely.shifted(gathered.wall_minus_raw_ns),
+                )
                 if consensus_ns is not None:
-                    widened = certain.widened(tolerance_ns)
-                    if any(widened.meets(interval) for interval in agreed):
-                        word = AGREES
-                    else:
-                        word = FALSETICKER
-                        ahead_ns = consensus_ns - (likely.low_ns + likely.high_ns) // 2
-                text = outcome.detail if ahead_ns is None else ahead_text(ahead_ns)
-                rest = (word, text, outcome, certain, likely, ahead_ns)
-        found.append(Verdict(source.name, source.operator, source.kind, *rest))
+                    verdict = _judged(verdict, gathered.decision.agreed, tolerance_ns, consensus_ns)
+        found.append(verdict)
     return found
 
 
-def _consensus_ns(gathered: Gathered) -> int | None:
+def _judged(
+    verdict: Verdict, agreed: tuple[Interval, ...], tolerance_ns: int, consensus_ns: int
+) -> Verdict:
+    """Return the verdict on a sample where there is a majority to hold it against."""
+    assert verdict.certain is not None  # noqa: S101 - samples have both
+    assert verdict.likely is not None  # noqa: S101
+    widened = verdict.certain.widened(tolerance_ns)
+    if any(widened.meets(interval) for interval in agreed):
+        return verdict.replaced(word=AGREES)
+    ahead_ns = consensus_ns - (verdict.likely.low_ns + verdict.likely.high_ns) // 2
+    return verdict.replaced(word=FALSETICKER, text=ahead_text(ahead_ns), ahead_ns=ahead_ns)
+
+
+def _consensus_ns(decision: Answer | NoAnswer) -> int | None:
     """Return the drift that samples are held against; None where no majority formed."""
-    decision = gathered.decision
     if isinstance(decision, Answer):
         return decision.estimate_ns
-    if isinstance(decision, NoAnswer) and decision.agreed:
-        return (decision.agreed[0].low_ns + decision.agreed[-1].high_ns) // 2
-    return None
+    if not decision.agreed:
+        return None
+    return (decision.agreed[0].low_ns + decision.agreed[-1].high_ns) // 2
 
 
 def ahead_text(ahead_ns: int) -> str:

@@ -5,12 +5,12 @@ Replies. The ones here suit every kind of server; kinds add their own (kiss-o'-d
 """
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
-from sources.base import NS
+from sources.clock import NS
+from sources.record import Record
 
 
-class Reply(NamedTuple):
+class Reply(Record):
     """One thing that a server sends back."""
 
     data: bytes

@@ -8,8 +8,8 @@ from lab.udp import UdpServer
 from sources.base import Malformed
 from sources.wire import ntp
 
-PRECISION = -20
-"""log2 of seconds: a microsecond, like a server on this machine."""
+HONEST = ntp.Packet(mode=ntp.SERVER, stratum=1, precision=-20)
+"""The header of an honest server on this machine: primary, good to a microsecond."""
 
 
 class NtpServer(UdpServer):
@@ -23,7 +23,7 @@ class NtpServer(UdpServer):
         behaviour: Behaviour = honest,
         *,
         time_unix_ns: Callable[[], int] = time.time_ns,
-        template: ntp.Packet = ntp.Packet(mode=ntp.SERVER, stratum=1, precision=PRECISION),
+        template: ntp.Packet = HONEST,
         address: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
@@ -49,7 +49,7 @@ class NtpServer(UdpServer):
 
         def reply(off_ns: int) -> bytes:
             return ntp.encode(
-                self._template._replace(
+                self._template.replaced(
                     reference=ntp.stamp_of(received_unix_ns + off_ns),
                     origin=request.transmit,
                     receive=ntp.stamp_of(received_unix_ns + off_ns),
@@ -70,6 +70,6 @@ def altered(**fields: object) -> Behaviour:
     """Answer truthfully but for these fields of the packet."""
 
     def behave(reply: Honest) -> Iterable[Reply]:
-        return [Reply(ntp.encode(ntp.decode(reply(0))._replace(**fields)))]  # type: ignore[arg-type]
+        return [Reply(ntp.encode(ntp.decode(reply(0)).replaced(**fields)))]
 
     return behave

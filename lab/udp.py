@@ -3,8 +3,8 @@
 import socket
 import threading
 from collections.abc import Callable, Iterable
-from types import TracebackType
-from typing import Self
+from contextlib import suppress
+from typing import Any, Self
 
 from lab.behaviour import Reply
 
@@ -34,22 +34,15 @@ class UdpServer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
         """Stop serving and free the port."""
         for timer in self._timers:
             timer.cancel()
-        try:
+        with suppress(OSError):  # it says ENOTCONN, and wakes the reader all the same
             self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # an unconnected UDP socket says ENOTCONN, and wakes its reader all the same
         self._thread.join(timeout=5)
         self._socket.close()
         self._other.close()
@@ -66,20 +59,18 @@ class UdpServer:
             for reply in self._respond(data):
                 self._send(reply, client)
 
-    def _send(self, reply: Reply, client: object) -> None:
+    def _send(self, reply: Reply, client: Any) -> None:
         sender = self._other if reply.elsewhere else self._socket
         if not reply.delay_s:
             self._try_to_send(sender, reply.data, client)
             return
-        timer = threading.Timer(
-            reply.delay_s, self._try_to_send, args=(sender, reply.data, client)
-        )
+        timer = threading.Timer(reply.delay_s, self._try_to_send, args=(sender, reply.data, client))
         timer.daemon = True
         self._timers.append(timer)
         timer.start()
 
     @staticmethod
-    def _try_to_send(sender: socket.socket, data: bytes, client: object) -> None:
+    def _try_to_send(sender: socket.socket, data: bytes, client: Any) -> None:
         try:
             sender.sendto(data, client)
         except OSError:

@@ -3,12 +3,13 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from drift.config import Config, parse
 from lab.behaviour import shifted
 from lab.ntp import NtpServer
-from sources.base import NS
+from sources.clock import NS
+from sources.record import Record
 
 _DEMO_AHEAD_NS = 4 * NS
 
@@ -19,14 +20,14 @@ class Server(Protocol):
     def __enter__(self) -> object:
         """Serve."""
 
-    def __exit__(self, kind: object, error: object, trace: object, /) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop serving."""
 
     def toml(self) -> str:
         """Return the table that configures this server as a source."""
 
 
-class World(NamedTuple):
+class World(Record):
     """A running lab."""
 
     config: Config

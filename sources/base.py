@@ -20,12 +20,13 @@ Errors, all of them:
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from enum import Enum
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Self
 
 from sources.clock import NS, Clock
+from sources.record import Record
 
 RELEASED_UNIX_S = 1_795_305_600
-"""Release day of this version, 2026-11-22, as Unix seconds. `make lint` holds it to the CHANGELOG."""
+"""Release day of this version, 2026-11-22, as Unix seconds; a test holds it to the CHANGELOG."""
 
 EPOCH_FLOOR_UNIX_NS = (RELEASED_UNIX_S - 30 * 86_400) * NS
 """No honest source claims a time before this; NTP eras are pivoted on it too (brief 3.1)."""
@@ -116,17 +117,13 @@ class Implausible(SourceError):
     reason = Reason.IMPLAUSIBLE
 
 
-class _Bounds(NamedTuple):
+class Interval(Record):
+    """A closed interval of nanoseconds; one that ends before it begins cannot be built."""
+
     low_ns: int
     high_ns: int
 
-
-class Interval(_Bounds):
-    """A closed interval of nanoseconds; one that ends before it begins cannot be built."""
-
-    __slots__ = ()
-
-    def __new__(cls, low_ns: int, high_ns: int) -> "Interval":
+    def __new__(cls, low_ns: int, high_ns: int) -> Self:
         """Build it, or raise ValueError when `low_ns` exceeds `high_ns`."""
         if low_ns > high_ns:
             raise ValueError(f"interval ends before it begins: {low_ns} > {high_ns}")
@@ -150,7 +147,7 @@ class Interval(_Bounds):
         return self.low_ns <= other.high_ns and other.low_ns <= self.high_ns
 
 
-class Sample(NamedTuple):
+class Sample(Record):
     """What one source proved about `raw - true` in one run."""
 
     operator: str
@@ -168,7 +165,7 @@ class Sample(NamedTuple):
     """For people: stratum, root distance and the like."""
 
 
-class Failure(NamedTuple):
+class Failure(Record):
     """Why one source yielded no sample in one run."""
 
     operator: str
@@ -177,7 +174,7 @@ class Failure(NamedTuple):
     message: str
 
 
-class Pending(NamedTuple):
+class Pending(Record):
     """A source whose answer is outstanding."""
 
     operator: str
@@ -219,7 +216,7 @@ class Source(ABC):
     """Carries fractions of a second, so that it may decide the estimate (brief 3.4)."""
 
     def __init__(self, name: str, operator: str, endpoint: str) -> None:
-        """Name it for verdicts, its operator for votes, its endpoint so that none is listed twice."""
+        """Name it for verdicts, its operator for votes, its endpoint so that it has no twin."""
         self.name = name
         self.operator = operator
         self.endpoint = endpoint

@@ -5,17 +5,9 @@ server's, and E its own admitted error (root delay / 2 + root dispersion + preci
 section 11.2), the drift local - true is inside [t1 - t2 - E, t4 - t3 + E].
 """
 
-from typing import NamedTuple
-
-from sources.base import (
-    EPOCH_FLOOR_UNIX_NS,
-    NS,
-    Interval,
-    Malformed,
-    Refused,
-    TooWide,
-    Unsynchronised,
-)
+from sources.base import EPOCH_FLOOR_UNIX_NS, Interval, Malformed, Refused, TooWide, Unsynchronised
+from sources.clock import NS
+from sources.record import Record
 from sources.wire import ntp
 
 _VERSIONS = (3, 4)
@@ -27,7 +19,7 @@ _LEAST_PRECISION = -30
 _WIDEST_ERROR_NS = NS
 
 
-class Proof(NamedTuple):
+class Proof(Record):
     """What one exchange proves."""
 
     interval: Interval

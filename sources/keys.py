@@ -7,7 +7,9 @@ each kind gets the same checks and the same wording of errors.
 import math
 import socket
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import cast
+
+from sources.record import Record
 
 REQUIRED = object()
 """The default of a key that must be given."""
@@ -16,7 +18,7 @@ _LONGEST_TEXT = 253
 """The longest host name (RFC 1035 section 2.3.4), and enough for an operator's name."""
 
 
-class Key(NamedTuple):
+class Key(Record):
     """One key: what it may hold, in words and as a reader."""
 
     allowed: str
@@ -25,26 +27,28 @@ class Key(NamedTuple):
     default: object = REQUIRED
 
 
-class Table(NamedTuple):
-    """One [[sources.KIND]] table, read and checked."""
+class Table:
+    """One [[sources.KIND]] table, every value read by its Key."""
 
-    operator: str | None
-    """None if not given; the kind then takes the host's name."""
-    addresses: tuple[str, ...]
-    """Addresses to ask when the host's name cannot be resolved."""
-    values: dict[str, object]
+    def __init__(self, values: dict[str, object]) -> None:
+        """Hold a value for every key of the kind."""
+        self._values = values
 
     def text(self, key: str) -> str:
         """Return a key that holds a string."""
-        value = self.values[key]
-        assert isinstance(value, str)  # noqa: S101 - its Key has read it: a bug of ours otherwise
-        return value
+        return cast(str, self._values[key])
 
     def whole(self, key: str) -> int:
         """Return a key that holds a whole number."""
-        value = self.values[key]
-        assert isinstance(value, int)  # noqa: S101 - its Key has read it: a bug of ours otherwise
-        return value
+        return cast(int, self._values[key])
+
+    def operator(self, host: str) -> str:
+        """Return who runs the server; unless the table says so, the host's name stands for them."""
+        return cast(str | None, self._values["operator"]) or host
+
+    def addresses(self) -> tuple[str, ...]:
+        """Return the addresses to ask when the host's name cannot be resolved."""
+        return cast(tuple[str, ...], self._values["addresses"])
 
 
 def is_address(text: str) -> bool:
@@ -67,9 +71,7 @@ def _plain(address: str) -> str:
 
 def read_text(value: object) -> str:
     """Read a printable string that is not empty, surrounding blanks removed."""
-    if not isinstance(value, str):
-        raise ValueError(value)
-    text = value.strip()
+    text = value.strip() if isinstance(value, str) else ""
     if not text or not text.isprintable() or len(text) > _LONGEST_TEXT:
         raise ValueError(value)
     return text

@@ -84,10 +84,9 @@ class NtpSource(Source):
 
 
 def build(table: keys.Table) -> list[Source]:
-    """Return the sources of one [[sources.ntp]] table: as many as `pool` says, one vote together."""
+    """Return the sources of one [[sources.ntp]] table: as many as `pool` says, of one operator."""
     host, pool = table.text("host"), table.whole("pool")
-    operator = table.operator or host
     return [
-        NtpSource(host, table.whole("port"), operator, table.addresses, share, pool)
+        NtpSource(host, table.whole("port"), table.operator(host), table.addresses(), share, pool)
         for share in range(pool)
     ]

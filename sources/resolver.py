@@ -14,11 +14,11 @@ import threading
 from collections.abc import Callable, Iterable
 from itertools import chain, zip_longest
 from queue import Empty, SimpleQueue
-from typing import NamedTuple
 
-from sources.base import NS, TimedOut, Unreachable
-from sources.clock import Clock
+from sources.base import TimedOut, Unreachable
+from sources.clock import NS, Clock
 from sources.keys import is_address
+from sources.record import Record
 
 _PATIENCE_NS = 300 * NS // 1000
 """How long the system's resolver is alone."""
@@ -28,7 +28,7 @@ _FINAL = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
 """Answers of getaddrinfo that say "there is no such name", not "ask again"."""
 
 
-class _Reply(NamedTuple):
+class _Reply(Record):
     """What one resolver said."""
 
     addresses: tuple[str, ...]
@@ -159,12 +159,11 @@ def _ask_system(host: str) -> _Reply:
     return _Reply(_families_in_turn(str(entry[4][0]) for entry in found), "", final=False)
 
 
-def _name_server_questions(
-    host: str, left_s: Callable[[], float]
-) -> list[Callable[[], _Reply]]:
+def _name_server_questions(host: str, left_s: Callable[[], float]) -> list[Callable[[], _Reply]]:
     """Return one question for each name server of resolv.conf and each address family."""
     import dns.exception  # noqa: PLC0415 - 100 ms, and nearly never needed
     import dns.flags  # noqa: PLC0415
+    import dns.nameserver  # noqa: PLC0415
     import dns.resolver  # noqa: PLC0415
 
     try:
@@ -172,7 +171,7 @@ def _name_server_questions(
     except dns.exception.DNSException as error:
         raise OSError(f"resolv.conf: {error}") from error
 
-    def question(server: object, family: str) -> Callable[[], _Reply]:
+    def question(server: str | dns.nameserver.Nameserver, family: str) -> Callable[[], _Reply]:
         def ask() -> _Reply:
             resolver = dns.resolver.Resolver(configure=False)
             resolver.nameservers = [server]

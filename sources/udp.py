@@ -16,7 +16,8 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from sources.base import NS, Run, TimedOut, Unreachable
+from sources.base import Run, TimedOut, Unreachable
+from sources.clock import NS
 
 _SO_TIMESTAMPNS = getattr(socket, "SO_TIMESTAMPNS", 35)
 _TIMESPEC = struct.Struct("qq")

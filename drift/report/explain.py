@@ -7,10 +7,11 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from drift.consensus import Answer, NoAnswer
+from drift.consensus import Answer
 from drift.gather import Gathered
-from drift.verdict import AGREES, FALSETICKER, NOT_NEEDED, Verdict, ahead_text, span_text
-from sources.base import NS, Interval
+from drift.verdict import AGREES, FALSETICKER, NOT_NEEDED, Verdict, span_text
+from sources.base import Interval
+from sources.clock import NS
 
 _NARROW = 100
 """Columns where the output is no terminal that could tell."""
@@ -25,15 +26,15 @@ def explain(gathered: Gathered, verdicts: Sequence[Verdict], refusal: str | None
     console = Console(stderr=True, width=width, highlight=False, emoji=False, markup=False)
     parts: list[RenderableType] = [_table(verdicts)]
     decision = gathered.decision
-    if isinstance(decision, Answer | NoAnswer) and decision.agreed:
+    if decision.agreed:
         band = Interval(decision.agreed[0].low_ns, decision.agreed[-1].high_ns)
         fancy = console.encoding.lower().startswith("utf")
         parts.append(_picture(verdicts, band, fancy=fancy))
-    parts.append(Text(sentence(decision.drift_s)) if isinstance(decision, Answer) else Text(""))
-    if refusal is not None:
-        parts[-1] = Text(refusal, style="bold red")
-    elif isinstance(decision, Answer):
+    if isinstance(decision, Answer):
+        parts.append(Text(sentence(decision.drift_s), style="bold"))
         parts.append(Text(_evidence(decision, gathered), style="dim"))
+    if refusal is not None:
+        parts.append(Text(refusal, style="bold red"))
     console.print(Group(*parts))
 
 
@@ -61,8 +62,6 @@ def _table(verdicts: Sequence[Verdict]) -> Table:
     table.add_column("verdict", overflow="fold")
     for verdict in verdicts:
         told = verdict.word if not verdict.text else f"{verdict.word}: {verdict.text}"
-        if verdict.ahead_ns is not None:
-            told = f"{verdict.word}: {ahead_text(verdict.ahead_ns)}"
         table.add_row(
             verdict.name,
             verdict.operator,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from drift.verdict import Verdict, span_text
-from sources.base import NS
+from sources.clock import NS
 
 
 def notes(verdicts: Iterable[Verdict]) -> list[str]:

@@ -1,22 +1,18 @@
 """Why there is no answer, in one line under 512 bytes. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from drift.consensus import NoAnswer
-from drift.gather import Gathered
 from drift.verdict import AGREES, NOT_NEEDED, Verdict
-from sources.base import Failure
 
 _NAMES = 3
 """How many sources of one verdict are named before the rest are only counted."""
 
 
-def refusal(gathered: Gathered, verdicts: Iterable[Verdict]) -> str:
+def refusal(decision: NoAnswer, verdicts: Sequence[Verdict]) -> str:
     """Return what was found, what was needed, and which sources failed and why."""
-    decision = gathered.decision
-    assert isinstance(decision, NoAnswer)  # noqa: S101 - nothing else is a refusal
-    answered = sum(not isinstance(outcome, Failure) for outcome in gathered.outcomes)
-    heard = f"{answered} of {len(gathered.outcomes)} sources answered"
+    answered = sum(verdict.sample is not None for verdict in verdicts)
+    heard = f"{answered} of {len(verdicts)} sources answered"
     said = f"no answer: {decision.lack.value}: {decision.found}, needed {decision.wanted}; {heard}"
     return "; ".join([said, *_groups(verdicts)])
 

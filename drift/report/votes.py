@@ -2,7 +2,8 @@
 
 from drift.config import Config
 from drift.consensus import operator_key
-from sources.base import NS, Source
+from sources.base import Source
+from sources.clock import NS
 
 
 def votes(config: Config) -> str:
@@ -26,8 +27,7 @@ def votes(config: Config) -> str:
 def _warnings(config: Config, by_operator: dict[str, list[Source]]) -> list[str]:
     warnings = []
     precise = sum(
-        sum(source.precise for source in sources) / len(sources)
-        for sources in by_operator.values()
+        sum(source.precise for source in sources) / len(sources) for sources in by_operator.values()
     )
     if 2 * precise <= len(by_operator):
         warnings.append(

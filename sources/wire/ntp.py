@@ -5,11 +5,12 @@ are read here, as the 64-bit numbers that they are: 2^-32 s since 1900, modulo 2
 """
 
 import struct
-from typing import NamedTuple
 
 import ntplib  # type: ignore[import-untyped]
 
-from sources.base import NS, Malformed
+from sources.base import Malformed
+from sources.clock import NS
+from sources.record import Record
 
 PACKET_BYTES = 48
 VERSION = 4
@@ -27,7 +28,7 @@ _SHORT = 1 << 16
 """Units of a short-format second (RFC 5905 section 6)."""
 
 
-class Packet(NamedTuple):
+class Packet(Record):
     """One NTP packet. Stamps are raw 64-bit numbers, spans are in 2^-16 s, as on the wire."""
 
     leap: int = 0
