@@ -1,0 +1,72 @@
+"""What every test gets: a scrubbed environment, and the ways to run the program as a process."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+_SCRUBBED_PREFIXES = ("PYTHON", "SSL_", "TIME_DRIFT_")
+_SCRUBBED = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+Program = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _scrubbed_environment() -> Iterator[None]:
+    """Keep what the developer's machine sets out of every test and every process it starts."""
+    kept = dict(os.environ)
+    for name in kept:
+        if name.startswith(_SCRUBBED_PREFIXES) or name.lower() in _SCRUBBED:
+            del os.environ[name]
+    yield
+    os.environ.update(kept)
+
+
+@pytest.fixture(scope="session")
+def script(_scrubbed_environment: None) -> str:
+    """The path of time-drift.sh, its environment prepared."""
+    path = str(ROOT / "time-drift.sh")
+    subprocess.run([path, "--version"], check=True, stdout=subprocess.DEVNULL, timeout=300)
+    return path
+
+
+@pytest.fixture
+def program(script: str) -> Program:
+    """Run time-drift.sh with arguments; environ adds to the environment, wrap goes before it."""
+
+    def run(
+        *arguments: str,
+        environ: dict[str, str] | None = None,
+        wrap: tuple[str, ...] = (),
+        timeout: float = 30,
+    ) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [*wrap, script, *arguments],
+            capture_output=True,
+            text=True,
+            env=os.environ | (environ or {}),
+            timeout=timeout,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+    return run
+
+
+@pytest.fixture
+def needs() -> Callable[[str], str]:
+    """Return the path of a program of Debian's packages; skip without it, fail in CI."""
+
+    def find(name: str) -> str:
+        path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+        if path is None and os.environ.get("CI"):
+            pytest.fail(f"{name} is not installed, and CI may not skip")
+        if path is None:
+            pytest.skip(f"{name} is not installed: this interop test did NOT run")
+        return path
+
+    return find
