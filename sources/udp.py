@@ -72,12 +72,16 @@ def ask(
     Unreachable when no address is left to ask, TimedOut at the deadline.
     """
     question = _Question(addresses, port, request, run)
-    while True:
-        question.send_what_is_due()
-        for datagram in question.arrivals():
-            answer = accept(datagram)
-            if answer is not None:
-                return answer
+    try:
+        question.begin()
+        while True:
+            question.send_what_is_due()
+            for datagram in question.arrivals():
+                answer = accept(datagram)
+                if answer is not None:
+                    return answer
+    finally:
+        question.close()
 
 
 class _Question:
@@ -95,8 +99,17 @@ class _Question:
         self._attempts: dict[int, _Attempt] = {}
         self._retries_due_ns: dict[str, int] = {}
         self._errors: dict[str, None] = {}
+        self._silence_ends_ns: int | None = None
+
+    def begin(self) -> None:
+        """Send the first request; raise Unreachable when no address takes one."""
         self._ask_next()
-        self._silence_ends_ns: int | None = run.clock.raw_ns() + _SILENCE_NS
+        self._silence_ends_ns = self._clock.raw_ns() + _SILENCE_NS
+
+    def close(self) -> None:
+        """Close every socket."""
+        for attempt in self._attempts.values():
+            attempt.link.close()
 
     def send_what_is_due(self) -> None:
         """Send again where silence or a network error has lasted; raise when all is over."""

@@ -1,0 +1,245 @@
+"""What only NTP sources do: nonces, kisses, retries, network errors, pools, receive stamps."""
+
+import os
+import threading
+import time
+from collections.abc import Iterable
+
+import pytest
+
+from lab import behaviour
+from lab.behaviour import Behaviour, Honest, Reply
+from lab.ntp import NtpServer, altered, kiss
+from sources.base import Malformed, Refused, SourceError, TimedOut, Unreachable, Unsynchronised
+from sources.clock import NS, Clock
+from sources.ntp import NtpSource
+from sources.wire import ntp as wire
+from tests.fakes import a_run
+
+CLOCK = Clock()
+
+
+def source_of(server: NtpServer, **options: int) -> NtpSource:
+    return NtpSource(server.address, server.port, "Alpha", (), **options)
+
+
+@pytest.mark.parametrize(
+    ("behave", "error", "says"),
+    [
+        (kiss("RATE"), Refused, "kiss-o'-death RATE"),
+        (kiss("DENY"), Refused, "kiss-o'-death DENY"),
+        (altered(stratum=16), Unsynchronised, "stratum 16"),
+        (altered(leap=3), Unsynchronised, "leap indicator 3"),
+        (altered(mode=3), Malformed, "mode 3"),
+    ],
+)
+def test_a_matched_reply_that_proves_nothing_ends_the_question_at_once(
+    behave: Behaviour, error: type[SourceError], says: str
+) -> None:
+    """A reply with our nonce is the server's word: no use in asking on."""
+    began = time.monotonic()
+
+    with NtpServer("Alpha", behave) as server, pytest.raises(error, match=says):
+        source_of(server).sample(a_run())
+
+    assert time.monotonic() - began < 0.5
+
+
+def test_a_kiss_without_our_nonce_is_ignored() -> None:
+    """A forged kiss-o'-death from who cannot see our packets does not silence the server."""
+
+    def forged_then_honest(reply: Honest) -> Iterable[Reply]:
+        forged = wire.decode(reply(0)).replaced(stratum=0, reference_id=b"DENY", origin=12345)
+        return [Reply(wire.encode(forged)), Reply(reply(0))]
+
+    with NtpServer("Alpha", forged_then_honest) as server:
+        assert source_of(server).sample(a_run()).rtt_ns < NS
+
+
+@pytest.mark.parametrize("bit", range(64))
+def test_one_wrong_bit_in_the_origin_is_no_reply(bit: int) -> None:
+    """The origin has to match to the bit."""
+
+    def flipped(reply: Honest) -> Iterable[Reply]:
+        packet = wire.decode(reply(0))
+        return [Reply(wire.encode(packet.replaced(origin=packet.origin ^ (1 << bit))))]
+
+    with NtpServer("Alpha", flipped) as server, pytest.raises(TimedOut):
+        source_of(server).sample(a_run(deadline_s=0.03))
+
+
+def test_requests_are_random_and_never_repeated() -> None:
+    """Two questions of the same source carry different nonces and are otherwise the same bytes."""
+    with NtpServer("Alpha") as server:
+        source = source_of(server)
+        source.sample(a_run())
+        source.sample(a_run())
+
+        first, second = server.requests
+        assert first[:40] == second[:40]
+        assert first[40:] != second[40:]
+
+
+def test_a_lost_packet_is_asked_for_once_more_after_a_second() -> None:
+    """When the first request brought nothing for 1 s a second follows, with a stamp of its own."""
+    lossy = behaviour.in_turn(behaviour.silent, behaviour.honest)
+    with NtpServer("Alpha", lossy) as server:
+        began = time.monotonic()
+        sample = source_of(server).sample(a_run(deadline_s=2.4))
+
+        assert 0.95 < time.monotonic() - began < 1.5
+        assert sample.rtt_ns < NS // 5, "measured from the second request, not the first"
+        assert len(server.requests) == len(set(server.requests)) == 2
+
+
+def test_a_silent_server_is_asked_twice_and_no_more() -> None:
+    """Silence until the deadline costs the server two packets."""
+    with NtpServer("Alpha", behaviour.silent) as server:
+        with pytest.raises(TimedOut):
+            source_of(server).sample(a_run(deadline_s=2.4))
+
+        assert len(server.requests) == 2
+
+
+def test_a_late_reply_is_measured_from_its_own_request() -> None:
+    """The reply to the first request, come after the second was sent, keeps the first's stamp."""
+    slow = behaviour.in_turn(behaviour.late(1.3), behaviour.silent)
+    with NtpServer("Alpha", slow) as server:
+        sample = source_of(server).sample(a_run(deadline_s=2.4))
+
+        assert len(server.requests) == 2
+        assert sample.rtt_ns > 1.25 * NS
+        assert sample.certain.low_ns <= -CLOCK.wall_minus_raw_ns() <= sample.certain.high_ns
+
+
+def test_refused_once_is_asked_again_from_a_fresh_socket() -> None:
+    """A port that refuses and opens 50 ms later is no failure: a network error is not the end."""
+    closed = NtpServer("Alpha")
+    closed.close()
+    opened: list[NtpServer] = []
+
+    def open_later() -> None:
+        time.sleep(0.05)
+        opened.append(NtpServer("Alpha", port=closed.port))
+
+    threading.Thread(target=open_later).start()
+    sample = source_of(closed).sample(a_run())
+    opened[0].close()
+
+    assert sample.rtt_ns < NS // 20
+
+
+def test_refused_twice_is_unreachable_and_says_where() -> None:
+    """Refused on the fresh socket too, the source fails after 0.1 s and names address and port."""
+    closed = NtpServer("Alpha")
+    closed.close()
+    began = time.monotonic()
+
+    with pytest.raises(Unreachable, match=f"127.0.0.1 port {closed.port}: Connection refused"):
+        source_of(closed).sample(a_run())
+
+    assert 0.09 < time.monotonic() - began < 0.5
+
+
+def test_the_next_address_is_asked_when_one_refuses() -> None:
+    """Of several addresses a closed one costs 0.1 s, not the answer."""
+    with NtpServer("Alpha", address="127.0.0.2") as server:
+        source = NtpSource("name.test", server.port, "Alpha", ("127.0.0.1", "127.0.0.2"))
+        sample = source.sample(a_run())
+
+    assert sample.server == "127.0.0.2"
+
+
+def test_the_next_address_is_asked_when_one_is_silent() -> None:
+    """Of several addresses a silent one costs 1 s, and the other gets the second request."""
+    with NtpServer("Alpha", behaviour.silent) as dead:
+        with NtpServer("Alpha", address="127.0.0.2", port=dead.port) as server:
+            source = NtpSource("name.test", dead.port, "Alpha", ("127.0.0.1", "127.0.0.2"))
+            sample = source.sample(a_run(deadline_s=2.4))
+
+            assert sample.server == "127.0.0.2"
+            assert len(dead.requests) == len(server.requests) == 1
+
+
+def test_pool_shares_ask_different_addresses() -> None:
+    """Each share of a pool takes its own part of the addresses; one too many is unreachable."""
+    with NtpServer("Alpha") as one, NtpServer("Alpha", address="127.0.0.2", port=one.port) as two:
+        shares = [
+            NtpSource("pool.test", one.port, "Pool", ("127.0.0.1", "127.0.0.2"), share, 3)
+            for share in range(3)
+        ]
+        assert shares[0].sample(a_run()).server == one.address
+        assert shares[1].sample(a_run()).server == two.address
+        with pytest.raises(Unreachable, match="only 2 addresses"):
+            shares[2].sample(a_run())
+
+
+class _SteppedClock(Clock):
+    """A wall clock that is stepped by an hour after its first reading."""
+
+    def __init__(self) -> None:
+        self._readings = 0
+
+    def wall_minus_raw_ns(self) -> int:
+        self._readings += 1
+        return super().wall_minus_raw_ns() + (3600 * NS if self._readings > 1 else 0)
+
+
+def test_a_step_of_the_clock_does_not_bend_the_receive_stamp() -> None:
+    """When the wall clock was stepped since sending, the kernel's stamp is not used."""
+    with NtpServer("Alpha", behaviour.late(0.1)) as server:
+        sample = source_of(server).sample(a_run(clock=_SteppedClock()))
+
+    assert 0.09 * NS < sample.rtt_ns < 0.3 * NS
+    assert sample.certain.low_ns <= -CLOCK.wall_minus_raw_ns() <= sample.certain.high_ns
+
+
+class _SluggishClock(Clock):
+    """A clock that makes its reader late: each raw reading costs 20 ms once the request is out."""
+
+    def __init__(self) -> None:
+        self._readings = 0
+
+    def raw_ns(self) -> int:
+        self._readings += 1
+        if self._readings > 3:
+            time.sleep(0.02)
+        return time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW)
+
+    def wall_minus_raw_ns(self) -> int:
+        return CLOCK.wall_minus_raw_ns()
+
+
+def test_the_kernel_stamps_the_arrival_though_we_look_late() -> None:
+    """A process that is kept from looking (an import, a busy machine) still measures right."""
+    with NtpServer("Alpha") as server:
+        run = a_run(clock=_SluggishClock())
+        began = time.monotonic()
+        sample = source_of(server).sample(run)
+
+    assert time.monotonic() - began > 0.03, "the reader was not late: the test shows nothing"
+    assert sample.rtt_ns < NS // 100
+
+
+def test_no_route_fails_at_once_and_moves_on() -> None:
+    """An address that the system itself refuses to send to costs no time."""
+    with NtpServer("Alpha") as server:
+        unusable = "fe80::1%nowhere"
+        source = NtpSource("name.test", server.port, "Alpha", (unusable, "127.0.0.1"))
+        began = time.monotonic()
+
+        assert source.sample(a_run()).server == "127.0.0.1"
+        assert time.monotonic() - began < 0.2
+
+
+def test_sockets_are_not_leaked() -> None:
+    """A hundred questions leave no open socket behind."""
+    with NtpServer("Alpha") as server:
+        source = source_of(server)
+        source.sample(a_run())
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(100):
+            source.sample(a_run())
+        after = len(os.listdir("/proc/self/fd"))
+
+    assert after <= before

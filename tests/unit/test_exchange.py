@@ -1,0 +1,138 @@
+"""What an NTP reply proves, and every way in which it proves nothing."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sources import exchange
+from sources.base import (
+    EPOCH_FLOOR_UNIX_NS,
+    Malformed,
+    Refused,
+    SourceError,
+    TooWide,
+    Unsynchronised,
+)
+from sources.clock import NS
+from sources.wire import ntp
+from tests.fakes import TRUE_UNIX_NS
+
+MS = 1_000_000
+SENT_RAW_NS = 5000 * NS
+RECEIVED_RAW_NS = SENT_RAW_NS + 10 * MS
+SERVER = ntp.Packet(
+    mode=ntp.SERVER,
+    stratum=2,
+    precision=-20,
+    receive=ntp.stamp_of(TRUE_UNIX_NS + 4 * MS),
+    transmit=ntp.stamp_of(TRUE_UNIX_NS + 6 * MS),
+)
+"""Received 4 ms after we sent, if the true time of our sending was TRUE_UNIX_NS; held 2 ms."""
+
+
+def test_the_interval_holds_the_truth_and_is_as_wide_as_the_trip() -> None:
+    """With a 10 ms trip of which the server held 2 the interval is 8 ms wide around the truth."""
+    proof = exchange.prove(SERVER, SENT_RAW_NS, RECEIVED_RAW_NS)
+    true_drift_ns = SENT_RAW_NS - TRUE_UNIX_NS
+
+    assert proof.interval.low_ns <= true_drift_ns <= proof.interval.high_ns
+    assert abs(proof.rtt_ns - 8 * MS) <= 2
+    assert abs(proof.interval.width_ns - 8 * MS - 2 * 954) <= 4
+
+
+def test_what_the_server_admits_widens_both_sides() -> None:
+    """Half the root delay and the whole root dispersion are added to either side."""
+    sharp = exchange.prove(SERVER, SENT_RAW_NS, RECEIVED_RAW_NS).interval
+    vague = exchange.prove(
+        SERVER.replaced(root_delay=1 << 14, root_dispersion=1 << 13), SENT_RAW_NS, RECEIVED_RAW_NS
+    ).interval
+
+    assert sharp.low_ns - vague.low_ns == vague.high_ns - sharp.high_ns == NS // 4
+
+
+@given(
+    drift_ns=st.integers(-(100 * 365 * 86_400 * NS), 100 * 365 * 86_400 * NS),
+    true_ns=st.integers(EPOCH_FLOOR_UNIX_NS, EPOCH_FLOOR_UNIX_NS + 130 * 365 * 86_400 * NS),
+    there_ns=st.integers(0, NS),
+    held_ns=st.integers(0, NS),
+    back_ns=st.integers(0, NS),
+)
+def test_an_honest_server_is_always_right(
+    drift_ns: int, true_ns: int, there_ns: int, held_ns: int, back_ns: int
+) -> None:
+    """Whatever the local clock, the era and the path, the interval holds the true drift."""
+    reply = SERVER.replaced(
+        receive=ntp.stamp_of(true_ns + there_ns),
+        transmit=ntp.stamp_of(true_ns + there_ns + held_ns),
+    )
+    sent_raw_ns = true_ns + drift_ns
+    received_raw_ns = sent_raw_ns + there_ns + held_ns + back_ns
+
+    proof = exchange.prove(reply, sent_raw_ns, received_raw_ns)
+
+    assert proof.interval.low_ns <= drift_ns <= proof.interval.high_ns
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "says"),
+    [
+        ({"mode": 3}, Malformed, "mode 3: 4"),
+        ({"mode": 5}, Malformed, "mode 5: 4"),
+        ({"version": 2}, Malformed, "version 2: 3 or 4"),
+        ({"version": 5}, Malformed, "version 5: 3 or 4"),
+        ({"stratum": 0, "reference_id": b"RATE"}, Refused, "kiss-o'-death RATE"),
+        ({"stratum": 0, "reference_id": b"DENY", "leap": 3}, Refused, "kiss-o'-death DENY"),
+        ({"stratum": 0, "reference_id": b"INIT", "leap": 3}, Unsynchronised, "code INIT"),
+        ({"stratum": 0}, Unsynchronised, "stratum 0 without a kiss code"),
+        ({"stratum": 0, "reference_id": b"\x1b[2J"}, Unsynchronised, "without a kiss code"),
+        ({"leap": 3}, Unsynchronised, "leap indicator 3"),
+        ({"stratum": 16}, Unsynchronised, "stratum 16: 1 to 15"),
+        ({"stratum": 255}, Unsynchronised, "stratum 255: 1 to 15"),
+        ({"precision": 1}, Malformed, r"precision 2\^1 s"),
+        ({"precision": -31}, Malformed, r"precision 2\^-31 s"),
+        ({"precision": 0}, TooWide, None),
+        ({"root_delay": 3 << 16}, TooWide, r"root distance of 1\.500 s: at most 1 s"),
+        ({"root_dispersion": (1 << 16) + 1}, TooWide, r"root distance of 1\.000 s"),
+        ({"transmit": ntp.stamp_of(TRUE_UNIX_NS + 3 * MS)}, Malformed, "before it received"),
+        ({"transmit": ntp.stamp_of(TRUE_UNIX_NS + 40 * MS)}, Malformed, "held the request 0.036"),
+    ],
+)
+def test_one_wrong_field_has_its_own_error(
+    change: dict[str, object], error: type[SourceError], says: str | None
+) -> None:
+    """A valid reply with one thing changed fails with the error and the words for that thing."""
+    if change == {"precision": 0}:
+        change = {"precision": 0, "root_dispersion": 1}
+
+    with pytest.raises(error, match=says):
+        exchange.prove(SERVER.replaced(**change), SENT_RAW_NS, RECEIVED_RAW_NS)
+
+
+@pytest.mark.parametrize("stratum", [1, 15])
+@pytest.mark.parametrize("version", [3, 4])
+@pytest.mark.parametrize("leap", [0, 1, 2])
+def test_the_allowed_bounds_are_allowed(stratum: int, version: int, leap: int) -> None:
+    """Stratum 1 to 15, version 3 or 4 and announced leap seconds are good replies."""
+    reply = SERVER.replaced(stratum=stratum, version=version, leap=leap)
+
+    assert f"stratum {stratum}" in exchange.prove(reply, SENT_RAW_NS, RECEIVED_RAW_NS).detail
+
+
+def test_a_server_of_before_the_release_is_not_implausible_but_136_years_ahead() -> None:
+    """NTP cannot say "1970": its stamps are read from the floor on, so consensus outvotes it."""
+    reply = SERVER.replaced(receive=ntp.stamp_of(0), transmit=ntp.stamp_of(0))
+
+    proof = exchange.prove(reply, SENT_RAW_NS, RECEIVED_RAW_NS)
+
+    assert proof.latest_unix_ns > EPOCH_FLOOR_UNIX_NS + 100 * 365 * 86_400 * NS
+
+
+@given(st.binary(min_size=48, max_size=48), st.integers(0, 3 * NS))
+def test_any_packet_proves_something_or_fails_by_name(data: bytes, trip_ns: int) -> None:
+    """Arbitrary packets end in a proof or in one of our errors, never in anything else."""
+    try:
+        proof = exchange.prove(ntp.decode(data), SENT_RAW_NS, SENT_RAW_NS + trip_ns)
+    except SourceError as error:
+        assert str(error)
+    else:
+        assert 0 <= proof.rtt_ns <= trip_ns
