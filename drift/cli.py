@@ -37,6 +37,9 @@ def main(arguments: Sequence[str]) -> int:
     """Run the program and return its exit status; unexpected exceptions are the caller's."""
     began_raw_ns = _CLOCK.raw_ns() - process_age_ns(os.environ.get("TIME_DRIFT_STARTED"))
     _leave_after(began_raw_ns + round(config.DEFAULT_TIMEOUT_S * NS), "reading the configuration")
+    if sys.stdout is None:
+        say("stdout cannot be written: it is closed")
+        return BUG
     try:
         options = _options(arguments)
         with _settings(options) as settings:
@@ -145,8 +148,6 @@ def _report(options: Options, settings: Config, gathered: Gathered, text: str | 
 def _print(text: str) -> int:
     """Write to stdout and return the exit status: a result nobody can read is no success."""
     try:
-        if sys.stdout is None:
-            raise OSError("it is closed")
         sys.stdout.write(text)
         sys.stdout.flush()
     except OSError as error:

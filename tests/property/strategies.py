@@ -135,8 +135,11 @@ def nearly_settled(draw: st.DrawFn) -> list[Outcome]:
             found.append(draw(honest(operator, kind, truth_ns)))
         else:
             found.append(draw(anywhere(operator, kind)))
-        if draw(st.integers(0, 2)) == 0:
-            found.append(draw(st.sampled_from([Pending(operator, kind), failed(operator, kind)])))
+        match draw(st.integers(0, 5)):
+            case 0:
+                found.append(Pending(operator, kind))
+            case 1:
+                found.append(failed(operator, kind))
     return draw(st.permutations(found))
 
 

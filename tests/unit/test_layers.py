@@ -1,0 +1,125 @@
+"""The arrows of the house, read from the imports: drift -> sources -> sources.wire, none back."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import drift
+from sources.base import RELEASED_UNIX_S
+from tests.conftest import ROOT
+
+OUTSIDE = {"ntplib", "dns", "rich"}
+"""What may be imported beside the standard library."""
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for package in ("drift", "sources", "lab"):
+        for path in (ROOT / package).rglob("*.py"):
+            name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            found[name.removesuffix(".__init__")] = path
+    return found
+
+
+def imports(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+MODULES = modules()
+
+
+def targets(name: str) -> set[str]:
+    """Return our modules that this one imports."""
+    return {
+        longest
+        for imported in imports(MODULES[name])
+        for longest in [
+            max((m for m in MODULES if (imported + ".").startswith(m + ".")), default="")
+        ]
+        if longest
+    }
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_arrows_never_point_back(name: str) -> None:
+    """sources know neither drift nor lab; the wire knows only errors, units and records."""
+    for target in targets(name):
+        if name.startswith("sources.wire"):
+            assert target in ("sources.base", "sources.clock", "sources.record", "sources.wire")
+        elif name.startswith("sources"):
+            assert target.startswith("sources")
+        elif name.startswith("lab"):
+            assert target.startswith(("lab", "sources")) or target in ("drift.config",)
+            if target.startswith("sources."):
+                assert target.startswith(
+                    ("sources.wire", "sources.base", "sources.clock", "sources.r")
+                )
+        elif target.startswith("lab"):
+            assert (name, target) == ("drift.cli", "lab.world")
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_only_named_libraries_are_imported(name: str) -> None:
+    """Beside the standard library and ourselves there is only what the brief names."""
+    ours = {"drift", "sources", "lab"}
+    for imported in imports(MODULES[name]):
+        top = imported.partition(".")[0]
+        assert top in ours | OUTSIDE | set(sys.stdlib_module_names)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["drift.consensus", "drift.verdict", "sources.exchange", "sources.wire.ntp", "sources.base"],
+)
+def test_pure_modules_touch_no_clock_and_no_socket(name: str) -> None:
+    """What decides is handed its time and its bytes."""
+    banned = {"time", "socket", "os", "random", "secrets", "threading", "logging", "datetime"}
+    assert not {imported.partition(".")[0] for imported in imports(MODULES[name])} & banned
+
+
+def test_nothing_sleeps() -> None:
+    """time.sleep fails under faketime, so the product waits with timeouts only."""
+    for name, path in MODULES.items():
+        if not name.startswith("lab"):
+            assert "time.sleep" not in path.read_text(encoding="utf-8"), name
+
+
+def test_a_plain_run_imports_nothing_heavy() -> None:
+    """The integer from literal NTP addresses needs no argparse, dataclasses, dns, rich or ssl."""
+    text = '[[sources.ntp]]\\nhost = "127.0.0.1"\\nport = 9\\n'
+    code = (
+        "import sys; sys.stdout.write('')\n"
+        "from drift import cli, config; from sources.clock import Clock\n"
+        "from drift.gather import gather\n"
+        f"found = config.parse('{text}', 'x')\n"
+        "gather(found.sources, found.rule, Clock().raw_ns() + 10**9, Clock())\n"
+        "print(' '.join(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    loaded = set(done.stdout.split())
+
+    assert "ntplib" in loaded
+    assert not loaded & {"argparse", "dataclasses", "pathlib", "logging", "asyncio", "json"}
+    assert not {name for name in loaded if name.startswith(("dns", "rich", "ssl", "lab"))}
+
+
+def test_the_release_date_is_the_changelogs() -> None:
+    """The floor of every plausible time is tied to the version that the CHANGELOG dates."""
+    from datetime import UTC, datetime
+
+    date = datetime.fromtimestamp(RELEASED_UNIX_S, UTC).date().isoformat()
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+    assert f"## {drift.__version__} - {date}\n" in changelog

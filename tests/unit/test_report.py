@@ -1,0 +1,231 @@
+"""Reports: verdicts, the refusal in one short line, notes, JSON by its schema, the picture."""
+
+import json
+import re
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from drift import consensus
+from drift.config import parse
+from drift.consensus import Lack, NoAnswer, Rule
+from drift.gather import Gathered
+from drift.report import explain, votes
+from drift.report.json import to_json
+from drift.report.notes import notes
+from drift.report.refusal import refusal
+from drift.verdict import Verdict, span_text, verdicts
+from sources.base import Failure, Outcome, Pending, Reason, Sample
+from sources.clock import NS
+from tests.conftest import ROOT
+from tests.fakes import FakeSource, a_sample
+
+RULE = Rule(2, 1, 0)
+SCHEMA = json.loads((ROOT / "drift/report/time-drift-1.schema.json").read_text(encoding="utf-8"))
+
+
+def gathered(*outcomes: Outcome, rule: Rule = RULE) -> Gathered:
+    sources = [FakeSource(outcome.operator, _never) for outcome in outcomes]
+    decision = consensus.settle(outcomes, rule, 0)
+    return Gathered(sources, outcomes, decision, 0, 12345)
+
+
+def _never(run: object) -> Sample:
+    raise AssertionError("reports ask nobody")
+
+
+def two_honest_one_liar() -> Gathered:
+    return gathered(
+        a_sample(-4.1, -3.9, "Alpha"),
+        a_sample(-4.2, -3.95, "Bravo"),
+        a_sample(-4.1, -3.95, "Charlie"),
+        a_sample(-3604.1, -3603.9, "Mallory"),
+        Failure("Delta", "ntp", Reason.REFUSED, "kiss-o'-death RATE"),
+        Pending("Echo", "ntp"),
+    )
+
+
+def test_everybody_gets_one_verdict() -> None:
+    """Agreeing, outvoted, failed and not needed sources are called so, in their order."""
+    found = verdicts(two_honest_one_liar(), 0)
+
+    assert [verdict.word for verdict in found] == [
+        "agrees",
+        "agrees",
+        "agrees",
+        "falseticker",
+        "refused",
+        "not needed",
+    ]
+    assert found[3].ahead_ns is not None
+    assert abs(found[3].ahead_ns - 3600 * NS) < NS // 10
+    assert re.fullmatch(r"its time is 3\d{3}\.?\d* s ahead", found[3].text)
+    assert found[4].text == "kiss-o'-death RATE"
+
+
+def test_a_source_behind_is_behind() -> None:
+    """The sign of "by how much" is the server's: a day behind is negative."""
+    found = verdicts(
+        gathered(a_sample(0, 0, "A"), a_sample(0, 0, "B"), a_sample(86400, 86400, "C")), 0
+    )
+
+    assert found[2].ahead_ns == -86_400 * NS
+    assert found[2].text == "its time is 86400 s behind"
+
+
+def test_without_a_majority_nobody_is_called_a_liar() -> None:
+    """Where no majority formed, those who answered are undecided."""
+    found = verdicts(gathered(a_sample(0, 1, "A"), a_sample(10, 11, "B")), 0)
+
+    assert [verdict.word for verdict in found] == ["undecided", "undecided"]
+
+
+def test_the_refusal_says_found_needed_and_who_failed_why() -> None:
+    """One line names the lack, the numbers, and the failures by kind and reason."""
+    none = gathered(
+        a_sample(0, 1, "A"),
+        a_sample(10, 11, "B"),
+        a_sample(20, 21, "C"),
+        Failure("D", "ntp", Reason.TIMEOUT, "no answer before the deadline"),
+        Failure("E", "ntp", Reason.TIMEOUT, "no answer before the deadline"),
+        Failure("F", "ntp", Reason.UNREACHABLE, "f cannot be resolved"),
+    )
+    assert isinstance(none.decision, NoAnswer)
+
+    line = refusal(none.decision, verdicts(none, 0))
+
+    assert line == (
+        "no answer: no majority: at most 1 of 3 votes agree, needed more than half; "
+        "3 of 6 sources answered; ntp undecided: a, b, c; ntp timeout: d, e; "
+        "ntp unreachable: f (f cannot be resolved)"
+    )
+
+
+def test_the_refusal_of_a_missed_quorum_counts() -> None:
+    """A majority that is too small says how many there were and how many had to be."""
+    few = gathered(a_sample(0, 0, "A"), rule=Rule(3, 2, 0))
+    assert isinstance(few.decision, NoAnswer)
+
+    assert "quorum missed: 1 operator of 1 kind" in refusal(few.decision, verdicts(few, 0))
+    assert "needed 3 operators of 2 kinds" in refusal(few.decision, verdicts(few, 0))
+
+
+def test_many_failures_are_counted_not_listed() -> None:
+    """Of two hundred timeouts three are named."""
+    many = gathered(*(Failure(f"S{n}", "ntp", Reason.TIMEOUT, "x") for n in range(200)))
+    assert isinstance(many.decision, NoAnswer)
+
+    line = refusal(many.decision, verdicts(many, 0))
+
+    assert line.endswith("ntp timeout: s0, s1, s2 and 197 more")
+
+
+names = st.text(min_size=1, max_size=30).filter(str.isprintable)
+outcomes = st.one_of(
+    st.builds(lambda name, at: a_sample(at, at + 1, name), names, st.integers(-(10**6), 10**6)),
+    st.builds(lambda name, why: Failure(name, "ntp", why, "why"), names, st.sampled_from(Reason)),
+    st.builds(lambda name: Pending(name, "ntp"), names),
+)
+
+
+@given(st.lists(outcomes, min_size=1, max_size=8))
+def test_json_always_keeps_to_its_schema(given_outcomes: list[Outcome]) -> None:
+    """Whatever came of a run, the object is valid by the published schema."""
+    found = gathered(*given_outcomes)
+    judged = verdicts(found, RULE.tolerance_ns)
+    decision = found.decision
+    if isinstance(decision, NoAnswer) and decision.lack is Lack.UNSETTLED:
+        return  # a run never ends so
+    why = refusal(decision, judged) if isinstance(decision, NoAnswer) else None
+
+    text = to_json(found, judged, RULE, why)
+
+    assert "\n" not in text
+    assert text.isascii()
+    jsonschema.validate(json.loads(text), SCHEMA)
+
+
+def test_json_carries_the_integer_and_the_nanoseconds() -> None:
+    """With an answer the object has both, and no refusal."""
+    found = two_honest_one_liar()
+
+    tree = json.loads(to_json(found, verdicts(found, 0), RULE, None))
+
+    assert tree["drift_s"] == -4
+    assert tree["interval_ns"][0] <= tree["drift_ns"] <= tree["interval_ns"][1]
+    assert tree["refusal"] is None
+    assert tree["quorum"]["operators"] == ["alpha", "bravo", "charlie"]
+    assert tree["sources"][3]["verdict"] == "falseticker"
+
+
+def test_notes_are_one_line_a_source() -> None:
+    """-v says of each source what became of it, with sign and spans."""
+    lines = notes(verdicts(two_honest_one_liar(), 0))
+
+    assert len(lines) == 6
+    assert lines[0].startswith("ntp alpha (Alpha): agrees, drift -4.000000 s within 0.1 s")
+    assert lines[4] == "ntp delta (Delta): refused, kiss-o'-death RATE"
+
+
+@pytest.mark.parametrize(
+    ("drift_s", "words"),
+    [
+        (-4, "this clock is 4 s behind"),
+        (4, "this clock is 4 s ahead"),
+        (0, "this clock is right, to the second"),
+    ],
+)
+def test_the_sentence_has_the_sign_in_words(drift_s: int, words: str) -> None:
+    """A negative integer is a clock that is behind."""
+    assert explain.sentence(drift_s) == words
+
+
+def test_the_picture_names_everybody(capsys: pytest.CaptureFixture[str]) -> None:
+    """Table and picture show each source, the liar's arrow, the band and the sentence."""
+    found = two_honest_one_liar()
+
+    explain.explain(found, verdicts(found, 0), None)
+
+    out, err = capsys.readouterr()
+    assert out == ""
+    for word in ("alpha", "bravo", "mallory", "delta", "echo", "falseticker", "consensus"):
+        assert word in err
+    assert re.search(r"mallory +(◀|<)", err)
+    assert "this clock is 4 s behind" in err
+
+
+@settings(max_examples=50)
+@given(st.lists(outcomes, min_size=1, max_size=8))
+def test_any_run_can_be_explained(given_outcomes: list[Outcome]) -> None:
+    """Drawing never fails, whatever the intervals."""
+    found = gathered(*given_outcomes)
+
+    explain.explain(found, verdicts(found, 0), "no answer")
+
+
+@pytest.mark.parametrize(
+    ("ns", "text"),
+    [(0, "0 ms"), (1_500_000, "1.5 ms"), (NS // 4, "0.25 s"), (3600 * NS, "3600 s")],
+)
+def test_spans_are_written_for_people(ns: int, text: str) -> None:
+    """Short spans are in milliseconds, longer ones in seconds, without trailing zeros."""
+    assert span_text(ns) == text
+
+
+def test_votes_are_listed_with_what_to_know() -> None:
+    """--check-config lists a vote per operator and warns of a mix that proves little."""
+    config = parse('[[sources.ntp]]\nhost = "192.0.2.1"\noperator = "Alpha"\n', "here.toml")
+
+    text = votes.votes(config)
+
+    assert "here.toml: 1 sources, 1 votes, timeout 2.5 s" in text
+    assert "1 vote  Alpha: ntp 192.0.2.1" in text
+    assert "no liar can be outvoted" in text
+    assert "all sources are of one kind" in text
+
+
+def test_a_verdict_needs_only_a_source() -> None:
+    """The particulars are empty until there are any."""
+    assert Verdict("n", "o", "ntp", "not needed").text == ""
