@@ -31,8 +31,8 @@ format: $(DEV)   ## put the code in form
 
 check: lint type test  ## everything before a commit
 
-bench:           ## compare with ntpdig and chronyd, in a network namespace (root, Debian's packages)
-	unshare -n $(PYTHON) -m bench.run
+bench: $(DEV)         ## compare with ntpdig and chronyd (root, and Debian's chrony and ntpsec-ntpdig)
+	$(RUN) -m bench.run
 
 lock:            ## renew the locks; they name no index
 	$(PYTHON) -m venv .venv-lock

@@ -136,7 +136,10 @@ def _count_votes(outcomes: Sequence[Outcome], rule: Rule, wall_minus_raw_ns: int
         if isinstance(outcome, Pending):
             outstanding += one // shares[operator]
             continue
-        certain = outcome.certain.shifted(wall_minus_raw_ns).widened(rule.tolerance_ns)
+        certain = Interval(
+            outcome.certain.low_ns + wall_minus_raw_ns - rule.tolerance_ns,
+            outcome.certain.high_ns + wall_minus_raw_ns + rule.tolerance_ns,
+        )
         likely = outcome.likely.shifted(wall_minus_raw_ns)
         ballots.append(_Ballot(operator, outcome.kind, certain, likely, one // shares[operator]))
     return _Votes(ballots, one, one * len(shares), outstanding)

@@ -127,7 +127,7 @@ class Interval(Record):
         """Build it, or raise ValueError when `low_ns` exceeds `high_ns`."""
         if low_ns > high_ns:
             raise ValueError(f"interval ends before it begins: {low_ns} > {high_ns}")
-        return super().__new__(cls, low_ns, high_ns)
+        return tuple.__new__(cls, (low_ns, high_ns))
 
     @property
     def width_ns(self) -> int:

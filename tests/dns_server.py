@@ -288,7 +288,8 @@ def run_in_namespace(unshare: list[str], scenario: Scenario) -> Ran:
     if done.returncode:
         raise AssertionError(f"the scenario could not be run: {done.stderr}")
     code, stdout, stderr, wall_s, asked = json.loads(done.stdout)
-    return Ran(code, stdout, stderr, wall_s, asked)
+    told = {server: [tuple(question) for question in all_] for server, all_ in asked.items()}
+    return Ran(code, stdout, stderr, wall_s, told)
 
 
 def _main() -> None:

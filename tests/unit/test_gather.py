@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from drift import gather as gathering
 from drift.consensus import Answer, Lack, NoAnswer, Rule
 from drift.gather import Gathered, gather
 from sources.base import Failure, Malformed, Pending, Reason, Run, Sample, Source
@@ -176,14 +177,14 @@ def test_a_system_without_threads_to_spare_is_a_failure_not_a_crash(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Where no further thread can be started the source is unreachable, and the rest may decide."""
-    start = threading.Thread.start
+    start = gathering.start_new_thread
 
-    def refuse_one(thread: threading.Thread) -> None:
-        if thread._args[0] == 0:  # type: ignore[attr-defined]
+    def refuse_one(work: Callable[..., object], arguments: tuple[int, Source]) -> int:
+        if arguments[0] == 0:
             raise RuntimeError("can't start new thread")
-        start(thread)
+        return start(work, arguments)
 
-    monkeypatch.setattr(threading.Thread, "start", refuse_one)
+    monkeypatch.setattr(gathering, "start_new_thread", refuse_one)
     found = run(*(honest(name) for name in "ABCD"))
 
     assert isinstance(found.decision, Answer)

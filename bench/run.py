@@ -1,0 +1,147 @@
+"""`make bench`: cost and error of time-drift beside ntpdig and chronyd -Q, as Markdown.
+
+Needs root (a network namespace of its own, because ntpdig asks port 123 only) and Debian's chrony
+and ntpsec-ntpdig. Both programs run on /usr/bin/python3, with nothing of the user's environment.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from bench.measure import interleaved, once
+from bench.servers import configuration, servers
+
+ROOT = Path(__file__).resolve().parent.parent
+PYTHON = "/usr/bin/python3"
+ENVIRON = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent"}
+
+
+def main() -> None:
+    """Prepare a copy of the checkout outside, then measure inside a namespace."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--rounds", type=int, default=25, help="runs of each program (25)")
+    parser.add_argument("--inside", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.inside:
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        measure(Path(options.inside), options.rounds)
+        return
+    with tempfile.TemporaryDirectory(prefix="time-drift-bench-") as directory:
+        prepare(Path(directory))
+        arguments = [sys.executable, "-m", "bench.run", "--inside", directory]
+        arguments += ["--rounds", str(options.rounds)]
+        subprocess.run(["unshare", "-n", *arguments], check=True, cwd=ROOT)
+
+
+def prepare(directory: Path) -> None:
+    """Copy the program and let it prepare its environment by the system's Python."""
+    for name in ("drift", "sources", "lab"):
+        shutil.copytree(ROOT / name, directory / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("time-drift.sh", "requirements.txt", "config.toml"):
+        shutil.copy2(ROOT / name, directory / name)
+    subprocess.run(
+        [directory / "time-drift.sh", "--version"],
+        check=True,
+        env=os.environ | {"TIME_DRIFT_PYTHON": PYTHON},
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def measure(directory: Path, rounds: int) -> None:
+    """Print every table."""
+    with servers(directory, 5) as addresses:
+        five = configuration(addresses, directory / "five.toml")
+        costs(directory, five, rounds)
+        against_chronyd(directory, five, addresses)
+        errors(directory, five, rounds)
+    many_sources(directory, rounds)
+
+
+def costs(directory: Path, five: str, rounds: int) -> None:
+    """Print CPU and wall of five sources against ntpdig asking one."""
+    script = str(directory / "time-drift.sh")
+    found = interleaved(
+        {
+            "ntpdig, one server": ["ntpdig", "127.0.0.1"],
+            "python3 -c pass": [PYTHON, "-I", "-c", "pass"],
+            "time-drift.sh, 5 servers": [script, "--config", five],
+            "time-drift.sh --json, 5 servers": [script, "--config", five, "--json"],
+        },
+        rounds,
+        ENVIRON,
+    )
+    peer = found["ntpdig, one server"]
+    print("| program | CPU ms (least) | x ntpdig | wall ms | x ntpdig | peak MB |")
+    print("|---|---|---|---|---|---|")
+    for name, cost in found.items():
+        print(
+            f"| {name} | {cost.cpu_ms:.1f} ({cost.cpu_least_ms:.1f}) "
+            f"| {cost.cpu_ms / peer.cpu_ms:.2f} | {cost.wall_ms:.1f} "
+            f"| {cost.wall_ms / peer.wall_ms:.2f} | {cost.peak_kb / 1024:.1f} |"
+        )
+
+
+def against_chronyd(directory: Path, five: str, addresses: list[str]) -> None:
+    """Print the wall time of chronyd -Q with the same servers."""
+    path = directory / "client.conf"
+    lines = [f"server {address} iburst" for address in addresses]
+    path.write_text("\n".join([*lines, "cmdport 0", f"pidfile {directory}/client.pid"]))
+    _, theirs_s, _ = once(["chronyd", "-Q", "-x", "-u", "root", "-f", str(path)], ENVIRON)
+    ours_s = min(
+        once([str(directory / "time-drift.sh"), "--config", five], ENVIRON)[1] for _ in range(5)
+    )
+    print(f"\nchronyd -Q, same servers: {theirs_s:.2f} s; we: 1/{theirs_s / ours_s:.0f} of it")
+
+
+def errors(directory: Path, five: str, rounds: int) -> None:
+    """Print the error of the estimate against a known drift of zero: servers on this clock."""
+    found_us = []
+    for _ in range(rounds):
+        done = subprocess.run(
+            [directory / "time-drift.sh", "--config", five, "--json"],
+            env=ENVIRON,
+            check=True,
+            capture_output=True,
+        )
+        found_us.append(abs(json.loads(done.stdout)["drift_ns"]) / 1000)
+    median_us = statistics.median(found_us)
+    print(f"\nerror of the estimate: median {median_us:.1f} us, worst {max(found_us):.1f} us")
+
+
+def many_sources(directory: Path, rounds: int) -> None:
+    """Print the wall time of 10, 100 and 200 sources, each a port of one process on loopback."""
+    script = str(directory / "time-drift.sh")
+    with subprocess.Popen(
+        [sys.executable, "-m", "bench.crowd", "200", str(directory / "crowd.toml")],
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+    ) as crowd:
+        assert crowd.stdout is not None  # noqa: S101 - it is a pipe
+        crowd.stdout.readline()
+        tables = (directory / "crowd.toml").read_text().split("\n\n")
+        commands = {}
+        for count in (10, 100, 200):
+            path = directory / f"crowd-{count}.toml"
+            path.write_text("\n\n".join(tables[:count]))
+            commands[str(count)] = [script, "--config", str(path)]
+        found = interleaved(commands, rounds, ENVIRON)
+        crowd.terminate()
+    print("\n| sources | wall ms | x 10 | ms each beyond 10 | CPU ms | peak MB |")
+    print("|---|---|---|---|---|---|")
+    ten = found["10"]
+    for count, cost in found.items():
+        each_ms = (cost.wall_ms - ten.wall_ms) / max(1, int(count) - 10)
+        print(
+            f"| {count} | {cost.wall_ms:.1f} | {cost.wall_ms / ten.wall_ms:.2f} | {each_ms:.2f} "
+            f"| {cost.cpu_ms:.1f} | {cost.peak_kb / 1024:.1f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
