@@ -9,18 +9,17 @@ from typing import NamedTuple
 
 
 class Cost(NamedTuple):
-    """What one program costs, in milliseconds and kilobytes."""
+    """What one program costs, in milliseconds."""
 
     cpu_ms: float
     """Median of user and system time."""
     cpu_least_ms: float
     wall_ms: float
     """Median."""
-    peak_kb: int
 
 
-def once(command: Sequence[str], environ: Mapping[str, str]) -> tuple[float, float, int]:
-    """Run a command; return CPU seconds, wall seconds and peak kilobytes of it and its children."""
+def once(command: Sequence[str], environ: Mapping[str, str]) -> tuple[float, float]:
+    """Run a command; return CPU seconds, its children's included, and wall seconds."""
     began = time.perf_counter()
     process = subprocess.Popen(
         command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -32,7 +31,7 @@ def once(command: Sequence[str], environ: Mapping[str, str]) -> tuple[float, flo
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{' '.join(command)}: status {process.returncode}: {said!r}")
-    return usage.ru_utime + usage.ru_stime, time.perf_counter() - began, usage.ru_maxrss
+    return usage.ru_utime + usage.ru_stime, time.perf_counter() - began
 
 
 def interleaved(
@@ -41,16 +40,15 @@ def interleaved(
     """Run every command once a round; return the medians."""
     for command in commands.values():
         once(command, environ)
-    runs: dict[str, list[tuple[float, float, int]]] = {name: [] for name in commands}
+    runs: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
     for _ in range(rounds):
         for name, command in commands.items():
             runs[name].append(once(command, environ))
     return {
         name: Cost(
-            statistics.median(cpu for cpu, _, _ in found) * 1000,
-            min(cpu for cpu, _, _ in found) * 1000,
-            statistics.median(wall for _, wall, _ in found) * 1000,
-            max(peak for _, _, peak in found),
+            statistics.median(cpu for cpu, _ in found) * 1000,
+            min(cpu for cpu, _ in found) * 1000,
+            statistics.median(wall for _, wall in found) * 1000,
         )
         for name, found in runs.items()
     }

@@ -77,13 +77,13 @@ def costs(directory: Path, five: str, rounds: int) -> None:
         ENVIRON,
     )
     peer = found["ntpdig, one server"]
-    print("| program | CPU ms (least) | x ntpdig | wall ms | x ntpdig | peak MB |")
-    print("|---|---|---|---|---|---|")
+    print("| program | CPU ms (least) | x ntpdig | wall ms | x ntpdig |")
+    print("|---|---|---|---|---|")
     for name, cost in found.items():
         print(
             f"| {name} | {cost.cpu_ms:.1f} ({cost.cpu_least_ms:.1f}) "
             f"| {cost.cpu_ms / peer.cpu_ms:.2f} | {cost.wall_ms:.1f} "
-            f"| {cost.wall_ms / peer.wall_ms:.2f} | {cost.peak_kb / 1024:.1f} |"
+            f"| {cost.wall_ms / peer.wall_ms:.2f} |"
         )
 
 
@@ -92,7 +92,7 @@ def against_chronyd(directory: Path, five: str, addresses: list[str]) -> None:
     path = directory / "client.conf"
     lines = [f"server {address} iburst" for address in addresses]
     path.write_text("\n".join([*lines, "cmdport 0", f"pidfile {directory}/client.pid"]))
-    _, theirs_s, _ = once(["chronyd", "-Q", "-x", "-u", "root", "-f", str(path)], ENVIRON)
+    _, theirs_s = once(["chronyd", "-Q", "-x", "-u", "root", "-f", str(path)], ENVIRON)
     ours_s = min(
         once([str(directory / "time-drift.sh"), "--config", five], ENVIRON)[1] for _ in range(5)
     )
@@ -132,14 +132,14 @@ def many_sources(directory: Path, rounds: int) -> None:
             commands[str(count)] = [script, "--config", str(path)]
         found = interleaved(commands, rounds, ENVIRON)
         crowd.terminate()
-    print("\n| sources | wall ms | x 10 | ms each beyond 10 | CPU ms | peak MB |")
-    print("|---|---|---|---|---|---|")
+    print("\n| sources | wall ms | x 10 | ms each beyond 10 | CPU ms |")
+    print("|---|---|---|---|---|")
     ten = found["10"]
-    for count, cost in found.items():
-        each_ms = (cost.wall_ms - ten.wall_ms) / max(1, int(count) - 10)
+    for name, cost in found.items():
+        each_ms = (cost.wall_ms - ten.wall_ms) / max(1, int(name) - 10)
         print(
-            f"| {count} | {cost.wall_ms:.1f} | {cost.wall_ms / ten.wall_ms:.2f} | {each_ms:.2f} "
-            f"| {cost.cpu_ms:.1f} | {cost.peak_kb / 1024:.1f} |"
+            f"| {name} | {cost.wall_ms:.1f} | {cost.wall_ms / ten.wall_ms:.2f} | {each_ms:.2f} "
+            f"| {cost.cpu_ms:.1f} |"
         )
 
 

@@ -9,7 +9,7 @@ import select
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from types import FrameType
 
 from drift import config
@@ -127,10 +127,11 @@ def _report(options: Options, settings: Config, gathered: Gathered, text: str | 
     found = verdicts(gathered, settings.rule.tolerance_ns)
     decision = gathered.decision
     why = refusal(decision, found) if isinstance(decision, NoAnswer) else None
-    if options.picture:
+    if options.picture and sys.stderr is not None:
         from drift.report.explain import explain  # noqa: PLC0415 - rich costs 60 ms
 
-        explain(gathered, found, why)
+        with suppress(OSError):  # a picture that nobody can see is no reason not to answer
+            explain(gathered, found, why)
     elif why is not None:
         say(why)
     if options.verbose:

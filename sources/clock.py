@@ -16,6 +16,7 @@ _BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 _BRACKETS = 5
 _UNKNOWN_AGE_NS = NS // 10
 _OLDEST_START_NS = NS
+_OLDEST_STAMP_NS = 60 * NS
 
 
 class Clock:
@@ -56,13 +57,14 @@ def process_age_ns(started_uptime_s: str | None) -> int:
     `started_uptime_s` is the reading of /proc/uptime with which time-drift.sh began. Without it
     the process's own start counts (proc(5), field 22 of stat), unless that is over a second ago:
     then a shell that did other things first has exec'ed us, and its age is not ours. Where nothing
-    tells, 0.1 s is assumed, about what an interpreter takes to start.
+    tells, or the stamp is over a minute old (a suspend in between, another program's variable),
+    0.1 s is assumed, about what an interpreter takes to start.
     """
     now_ns = time.clock_gettime_ns(_BOOT)
     try:
         if started_uptime_s:
             age_ns = now_ns - int(float(started_uptime_s) * NS)
-            return age_ns if age_ns >= 0 else _UNKNOWN_AGE_NS
+            return age_ns if 0 <= age_ns <= _OLDEST_STAMP_NS else _UNKNOWN_AGE_NS
         with open("/proc/self/stat", "rb") as stat:
             # The name in field 2 may itself hold spaces and brackets.
             ticks = int(stat.read().rpartition(b")")[2].split()[19])

@@ -55,7 +55,7 @@ def answer(query: Query) -> Iterable[Reply]:
     return [Reply(query.response().to_wire())]
 
 
-def hang(query: Query) -> Iterable[Reply]:  # noqa: ARG001 - that is the point
+def hang(query: Query) -> Iterable[Reply]:
     """Answer nothing; a connection stays open."""
     return []
 

@@ -1,4 +1,4 @@
-"""Fakes that more than one test uses: a clock that stands still, sources that say what they are told."""
+"""Fakes that tests share: a clock that stands still, sources that say what they are told."""
 
 from collections.abc import Callable
 
@@ -69,12 +69,15 @@ class FakeSource(Source):
     cheap = True
     precise = True
 
-    def __init__(
-        self, operator: str, answer: Callable[[Run], Sample], *, cheap: bool = True
-    ) -> None:
+    def __init__(self, operator: str, answer: Callable[[Run], Sample]) -> None:
         super().__init__(operator.lower(), operator, operator)
         self.answer = answer
-        self.cheap = cheap  # type: ignore[misc] - one fake class stands for several kinds
 
     def sample(self, run: Run) -> Sample:
         return self.answer(run)
+
+
+class HeavyFakeSource(FakeSource):
+    """The same, of a kind whose library is heavy."""
+
+    cheap = False

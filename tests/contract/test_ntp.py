@@ -152,13 +152,15 @@ def test_the_next_address_is_asked_when_one_refuses() -> None:
 
 def test_the_next_address_is_asked_when_one_is_silent() -> None:
     """Of several addresses a silent one costs 1 s, and the other gets the second request."""
-    with NtpServer("Alpha", behaviour.silent) as dead:
-        with NtpServer("Alpha", address="127.0.0.2", port=dead.port) as server:
-            source = NtpSource("name.test", dead.port, "Alpha", ("127.0.0.1", "127.0.0.2"))
-            sample = source.sample(a_run(deadline_s=2.4))
+    with (
+        NtpServer("Alpha", behaviour.silent) as dead,
+        NtpServer("Alpha", address="127.0.0.2", port=dead.port) as server,
+    ):
+        source = NtpSource("name.test", dead.port, "Alpha", ("127.0.0.1", "127.0.0.2"))
+        sample = source.sample(a_run(deadline_s=2.4))
 
-            assert sample.server == "127.0.0.2"
-            assert len(dead.requests) == len(server.requests) == 1
+        assert sample.server == "127.0.0.2"
+        assert len(dead.requests) == len(server.requests) == 1
 
 
 def test_pool_shares_ask_different_addresses() -> None:

@@ -1,4 +1,4 @@
-"""What every kind of source keeps to, against a lab server of its kind. A new kind joins `KINDS`."""
+"""What every kind of source keeps to, against a lab server. A new kind joins `KINDS`."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ from lab import behaviour
 from lab.behaviour import Behaviour
 from lab.ntp import NtpServer
 from lab.world import Server
-from sources.base import Interval, SourceError, Source, TimedOut, Unreachable
+from sources.base import Interval, Source, SourceError, TimedOut, Unreachable
 from sources.clock import NS, Clock
 from tests.fakes import a_run
 

@@ -1,4 +1,4 @@
-"""The contract of time-drift.sh, as a process: stdout, stderr and exit status of every situation."""
+"""The contract of time-drift.sh, as a process: stdout, stderr and status of every situation."""
 
 import json
 import os
@@ -423,6 +423,23 @@ def test_a_closed_stderr_harms_nothing(script: str, lab: Start) -> None:
 
     assert (good.stdout, good.returncode) == ("0\n", 0)
     assert (bad.stdout, bad.returncode) == (NOTHING, 2)
+
+
+@pytest.mark.parametrize("option", ["--explain", "-v"])
+@pytest.mark.parametrize("stderr", ["2>&-", "2>/dev/full"])
+def test_reports_that_nobody_can_see_harm_nothing(
+    script: str, lab: Start, stderr: str, option: str
+) -> None:
+    """The integer comes though picture or notes cannot be written."""
+    path = lab(*[behaviour.honest] * 3)
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" --config "$1" {option} {stderr}', script, path],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.stdout, done.returncode) == ("0\n", 0)
 
 
 # --- Signals and things that hang --------------------------------------------------------------

@@ -62,6 +62,11 @@ def test_a_stamp_of_the_future_is_not_believed() -> None:
     assert process_age_ns(f"{uptime_s() + 100:.2f}") == NS // 10
 
 
+def test_a_stamp_of_long_ago_is_not_believed() -> None:
+    """Nor can it have taken more than a minute to get here."""
+    assert process_age_ns(f"{uptime_s() - 61:.2f}") == NS // 10
+
+
 def test_without_a_stamp_a_young_process_knows_its_age() -> None:
     """A fresh interpreter is as old as its start-up took."""
     code = "from sources.clock import process_age_ns; print(process_age_ns(None))"

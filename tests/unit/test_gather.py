@@ -1,5 +1,6 @@
 """Gathering: who is asked when, when it ends, and what becomes of those who do not answer."""
 
+import _thread
 import threading
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from drift.consensus import Answer, Lack, NoAnswer, Rule
 from drift.gather import Gathered, gather
 from sources.base import Failure, Malformed, Pending, Reason, Run, Sample, Source
 from sources.clock import NS, Clock
-from tests.fakes import FakeClock, FakeSource, a_sample
+from tests.fakes import FakeClock, FakeSource, HeavyFakeSource, a_sample
 
 RULE = Rule(3, 1, NS // 50)
 
@@ -20,16 +21,16 @@ def says(low_s: float, high_s: float, operator: str) -> Callable[[Run], Sample]:
     return lambda run: a_sample(low_s, high_s, operator)
 
 
-def honest(operator: str, *, cheap: bool = True) -> FakeSource:
-    return FakeSource(operator, says(-4.1, -3.9, operator), cheap=cheap)
+def honest(operator: str, kind: type[FakeSource] = FakeSource) -> FakeSource:
+    return kind(operator, says(-4.1, -3.9, operator))
 
 
-def hangs(operator: str, *, cheap: bool = True) -> FakeSource:
+def hangs(operator: str) -> FakeSource:
     def hang(run: Run) -> Sample:
         threading.Event().wait(30)
         raise AssertionError("never reached")
 
-    return FakeSource(operator, hang, cheap=cheap)
+    return FakeSource(operator, hang)
 
 
 class ShiftedClock(Clock):
@@ -119,7 +120,7 @@ def test_heavy_sources_are_not_asked_when_the_cheap_ones_settle_it() -> None:
         asked.set()
         return a_sample(-4.1, -3.9, "H", "https")
 
-    found = run(FakeSource("H", heavy, cheap=False), *(honest(name) for name in "ABC"))
+    found = run(HeavyFakeSource("H", heavy), *(honest(name) for name in "ABC"))
 
     assert isinstance(found.decision, Answer)
     assert isinstance(found.outcomes[0], Pending)
@@ -129,7 +130,7 @@ def test_heavy_sources_are_not_asked_when_the_cheap_ones_settle_it() -> None:
 def test_heavy_sources_are_asked_when_the_cheap_ones_are_in_and_undecided() -> None:
     """Two cheap answers of a quorum of three: the heavy one is asked at once, not after 0.15 s."""
     began = time.monotonic()
-    found = run(honest("A"), honest("B"), honest("H", cheap=False))
+    found = run(honest("A"), honest("B"), honest("H", HeavyFakeSource))
 
     assert isinstance(found.decision, Answer)
     assert time.monotonic() - began < 0.12
@@ -138,7 +139,7 @@ def test_heavy_sources_are_asked_when_the_cheap_ones_are_in_and_undecided() -> N
 def test_heavy_sources_are_asked_after_the_head_start_though_cheap_ones_hang() -> None:
     """A hung cheap source delays the heavy ones by 0.15 s and no more."""
     began = time.monotonic()
-    found = run(honest("A"), honest("B"), hangs("C"), honest("H", cheap=False))
+    found = run(honest("A"), honest("B"), hangs("C"), honest("H", HeavyFakeSource))
 
     assert isinstance(found.decision, Answer)
     assert 0.14 < time.monotonic() - began < 0.5
@@ -177,7 +178,7 @@ def test_a_system_without_threads_to_spare_is_a_failure_not_a_crash(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Where no further thread can be started the source is unreachable, and the rest may decide."""
-    start = gathering.start_new_thread
+    start = _thread.start_new_thread
 
     def refuse_one(work: Callable[..., object], arguments: tuple[int, Source]) -> int:
         if arguments[0] == 0:

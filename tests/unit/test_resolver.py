@@ -335,7 +335,7 @@ def test_silence_is_a_timeout_at_the_deadline(system: FakeSystem, servers: FakeS
     with Elapsed() as elapsed, pytest.raises(TimedOut) as late:
         lookups(0.5).addresses(HOST, ())
 
-    assert str(late.value) == f"{HOST} not resolved before the deadline"
+    assert str(late.value).startswith(f"{HOST} not resolved before the deadline")
     assert 0.5 <= elapsed.s < 0.5 + SLACK_S
 
 

@@ -42,7 +42,7 @@ def test_what_is_encoded_is_decoded_again(packet: ntp.Packet) -> None:
 
 @given(st.binary(max_size=200))
 def test_any_bytes_decode_or_are_malformed(data: bytes) -> None:
-    """Arbitrary bytes give a packet or one of our errors, nothing else; short ones never a packet."""
+    """Arbitrary bytes give a packet or one of our errors; short ones never a packet."""
     try:
         packet = ntp.decode(data)
     except SourceError:
