@@ -33,6 +33,7 @@ check: lint type test  ## everything before a commit
 
 bench: $(DEV)         ## compare with ntpdig and chronyd (root, and Debian's chrony and ntpsec-ntpdig)
 	$(RUN) -m bench.run
+	$(RUN) -m bench.simulation
 
 lock:            ## renew the locks; they name no index
 	$(PYTHON) -m venv .venv-lock
