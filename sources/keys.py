@@ -85,10 +85,11 @@ def read_seconds(value: object) -> float:
 
 
 def _read_host(value: object) -> str:
-    text = read_text(value).rstrip(".")
+    text = read_text(value)
     if is_address(text):
         return _plain(text)
-    labels = text.split(".")
+    # One final dot is kept: it tells the resolver not to try search domains.
+    labels = text.removesuffix(".").split(".")
     if not all(0 < len(label) <= 63 and _is_label(label) for label in labels):  # noqa: PLR2004 - RFC 1035
         raise ValueError(value)
     return text

@@ -39,7 +39,9 @@ class NtpSource(Source):
         """Configure it. `fallback` holds addresses for when `host` cannot be resolved."""
         name = host if port == PORT else f"{host} port {port}"
         super().__init__(
-            name if share_of == 1 else f"{name} #{share + 1}", operator, f"{host.casefold()} {port}"
+            name if share_of == 1 else f"{name} #{share + 1}",
+            operator,
+            f"{host.casefold().removesuffix('.')} {port}",
         )
         self._host = host
         self._port = port

@@ -14,11 +14,15 @@ import threading
 from collections.abc import Callable, Iterable
 from itertools import chain, zip_longest
 from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
 
 from sources.base import TimedOut, Unreachable
 from sources.clock import NS, Clock
 from sources.keys import is_address
 from sources.record import Record
+
+if TYPE_CHECKING:
+    from sources.name_servers import NameServers
 
 _PATIENCE_NS = 300 * NS // 1000
 """How long the system's resolver is alone."""
@@ -29,12 +33,12 @@ _FINAL = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
 
 
 class _Reply(Record):
-    """What one resolver said."""
+    """What one resolver said, or all of them together."""
 
     addresses: tuple[str, ...]
     error: str
     final: bool
-    """Whether the name is known not to exist."""
+    """Whether waiting on could not change it."""
 
 
 class Resolver:
@@ -47,6 +51,7 @@ class Resolver:
         self._clock = clock
         self._lock = threading.Lock()
         self._lookups: dict[str, _Lookup] = {}
+        self._name_servers: NameServers | None = None
 
     def addresses(self, host: str, fallback: tuple[str, ...]) -> tuple[str, ...]:
         """Return the addresses of `host`, families in turn; `fallback` when it has none in time.
@@ -55,57 +60,96 @@ class Resolver:
         """
         if is_address(host):
             return (host,)
-        with self._lock:
-            lookup = self._lookups.get(host)
-            if lookup is None:
-                lookup = _Lookup(host, self._deadline_raw_ns, self._clock)
-                self._lookups[host] = lookup
+        lookup = self._lookup(host)
         half_way_ns = (self._began_raw_ns + self._deadline_raw_ns) // 2
         reply = lookup.wait_until(half_way_ns if fallback else self._deadline_raw_ns)
         if reply is not None and reply.addresses:
             return reply.addresses
         if fallback:
             return fallback
-        if reply is None:
-            raise TimedOut(f"{host} not resolved before the deadline")
-        raise Unreachable(f"{host} cannot be resolved ({reply.error})")
+        if reply is not None and reply.final:
+            raise Unreachable(f"{host} cannot be resolved ({reply.error})")
+        heard = f" ({reply.error})" if reply is not None and reply.error else ""
+        raise TimedOut(f"{host} not resolved before the deadline{heard}")
+
+    def ask_name_servers(self, host: str, tell: Callable[[tuple[str, ...], str], None]) -> int:
+        """Ask every name server of resolv.conf; return how many replies `tell` is going to get."""
+        with self._lock:
+            if self._name_servers is None:
+                from sources.name_servers import NameServers  # noqa: PLC0415 - 100 ms, nearly never
+
+                self._name_servers = NameServers(self._left_s)
+        return self._name_servers.ask(host, tell)
+
+    def _lookup(self, host: str) -> "_Lookup":
+        """Return the one look-up of this name, begun if it has not been."""
+        with self._lock:
+            lookup = self._lookups.get(host.casefold())
+            if lookup is None:
+                lookup = _Lookup(host, self._deadline_raw_ns, self._clock, self.ask_name_servers)
+                self._lookups[host.casefold()] = lookup
+                lookup.begin()
+        return lookup
+
+    def _left_s(self) -> float:
+        return max(0, self._deadline_raw_ns - self._clock.raw_ns()) / NS
 
 
 class _Lookup:
     """One name being looked up, by as many resolvers as it takes."""
 
-    def __init__(self, host: str, deadline_raw_ns: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        host: str,
+        deadline_raw_ns: int,
+        clock: Clock,
+        ask_name_servers: Callable[[str, Callable[[tuple[str, ...], str], None]], int],
+    ) -> None:
         self._host = host
         self._deadline_raw_ns = deadline_raw_ns
         self._clock = clock
+        self._ask_name_servers = ask_name_servers
         self._done = threading.Event()
         self._reply: _Reply | None = None
         self._replies: SimpleQueue[_Reply] = SimpleQueue()
-        threading.Thread(target=self._look_up, daemon=True).start()
+
+    def begin(self) -> None:
+        """Look up in threads of its own; where there are none to be had, that is the reply."""
+        try:
+            threading.Thread(target=self._ask_system, daemon=True).start()
+            threading.Thread(target=self._look_up, daemon=True).start()
+        except RuntimeError as error:
+            self._finish(_Reply((), str(error), final=True))
 
     def wait_until(self, until_raw_ns: int) -> _Reply | None:
+        """Return the reply, or None if there is none by then."""
         self._done.wait(max(0, until_raw_ns - self._clock.raw_ns()) / NS)
         return self._reply
 
+    def _ask_system(self) -> None:
+        self._replies.put(_ask_system(self._host))
+
     def _look_up(self) -> None:
-        self._start(_ask_system, self._host)
         first = self._next(min(self._deadline_raw_ns, self._clock.raw_ns() + _PATIENCE_NS))
         if first is not None and (first.addresses or first.final):
             self._finish(first)
             return
-        errors = [first.error] if first is not None else []
-        outstanding = 0 if first is not None else 1
+        outstanding = 1
+        errors: list[str] = []
+        if first is not None:
+            outstanding = 0
+            errors.append(first.error)
         try:
-            questions = _name_server_questions(self._host, self._left_s)
-        except OSError as error:
-            questions = []
-            errors.append(str(error))
-        for question in questions:
-            self._start(question)
-        self._finish(self._best_of(outstanding + len(questions), errors))
+            outstanding += self._ask_name_servers(self._host, self._hear)
+        except Exception as error:  # noqa: BLE001 - a thread that died silently would cost the run
+            errors.append(f"{type(error).__name__}: {error}")
+        self._finish(self._best_of(outstanding, errors))
+
+    def _hear(self, addresses: tuple[str, ...], error: str) -> None:
+        self._replies.put(_Reply(addresses, error, final=False))
 
     def _best_of(self, outstanding: int, errors: list[str]) -> _Reply:
-        """Return the first addresses found, and what its siblings add within 50 ms."""
+        """Return the first addresses found, and what their siblings add within 50 ms."""
         found: list[tuple[str, ...]] = []
         until_ns = self._deadline_raw_ns
         while outstanding:
@@ -113,37 +157,25 @@ class _Lookup:
             if reply is None:
                 break
             outstanding -= 1
-            if reply.addresses and not found:
-                until_ns = min(until_ns, self._clock.raw_ns() + _SIBLING_NS)
             if reply.addresses:
                 found.append(reply.addresses)
-            else:
-                errors.append(reply.error)
-        error = "; ".join(dict.fromkeys(errors)) or "no name server answered"
-        return _Reply(_families_in_turn(chain.from_iterable(found)), error, final=False)
+                until_ns = min(until_ns, self._clock.raw_ns() + _SIBLING_NS)
+                continue
+            errors.append(reply.error)
+            if reply.final and not found:
+                outstanding = 0
+        heard = "; ".join(dict.fromkeys(errors))
+        return _Reply(_families_in_turn(chain.from_iterable(found)), heard, final=not outstanding)
 
     def _finish(self, reply: _Reply) -> None:
         self._reply = reply
         self._done.set()
-
-    def _start(self, question: Callable[..., _Reply], *args: str) -> None:
-        def put() -> None:
-            try:
-                reply = question(*args)
-            except Exception as bug:  # noqa: BLE001 - a thread that died silently would cost the run
-                reply = _Reply((), f"{type(bug).__name__}: {bug}", final=False)
-            self._replies.put(reply)
-
-        threading.Thread(target=put, daemon=True).start()
 
     def _next(self, until_raw_ns: int) -> _Reply | None:
         try:
             return self._replies.get(timeout=max(0, until_raw_ns - self._clock.raw_ns()) / NS)
         except Empty:
             return None
-
-    def _left_s(self) -> float:
-        return max(0, self._deadline_raw_ns - self._clock.raw_ns()) / NS
 
 
 def _ask_system(host: str) -> _Reply:
@@ -157,41 +189,6 @@ def _ask_system(host: str) -> _Reply:
     except (OSError, UnicodeError) as error:
         return _Reply((), str(error), final=False)
     return _Reply(_families_in_turn(str(entry[4][0]) for entry in found), "", final=False)
-
-
-def _name_server_questions(host: str, left_s: Callable[[], float]) -> list[Callable[[], _Reply]]:
-    """Return one question for each name server of resolv.conf and each address family."""
-    import dns.exception  # noqa: PLC0415 - 100 ms, and nearly never needed
-    import dns.flags  # noqa: PLC0415
-    import dns.nameserver  # noqa: PLC0415
-    import dns.resolver  # noqa: PLC0415
-
-    try:
-        configured = dns.resolver.Resolver()
-    except dns.exception.DNSException as error:
-        raise OSError(f"resolv.conf: {error}") from error
-
-    def question(server: str | dns.nameserver.Nameserver, family: str) -> Callable[[], _Reply]:
-        def ask() -> _Reply:
-            resolver = dns.resolver.Resolver(configure=False)
-            resolver.nameservers = [server]
-            resolver.domain = configured.domain
-            resolver.search = configured.search
-            resolver.ndots = configured.ndots
-            # A validating server whose own clock is wrong fails every signed name unless told
-            # not to check (RFC 4035 section 3.2.2); what we ask time of proves itself otherwise.
-            resolver.flags = dns.flags.RD | dns.flags.CD
-            try:
-                answer = resolver.resolve(host, family, lifetime=left_s(), search=True)
-            except (dns.exception.DNSException, OSError) as error:
-                return _Reply((), str(error), final=False)
-            return _Reply(tuple(record.address for record in answer), "", final=False)
-
-        return ask
-
-    return [
-        question(server, family) for server in configured.nameservers for family in ("AAAA", "A")
-    ]
 
 
 def _families_in_turn(addresses: Iterable[str]) -> tuple[str, ...]:

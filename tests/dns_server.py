@@ -295,8 +295,8 @@ def run_in_namespace(unshare: list[str], scenario: Scenario) -> Ran:
 def _main() -> None:
     scenario = Scenario(*json.load(sys.stdin))
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    _mount(scenario)
     with ExitStack() as running:
-        _mount(running, scenario)
         servers = {}
         for address, name in scenario.name_servers.items():
             if name != "dead":
@@ -326,20 +326,21 @@ def _lab_time_unix_ns() -> int:
     return time.time_ns() + AHEAD_S * NS
 
 
-def _mount(running: ExitStack, scenario: Scenario) -> None:
+def _mount(scenario: Scenario) -> None:
     """Put the scenario's files over the machine's, and caches that live outside out of reach."""
-    folder = running.enter_context(tempfile.TemporaryDirectory())
     files = {
         "/etc/resolv.conf": scenario.resolv_conf,
         "/etc/hosts": scenario.hosts,
         "/etc/nsswitch.conf": "hosts: files dns\n",
     }
-    for target, text in files.items():
-        source = os.path.join(folder, os.path.basename(target))
-        with open(source, "w", encoding="latin-1") as file:
-            file.write(text)
-        if os.path.exists(target):
-            subprocess.run(["mount", "--bind", source, target], check=True)
+    # What is mounted stays when the folder goes.
+    with tempfile.TemporaryDirectory() as folder:
+        for target, text in files.items():
+            source = os.path.join(folder, os.path.basename(target))
+            with open(source, "w", encoding="latin-1") as file:
+                file.write(text)
+            if os.path.exists(target):
+                subprocess.run(["mount", "--bind", source, target], check=True)
     for cache in ("/run/nscd", "/var/run/nscd"):
         if os.path.isdir(cache):
             subprocess.run(["mount", "-t", "tmpfs", "none", cache], check=True)

@@ -169,13 +169,16 @@ def _wait_for(condition: Callable[[], T], what: str, seconds: float = 20) -> T:
     until = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < until, f"waited {seconds} s in vain for {what}"
-        time.sleep(0.02)
+        time.sleep(0.01)
     return found
 
 
 @contextmanager
 def _preparing(checkout: Checkout) -> Iterator["subprocess.Popen[str]"]:
-    """Start a run in a process group of its own, and wait until its preparation is under way."""
+    """Start a run in a process group of its own, and stop it in the midst of its preparation.
+
+    Stopped, so that no test depends on how long a preparation takes: see _go_on.
+    """
     process = subprocess.Popen(
         [checkout.script, "--version"],
         stdout=subprocess.PIPE,
@@ -184,14 +187,21 @@ def _preparing(checkout: Checkout) -> Iterator["subprocess.Popen[str]"]:
         start_new_session=True,
     )
     try:
-        # In the longest step: venv's child unpacks pip, a grandchild of what may get a signal.
-        unpacked = ".venv.new-*/lib/python3*/site-packages/*/*"
+        # A child, or a child's child, is at work in it: files appear beside the interpreter.
+        unpacked = ".venv.new-*/lib/python3*/site-packages/*"
         _wait_for(lambda: list(checkout.path.glob(unpacked)), "the preparation")
+        os.killpg(process.pid, signal.SIGSTOP)
+        assert process.poll() is None
+        assert not checkout.venv.exists()
         yield process
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # orphans too
         process.communicate(timeout=20)
+
+
+def _go_on(process: "subprocess.Popen[str]") -> None:
+    os.killpg(process.pid, signal.SIGCONT)
 
 
 @contextmanager
@@ -463,9 +473,10 @@ def test_killed_preparation_heals(fresh: Checkout) -> None:
 
 @pytest.mark.timeout(240)
 def test_preparation_killed_alone_heals(fresh: Checkout) -> None:
-    """When an agent kills its own child only, what that started cannot spoil the next runs."""
+    """When an agent kills its own child only, its orphans cannot spoil the next runs."""
     with _preparing(fresh) as process:
         process.kill()
+        _go_on(process)
         process.communicate(timeout=20)
         while (result := fresh()).returncode:
             _assert_refused(result, 3, "another run is preparing")  # the orphans are still at it
@@ -481,6 +492,7 @@ def test_terminated_preparation_cleans_up(fresh: Checkout) -> None:
     """SIGTERM ends a preparation with 143; all it made and all it started is gone."""
     with _preparing(fresh) as process:
         process.terminate()
+        _go_on(process)
         stdout, stderr = process.communicate(timeout=20)
         at_work = _at_work(fresh)
 
@@ -498,7 +510,7 @@ def test_second_run_during_preparation(fresh: Checkout) -> None:
     with _preparing(fresh) as process:
         _assert_refused(fresh(), 3, "another run is preparing")
         _assert_refused(fresh(), 3, "another run is preparing")
-        assert process.poll() is None, "the first run ended too early to be disturbed"
+        _go_on(process)
         stdout, stderr = process.communicate(timeout=60)
 
     assert (process.returncode, stdout, stderr) == (0, VERSION, "")
@@ -510,7 +522,7 @@ def test_failed_pip_leaves_nothing(fresh: Checkout) -> None:
     """When pip finds a package that is not the lock's, one line says so; nothing is left."""
     fresh.lock.write_text(re.sub(r"sha256:\w{8}", "sha256:deadbeef", fresh.lock.read_text()))
 
-    _assert_refused(fresh(), 3, str(fresh.venv), "mdurl")
+    _assert_refused(fresh(), 3, str(fresh.venv), "DO NOT MATCH THE HASHES")
     assert fresh.made == []
 
 

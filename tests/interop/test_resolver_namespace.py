@@ -149,12 +149,9 @@ def test_a_first_server_that_hangs_costs_less_than_glibcs_patience(namespace: Na
     assert ran.names(FIRST) == set(HOSTS)
 
 
-@pytest.mark.parametrize("hanging", [("hang", "hang", "answer"), ("dead", "hang", "answer")])
-def test_the_third_server_serves_when_two_are_out(
-    namespace: Namespace, hanging: tuple[str, ...]
-) -> None:
+def test_the_third_server_serves_when_two_are_out(namespace: Namespace) -> None:
     """All name servers are asked at once, so two dead ones cost no more than one."""
-    ran = namespace(three(), *hanging)
+    ran = namespace(three(), "dead", "hang", "answer")
 
     assert_right(ran)
     assert ran.wall_s < 2
@@ -223,10 +220,12 @@ def test_a_tcp_connection_that_hangs_does_not_cost_the_answer(namespace: Namespa
     assert ran.wall_s < 2
 
 
-@pytest.mark.parametrize("lie", ["wrong id", "wrong question", "wrong port", "junk"])
-def test_wrong_answers_do_not_count(namespace: Namespace, lie: str) -> None:
+@pytest.mark.parametrize(
+    "lies", [("wrong id", "wrong question"), ("wrong port", "wrong id"), ("junk", "wrong port")]
+)
+def test_wrong_answers_do_not_count(namespace: Namespace, lies: tuple[str, ...]) -> None:
     """Forged answers (id, question, port) lead nowhere, so they are not used; the next serves."""
-    ran = namespace(three(), lie, "answer")
+    ran = namespace(three(), *lies, "answer")
 
     assert_right(ran)
     assert ran.wall_s < 2
@@ -240,10 +239,9 @@ def test_a_wrong_answer_does_not_abort_the_question(namespace: Namespace, lie: s
     assert_right(ran)
 
 
-@pytest.mark.parametrize("lie", ["wrong id", "wrong question", "wrong port"])
-def test_wrong_answers_alone_are_no_answer(namespace: Namespace, lie: str) -> None:
+def test_wrong_answers_alone_are_no_answer(namespace: Namespace) -> None:
     """Where every name server forges, there is no answer, in time."""
-    ran = namespace(three(0.9), lie)
+    ran = namespace(three(0.9), "wrong id", "wrong question", "wrong port")
 
     assert_refused(ran)
     assert ran.wall_s < 0.9 + GRACE_S
@@ -344,7 +342,6 @@ def test_a_short_name_is_looked_up_in_the_search_domains(
     assert "a.lab.test" in ran.names(FIRST if len(servers) == 1 else SECOND)
 
 
-@pytest.mark.xfail(reason="sources/keys.py takes the final dot off every host", strict=True)
 def test_a_trailing_dot_keeps_search_domains_out(namespace: Namespace) -> None:
     """A name written with its final dot is complete: no search domain is asked, whatever ndots."""
     ran = namespace(
@@ -357,21 +354,22 @@ def test_a_trailing_dot_keeps_search_domains_out(namespace: Namespace) -> None:
     assert ran.names(FIRST) == set(HOSTS)
 
 
-@pytest.mark.parametrize("servers", [("answer",), ("hang", "answer")])
 @pytest.mark.parametrize(
-    ("addresses", "clock"),
+    ("addresses", "clock", "servers"),
     [
-        (["127.0.0.1"], "127.0.0.1"),
-        (["::1"], "::1"),
-        (["2001:db8::1", "127.0.0.1"], "127.0.0.1"),
-        (["192.0.2.1", "::1"], "::1"),
-        (["::1", "127.0.0.1"], "127.0.0.1"),
-        (["::1", "127.0.0.1"], "::1"),
+        (["127.0.0.1"], "127.0.0.1", ["answer"]),
+        (["::1"], "::1", ["answer"]),
+        (["::1"], "::1", ["hang", "answer"]),
+        (["2001:db8::1", "127.0.0.1"], "127.0.0.1", ["answer"]),
+        (["2001:db8::1", "127.0.0.1"], "127.0.0.1", ["hang", "answer"]),
+        (["192.0.2.1", "::1"], "::1", ["answer"]),
+        (["192.0.2.1", "::1"], "::1", ["hang", "answer"]),
+        (["::1", "127.0.0.1"], "127.0.0.1", ["answer"]),
+        (["::1", "127.0.0.1"], "::1", ["hang", "answer"]),
     ],
-    ids=["A", "AAAA", "no route to IPv6", "no route to IPv4", "closed on IPv6", "closed on IPv4"],
 )
 def test_either_family_is_enough(
-    namespace: Namespace, servers: tuple[str, ...], addresses: list[str], clock: str
+    namespace: Namespace, addresses: list[str], clock: str, servers: list[str]
 ) -> None:
     """A name with one family, or with two of which only one is reachable, yields its answer."""
     ran = namespace(
@@ -385,12 +383,11 @@ def test_either_family_is_enough(
 
 
 @pytest.mark.parametrize("behaviour", ["answer", "validate"])
-@pytest.mark.parametrize("resolv_conf", ["", "search lab.test\n"])
 def test_without_a_nameserver_line_this_machine_is_asked(
-    namespace: Namespace, behaviour: str, resolv_conf: str
+    namespace: Namespace, behaviour: str
 ) -> None:
     """Where resolv.conf names nobody, the server on 127.0.0.1 is asked (resolv.conf(5))."""
-    ran = namespace(three(), behaviour, at=["127.0.0.1"], resolv_conf=resolv_conf)
+    ran = namespace(three(), behaviour, at=["127.0.0.1"], resolv_conf="")
 
     assert_right(ran)
 
@@ -417,11 +414,8 @@ def test_without_any_name_server_hosts_and_addresses_serve(namespace: Namespace)
     [
         "nameserver dns.lab.test",
         f"nameserver {THIRD}#local",
-        "nameserver",
-        "nameserver fe80::1%lo",
         "# caf\xe9",
-        "search .",
-        "options edns0 trust-ad ndots:x timeout:",
+        "nameserver\nnameserver fe80::1%lo\nsearch .\noptions edns0 trust-ad ndots:x timeout:",
     ],
 )
 def test_a_line_of_resolv_conf_that_glibc_overlooks_costs_nothing(
@@ -494,7 +488,7 @@ def test_200_sources_of_one_name_share_one_look_up(
     assert ran.asked.get(SECOND, once) in (once, once[::-1])
 
 
-@pytest.mark.parametrize("servers", [("answer",), ("hang", "answer"), ("hang", "hang", "answer")])
+@pytest.mark.parametrize("servers", [("answer",), ("hang", "hang", "answer")])
 def test_a_hundred_names_do_not_get_into_each_others_way(
     namespace: Namespace, servers: tuple[str, ...]
 ) -> None:
@@ -512,6 +506,7 @@ def test_a_hundred_names_that_hang_do_not_delay_the_end(namespace: Namespace) ->
 
     assert (ran.code, ran.stdout) == (3, "")
     assert ran.stderr.count("\n") == 1
+    assert "0 of 100 sources answered; ntp timeout: n0.lab.test" in ran.stderr
     assert ran.wall_s < 2.5 + GRACE_S
 
 

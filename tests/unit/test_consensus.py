@@ -234,13 +234,13 @@ def test_the_estimate_is_clamped_into_the_hull_of_the_majority() -> None:
 def test_a_shared_vote_weighs_its_share() -> None:
     """Two sources of one operator pull the median with half a vote each."""
     wide = ms(-1000, 1000)
-    halves = said("a", wide, ms(0, 0)), said("a", wide, ms(10, 10))
-    whole = said("b", wide, ms(20, 20)), said("c", wide, ms(-20, -20))
+    halves = said("a", wide, ms(10, 10)), said("a", wide, ms(15, 15))
+    whole = [said(name, wide, ms(at, at)) for name, at in (("b", -20), ("c", 0), ("d", 20))]
 
-    # Weights of both ends together: -20: 2, 0: 1, 10: 1, 20: 2. Half above and below: 0 to 10.
+    # Both ends weigh -20: 2, 0: 2 | 10: 1, 15: 1, 20: 2. Five equal samples would say 10.
     assert answer(*halves, *whole).estimate_ns == 5_000_000
-    # With the half at 0 failed, the whole of operator a is at 10.
-    assert answer(failed("a"), *halves[1:], *whole).estimate_ns == 10_000_000
+    # With the half at 10 failed, the whole of operator a is at 15.
+    assert answer(failed("a"), halves[1], *whole).estimate_ns == 7_500_000
 
 
 # Rounding
@@ -443,6 +443,35 @@ def test_a_sample_that_may_yet_agree_may_yet_pull() -> None:
     # .4 x 4, .48 x 3 | .9 x 7
     joined = answer(*answered, said("g", ms(600, 900), ms(900, 900)))
     assert (joined.estimate_ns, joined.drift_s) == (690_000_000, 1)
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_the_clamp_into_the_final_majority_keeps_a_run_open(side: int) -> None:
+    """C may grow over the likely ends or stay beside them, which clamps: two integers possible."""
+    answered = (
+        *(said(name, ms(*sorted((0, side * 1000))), ms(0, 0), "https") for name in "abc"),
+        said("d", ms(*sorted((side * 800, side * 1000)))),
+        said("e", ms(9000, 9000)),
+    )
+
+    assert lack(*answered, out("f")) is Lack.UNSETTLED
+    assert answer(*answered, failed("f")).drift_s == 0
+    assert answer(*answered, said("f", ms(9999, 9999))).drift_s == side
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_majority_that_may_form_elsewhere_keeps_a_run_open(side: int) -> None:
+    """P reaches beyond C: what is outstanding may widen the majority's hull, and lift its clamp."""
+    near, far = side * 400, side * 600
+    answered = (
+        *(said(name, ms(*sorted((0, side * 900))), ms(far, far), "https") for name in "abc"),
+        said("d", ms(*sorted((0, near)))),
+        said("e", ms(9000, 9000)),
+    )
+
+    assert lack(*answered, out("f")) is Lack.UNSETTLED
+    assert answer(*answered, failed("f")).drift_s == side
+    assert answer(*answered, said("f", ms(9999, 9999))).drift_s == 0
 
 
 def test_an_early_answer_rests_on_what_was_measured() -> None:

@@ -1,0 +1,119 @@
+"""The name servers of resolv.conf, all asked at once, by dnspython.
+
+Imported only when the system's resolver is slow or failing: dnspython costs 100 ms. At most 16
+questions are under way to one server, so that hundreds of names cannot starve the main thread.
+"""
+
+import io
+import threading
+from collections.abc import Callable
+from functools import partial
+from queue import SimpleQueue
+
+import dns.flags
+import dns.nameserver
+import dns.resolver
+
+from sources.keys import is_address
+
+_RESOLV_CONF = "/etc/resolv.conf"
+_DEFAULT_SERVER = "127.0.0.1"
+"""What resolv.conf(5) says is asked where it names nobody."""
+_AT_ONCE = 16
+_RETRY_S = 0.7
+"""How long one UDP question may be unanswered before it is asked again."""
+
+_FAMILIES = ("AAAA", "A")
+
+_Server = str | dns.nameserver.Nameserver
+
+Tell = Callable[[tuple[str, ...], str], None]
+"""Takes what one server said of one family: addresses, or none and why."""
+
+
+class NameServers:
+    """The servers and search rules of resolv.conf, read once."""
+
+    def __init__(self, left_s: Callable[[], float]) -> None:
+        """Read resolv.conf; `left_s` tells the seconds left until the deadline."""
+        self._left_s = left_s
+        self._configured = dns.resolver.Resolver(configure=False)
+        self._configured.read_resolv_conf(io.StringIO(_resolv_conf()))
+        self._queues = [_Queue(server) for server in self._configured.nameservers]
+
+    def ask(self, host: str, tell: Tell) -> int:
+        """Ask every server for both families; return how many replies `tell` is going to get."""
+        for family in _FAMILIES:
+            for queue in self._queues:
+                queue.put(partial(self._ask, queue.server, host, family, tell))
+        return len(_FAMILIES) * len(self._queues)
+
+    def _ask(self, server: _Server, host: str, family: str, tell: Tell) -> None:
+        addresses: tuple[str, ...] = ()
+        error = ""
+        resolver = dns.resolver.Resolver(configure=False)
+        resolver.nameservers = [server]
+        resolver.domain = self._configured.domain
+        resolver.search = self._configured.search
+        resolver.ndots = self._configured.ndots
+        resolver.timeout = _RETRY_S
+        # A validating server whose own clock is wrong fails every signed name unless told not to
+        # check (RFC 4035 section 3.2.2); what we ask time of proves itself otherwise.
+        resolver.flags = dns.flags.RD | dns.flags.CD
+        try:
+            answer = resolver.resolve(host, family, lifetime=self._left_s(), search=True)
+            addresses = tuple(record.address for record in answer)
+        except Exception as refusal:  # noqa: BLE001 - whatever it is, only this question is lost
+            error = str(refusal) or type(refusal).__name__
+        tell(addresses, error)
+
+
+class _Queue:
+    """The questions to one server, worked off by a few threads."""
+
+    def __init__(self, server: _Server) -> None:
+        self.server = server
+        self._questions: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._threads = 0
+
+    def put(self, question: Callable[[], None]) -> None:
+        """Have it asked; raise RuntimeError where the machine has not one thread to spare."""
+        self._questions.put(question)
+        with self._lock:
+            if self._threads < _AT_ONCE:
+                try:
+                    threading.Thread(target=self._work, daemon=True).start()
+                except RuntimeError:
+                    if not self._threads:
+                        raise
+                else:
+                    self._threads += 1
+
+    def _work(self) -> None:
+        while True:
+            self._questions.get()()
+
+
+def _resolv_conf() -> str:
+    """Return resolv.conf without what glibc overlooks but dnspython gives up the whole file for."""
+    lines = []
+    try:
+        with open(_RESOLV_CONF, encoding="utf-8", errors="replace") as file:
+            for line in file:
+                match line.split():
+                    case ["nameserver", address, *_] if is_address(address):
+                        lines.append(f"nameserver {address}")
+                    case ["search" | "domain" as key, *domains]:
+                        lines.append(" ".join([key, *filter(_is_domain, domains)]))
+                    case ["options", *_]:
+                        lines.append(line.strip())
+    except OSError:
+        lines = []
+    if not any(line.startswith("nameserver") for line in lines):
+        lines.append(f"nameserver {_DEFAULT_SERVER}")
+    return "\n".join(lines)
+
+
+def _is_domain(text: str) -> bool:
+    return text == "." or all(text.removesuffix(".").split("."))

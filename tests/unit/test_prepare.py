@@ -1,0 +1,244 @@
+"""drift.prepare with a stand-in for Python that plays venv and pip, as a process, in no time."""
+
+import shlex
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from drift import prepare
+
+_STAND_IN = """#!/bin/sh
+printf '%s\\n' "$*" >>{notes}/steps
+env >{notes}/environ
+for last; do :; done
+case " $* " in
+*' -m venv '*)
+    mkdir -p "$last/bin"
+    cp "$0" "$last/bin/python"
+    if [ -e {notes}/idle ]; then exit; fi
+    mkdir -p "$last/lib/python3.11/site-packages"
+    echo "#!$last/bin/python" >"$last/bin/tool"
+    ;;
+*' install '*)
+    if [ -e {notes}/during ]; then . {notes}/during; fi
+    ;;
+esac
+"""
+
+
+class Tools:
+    """What stands in for Python: it notes every step, and may do something while pip installs."""
+
+    def __init__(self, notes: Path) -> None:
+        self.notes = notes
+
+    @property
+    def steps(self) -> list[str]:
+        """The arguments of every process so far."""
+        return (self.notes / "steps").read_text().splitlines()
+
+    @property
+    def variables(self) -> set[str]:
+        """The names of the environment variables that the last process got."""
+        lines = (self.notes / "environ").read_text().splitlines()
+        return {line.partition("=")[0] for line in lines}
+
+    def while_installing(self, *lines: str) -> None:
+        """Run lines of shell in place of `pip install`."""
+        (self.notes / "during").write_text("\n".join([*lines, ""]))
+
+    def idle(self) -> None:
+        """Let every step succeed without doing what it should."""
+        (self.notes / "idle").touch()
+
+
+@pytest.fixture
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
+    """Python, venv and pip of this test."""
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    stand_in = notes / "python3"
+    stand_in.write_text(_STAND_IN.format(notes=shlex.quote(str(notes))))
+    stand_in.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(stand_in))
+    return Tools(notes)
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """Put the signal handlers back that prepare.main replaces."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    kept = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, kept, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def lock(tmp_path: Path) -> Path:
+    """A lock file; the environment beside it is .venv."""
+    lock = tmp_path / "requirements.txt"
+    lock.write_text("mdurl==0.1.2\n")
+    return lock
+
+
+def _prepare(lock: Path) -> Path:
+    venv = lock.parent / ".venv"
+    prepare.prepare(str(venv), str(lock), show=False)
+    return venv
+
+
+def _ready(lock: Path) -> bool:
+    return prepare.is_ready(str(lock.parent / ".venv"), str(lock))
+
+
+def _made(lock: Path) -> list[str]:
+    return sorted(path.name for path in lock.parent.glob(".venv*"))
+
+
+def test_made_environment_is_ready(tools: Tools, lock: Path) -> None:
+    """What was just made counts as ready, and only that is there."""
+    assert not _ready(lock)
+
+    _prepare(lock)
+
+    assert tools.steps
+    assert _ready(lock)
+    assert _made(lock) == [".venv"]
+
+
+@pytest.mark.usefixtures("tools")
+@pytest.mark.parametrize("gone", ["lock.stamp", "bin/python"])
+def test_incomplete_environment_is_not_ready(lock: Path, gone: str) -> None:
+    """Without its stamp or its interpreter an environment is not ready."""
+    (_prepare(lock) / gone).unlink()
+
+    assert not _ready(lock)
+
+
+@pytest.mark.usefixtures("tools")
+def test_another_lock_is_not_ready(lock: Path) -> None:
+    """A single byte more in the lock makes the environment another one's."""
+    _prepare(lock)
+    lock.write_text(lock.read_text() + "\n")
+
+    assert not _ready(lock)
+
+
+def test_lock_changed_meanwhile_is_not_ready(tools: Tools, lock: Path) -> None:
+    """When the lock changes while pip works, the environment is not taken for the new lock's."""
+    tools.while_installing(f"echo mdurl==0.1.3 >{shlex.quote(str(lock))}")
+    _prepare(lock)
+
+    assert not _ready(lock)
+
+
+@pytest.mark.usefixtures("tools")
+def test_scripts_name_the_final_place(lock: Path) -> None:
+    """Scripts in bin/ start the interpreter where it will be, not where it was made."""
+    venv = _prepare(lock)
+
+    assert (venv / "bin" / "tool").read_text() == f"#!{venv}/bin/python\n"
+
+
+def test_failure_keeps_the_old_environment(tools: Tools, lock: Path) -> None:
+    """When pip fails the environment of before stays, whole, and nothing half-made is left."""
+    venv = _prepare(lock)
+    inode = venv.stat().st_ino
+    lock.write_text("mdurl==0.1.3\n")
+    tools.while_installing("echo ERROR: no such version", "exit 1")
+
+    with pytest.raises(Exception, match="no such version"):
+        _prepare(lock)
+    assert venv.stat().st_ino == inode
+    assert _made(lock) == [".venv"]
+
+
+@pytest.mark.usefixtures("tools")
+@pytest.mark.parametrize("kind", ["new", "old"])
+def test_remains_of_killed_runs_go(lock: Path, kind: str) -> None:
+    """What a killed preparation left behind, before or after its renaming, is removed."""
+    (lock.parent / f".venv.{kind}-1" / "lib").mkdir(parents=True)
+    _prepare(lock)
+
+    assert _made(lock) == [".venv"]
+
+
+@pytest.mark.parametrize("kind", ["file", "link to a directory", "dangling link"])
+def test_whatever_is_in_the_way_is_replaced(tools: Tools, lock: Path, kind: str) -> None:
+    """A file or a link in the place of the environment is replaced, again and again."""
+    venv = lock.parent / ".venv"
+    for _ in range(2):
+        if kind == "file":
+            venv.write_text("")
+        else:
+            target = lock.parent / "elsewhere"
+            if kind == "link to a directory":
+                target.mkdir(exist_ok=True)
+            venv.symlink_to(target)
+        _prepare(lock)
+
+        assert _made(lock) == [".venv"]
+        assert _ready(lock)
+        venv.rename(lock.parent / f"done-{len(tools.steps)}")
+
+
+def test_sources_are_compiled_in_a_linked_directory(
+    tools: Tools, lock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Our modules are found, to be compiled, through `..` behind a linked working directory."""
+    (tmp_path / "drift").mkdir()
+    (tmp_path / "inside" / "deep").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "elsewhere" / "link"
+    link.symlink_to(tmp_path / "inside")
+    monkeypatch.chdir(link)
+    prepare.prepare(f"{link}/../.venv", f"{link}/../{lock.name}", show=False)
+
+    (step,) = [step for step in tools.steps if "compileall" in step]
+    assert [path for path in step.split() if Path(path).resolve() == tmp_path / "drift"]
+
+
+@pytest.mark.usefixtures("tools")
+def test_environment_finds_our_modules_from_a_linked_directory(lock: Path, tmp_path: Path) -> None:
+    """The environment leads to the checkout also when it was made through a link elsewhere."""
+    (tmp_path / "some" / "where").mkdir(parents=True)
+    link = tmp_path / "some" / "where" / "link"
+    link.symlink_to(tmp_path)
+    prepare.prepare(f"{link}/.venv", f"{link}/{lock.name}", show=False)
+
+    (path,) = (tmp_path / ".venv").glob("lib/python3*/site-packages/*.pth")
+    assert (path.parent / path.read_text().strip()).resolve() == tmp_path
+
+
+def test_users_settings_stay_out(tools: Tools, lock: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings that make venv's Python or pip do something else do not reach them."""
+    unwanted = {
+        *("PYTHONINSPECT", "PYTHONPATH", "PYTHONVERBOSE", "PIP_USER", "PIP_TARGET", "PIP_PREFIX"),
+        *("PIP_ROOT", "PIP_DRY_RUN", "PIP_PYTHON", "PIP_REQUIRE_VIRTUALENV"),
+    }
+    for name in unwanted:
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("PIP_INDEX_URL", "https://index.example")
+    _prepare(lock)
+    let_through = tools.variables & unwanted
+
+    assert not let_through
+    assert "PIP_INDEX_URL" in tools.variables
+
+
+@pytest.mark.usefixtures("handlers")
+def test_surprise_is_told_in_one_line(
+    tools: Tools, lock: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Tools that say they succeeded, but did not, lead to one line and 3, not to a traceback."""
+    tools.idle()
+
+    status = prepare.main([str(lock), str(lock.parent / ".venv")])
+
+    assert status == 3
+    assert capfd.readouterr().err.count("\n") == 1
+    assert _made(lock) == [".venv.lock"]
