@@ -56,7 +56,10 @@ class Answer(Record):
     agreed: tuple[Interval, ...]
     """C itself; one interval nearly always."""
     operators: tuple[str, ...]
-    """Operators that count toward the quorum, in order of configuration, case-folded."""
+    """Operators that count toward the quorum, in order of configuration, case-folded.
+
+    With answers outstanding, those that count if nobody else answers.
+    """
     kinds: tuple[str, ...]
     """Kinds of their supporting samples, sorted."""
 
@@ -84,10 +87,16 @@ class _Votes(Record):
     """All votes of a run. Compared doubled, so that half of an odd total stays an integer."""
 
     ballots: list[_Ballot]
+    operators: tuple[str, ...]
+    """Those who have a vote, in order of configuration."""
     one: int
     """The weight of one whole vote."""
-    total: int
     outstanding: int
+
+    @property
+    def total(self) -> int:
+        """The weight of all votes."""
+        return self.one * len(self.operators)
 
 
 def settle(outcomes: Sequence[Outcome], rule: Rule, wall_minus_raw_ns: int) -> Answer | NoAnswer:
@@ -98,7 +107,7 @@ def settle(outcomes: Sequence[Outcome], rule: Rule, wall_minus_raw_ns: int) -> A
     """
     votes = _count_votes(outcomes, rule, wall_minus_raw_ns)
     if 2 * votes.outstanding >= votes.total > 0:
-        found = f"{votes.outstanding / votes.one:g} of {votes.total // votes.one} votes outstanding"
+        found = f"{votes.outstanding / votes.one:.3g} of {len(votes.operators)} votes outstanding"
         return NoAnswer(Lack.UNSETTLED, found, "less than half")
     settled = _settle(votes, rule)
     if isinstance(settled, NoAnswer) or not votes.outstanding:
@@ -142,7 +151,7 @@ def _count_votes(outcomes: Sequence[Outcome], rule: Rule, wall_minus_raw_ns: int
         )
         likely = outcome.likely.shifted(wall_minus_raw_ns)
         ballots.append(_Ballot(operator, outcome.kind, certain, likely, one // shares[operator]))
-    return _Votes(ballots, one, one * len(shares), outstanding)
+    return _Votes(ballots, tuple(shares), one, outstanding)
 
 
 def _settle(votes: _Votes, rule: Rule) -> Answer | NoAnswer:
@@ -160,7 +169,7 @@ def _settle(votes: _Votes, rule: Rule) -> Answer | NoAnswer:
     weights: Counter[str] = Counter()
     for ballot in supporting:
         weights[ballot.operator] += ballot.weight
-    operators = tuple(name for name, weight in weights.items() if 2 * weight >= votes.one)
+    operators = tuple(name for name in votes.operators if 2 * weights[name] >= votes.one)
     kinds = tuple(sorted({b.kind for b in supporting if b.operator in operators}))
     if len(operators) < rule.min_operators or len(kinds) < rule.min_kinds:
         found = f"{_counted(len(operators), len(kinds))} can agree on {drift_s} s"
@@ -173,7 +182,7 @@ def _no_majority(votes: _Votes) -> NoAnswer:
     if not votes.total:
         return NoAnswer(Lack.NOTHING, "no vote", "more than half of the votes in one place")
     best = max((cover for _, _, cover in _cover_steps(votes.ballots)), default=0)
-    found = f"at most {best / votes.one:g} of {votes.total // votes.one} votes agree"
+    found = f"at most {best / votes.one:.3g} of {len(votes.operators)} votes agree"
     return NoAnswer(Lack.NO_MAJORITY, found, "more than half")
 
 

@@ -142,6 +142,10 @@ class Interval(Record):
         """Return the interval with `by_ns` more on both sides."""
         return Interval(self.low_ns - by_ns, self.high_ns + by_ns)
 
+    def contains(self, other: "Interval") -> bool:
+        """Whether every point of `other` is in this interval."""
+        return self.low_ns <= other.low_ns and other.high_ns <= self.high_ns
+
     def meets(self, other: "Interval") -> bool:
         """Whether the two share a point; touching ends do."""
         return self.low_ns <= other.high_ns and other.low_ns <= self.high_ns
@@ -229,8 +233,11 @@ class Source(ABC):
 def admit(sample: Sample, latest_unix_ns: int) -> Sample:
     """Return the sample if it may vote: not `too wide`, not `implausible` (brief 3.1).
 
-    `latest_unix_ns` is the latest true time that the server's claim allows.
+    `latest_unix_ns` is the latest true time that the server's claim allows. Raises ValueError for a
+    bug of the adapter's: the guarantee of the consensus rests on likely lying inside certain.
     """
+    if not sample.certain.contains(sample.likely):
+        raise ValueError(f"likely {sample.likely} is not inside certain {sample.certain}")
     if sample.likely.width_ns > WIDEST_LIKELY_NS:
         raise TooWide(f"likely interval of {sample.likely.width_ns / NS:.3f} s: at most 2 s wanted")
     if latest_unix_ns < EPOCH_FLOOR_UNIX_NS:

@@ -2,8 +2,9 @@
 
 import pytest
 
-from sources.base import Interval
+from sources.base import EPOCH_FLOOR_UNIX_NS, Implausible, Interval, TooWide, admit
 from sources.record import Record
+from tests.fakes import TRUE_UNIX_NS, a_sample
 
 
 class Point(Record):
@@ -52,3 +53,18 @@ def test_an_interval_that_ends_before_it_begins_cannot_be_built() -> None:
     assert Interval(5, 5).width_ns == 0
     assert Interval(0, 5).meets(Interval(5, 9))
     assert not Interval(0, 5).meets(Interval(6, 9))
+
+
+def test_a_likely_interval_outside_the_certain_one_is_a_bug_of_the_adapters() -> None:
+    """The consensus relies on likely inside certain, so such a sample is not let through."""
+    with pytest.raises(ValueError, match="is not inside certain"):
+        admit(a_sample(0, 1, likely_s=(0.5, 1.5)), TRUE_UNIX_NS)
+
+
+def test_too_wide_and_implausible_samples_are_not_admitted() -> None:
+    """A likely interval over 2 s, or a claim of before the release, has no vote."""
+    assert admit(a_sample(0, 2), EPOCH_FLOOR_UNIX_NS)
+    with pytest.raises(TooWide, match=r"2\.100 s: at most 2 s"):
+        admit(a_sample(0, 2.1), TRUE_UNIX_NS)
+    with pytest.raises(Implausible, match="100 s before"):
+        admit(a_sample(0, 1), EPOCH_FLOOR_UNIX_NS - 100_000_000_000)
