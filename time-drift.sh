@@ -11,6 +11,7 @@ trap 'exit 130' INT
 { read -r TIME_DRIFT_STARTED _ </proc/uptime || TIME_DRIFT_STARTED=; } 2>/dev/null
 export TIME_DRIFT_STARTED
 
+PATH=${PATH:-/usr/local/bin:/usr/bin:/bin}
 case $0 in
 */*) self=$0 ;;
 *) self=./$0 ;;
@@ -31,7 +32,8 @@ stamp=$venv/lock.stamp # a copy of the lock it was made from, with the lock's ow
 # The lock has changed if its date has, either way, unless its content then turns out the same.
 # shellcheck disable=SC3013 # -nt and -ot: in POSIX since 2024, in every sh long before
 if [ -x "$venv/bin/python" ] && [ -e "$stamp" ] &&
-    { ! [ "$lock" -nt "$stamp" ] && ! [ "$lock" -ot "$stamp" ] || cmp -s "$lock" "$stamp"; }; then
+    { [ -n "${TIME_DRIFT_PREPARED-}" ] || ! [ "$lock" -nt "$stamp" ] && ! [ "$lock" -ot "$stamp" ] ||
+        cmp -s "$lock" "$stamp" 2>/dev/null; }; then
     # -I: nothing of the user's environment or directory gets in. -S: no site, it costs 3 ms.
     exec "$venv/bin/python" -I -S -c '
 import sys
@@ -42,7 +44,7 @@ main()' "$here" "$venv/packages" "$@"
 fi
 
 fail() {
-    printf 'time-drift: %s\n' "$2" >&2
+    printf 'time-drift: %.480s\n' "$2" >&2
     exit "$1"
 }
 
@@ -56,7 +58,6 @@ prepare() {
 }
 
 [ -z "${TIME_DRIFT_PREPARED-}" ] || fail 3 "the environment was prepared but does not work: $venv"
-PATH=${PATH:-/usr/local/bin:/usr/bin:/bin}
 fit=
 if [ -n "${TIME_DRIFT_PYTHON-}" ]; then
     prepare "$TIME_DRIFT_PYTHON" "$@"

@@ -12,18 +12,28 @@ command's arguments, also everything that venv and pip say.
 
 import fcntl
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from glob import escape, glob
 
 STAMP = "lock.stamp"
 _OURS = ("drift", "sources", "lab", "cloudformation")
-_LONGEST_TOLD = 300
-_UNWANTED = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_REQUIRE_VIRTUALENV")
+_LONGEST_TOLD = 280
+_LONGEST_PATH = 200
+_UNWANTED = re.compile("PYTHON|PIP_(USER|TARGET|PREFIX|ROOT|DRY_RUN|PYTHON|REQUIRE_VIRTUALENV)$")
+_PR_SET_PDEATHSIG = 1
+"""prctl(2)."""
+_PIP = """
+import runpy, sys
+sys.path.insert(0, sys.argv.pop(1))
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+"""
 
 
 class _Unprepared(Exception):
@@ -35,20 +45,35 @@ def main(arguments: Sequence[str]) -> int:
     lock, environment, *command = arguments
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
-    show = sys.stderr.isatty() or "-v" in command or "--verbose" in command
+    told_to = "-v" in command or "--verbose" in command
+    show = os.isatty(2) or (told_to and sys.stderr is not None)
     try:
-        with _alone(environment):
-            if not is_ready(environment, lock):
-                prepare(environment, lock, show=show)
-    except (_Unprepared, OSError) as error:
-        told = " ".join(str(error).split())[:_LONGEST_TOLD]
-        sys.stderr.write(f"time-drift: cannot prepare {environment}: {told}\n")
+        if not is_ready(environment, lock):  # a lock with a new date needs no writable checkout
+            with _alone(environment):
+                if not is_ready(environment, lock):
+                    prepare(environment, lock, show=show)
+    except Exception as error:  # noqa: BLE001 - whatever it is, there is no environment
+        _tell(environment, str(error) or type(error).__name__)
         return 3
     if command:
         os.execve(  # noqa: S606 - the caller's own command, no shell wanted
             command[0], command, os.environ | {"TIME_DRIFT_PREPARED": "1"}
         )
     return 0
+
+
+def _tell(environment: str, reason: str) -> None:
+    """Write one line: printable, under 512 bytes, what does not fit cut out of the path."""
+    told = _printable(reason).encode("utf-8", "backslashreplace")[:_LONGEST_TOLD]
+    path = _printable(environment).encode("utf-8", "backslashreplace")
+    if len(path) > _LONGEST_PATH:
+        path = b"..." + path[3 - _LONGEST_PATH :]
+    with suppress(OSError):
+        os.write(2, b"time-drift: cannot prepare " + path + b": " + told + b"\n")
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
 
 
 def is_ready(environment: str, lock: str) -> bool:
@@ -64,36 +89,64 @@ def is_ready(environment: str, lock: str) -> bool:
 def prepare(environment: str, lock: str, *, show: bool) -> None:
     """Build the environment aside and put it in place; raise _Unprepared or OSError."""
     for left_behind in glob(f"{escape(environment)}.new-*") + glob(f"{escape(environment)}.old-*"):
-        shutil.rmtree(left_behind)
+        _remove(left_behind)
     aside = f"{environment}.new-{os.getpid()}"
     try:
         _build(aside, environment, lock, show=show)
         _put_in_place(aside, environment)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        _remove(aside)
+
+
+def _remove(path: str) -> None:
+    """Remove whatever is there, as far as that can be done: nobody uses it."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            os.unlink(path)
+
+
+def _bundled_pip() -> str:
+    """Return the wheel of pip that comes with Python; to install it would take seconds."""
+    try:
+        import ensurepip  # noqa: PLC0415 - Debian's python3 is without, until python3-venv is in
+    except ImportError as error:
+        raise _Unprepared(
+            f"{sys.executable} has no venv module (Debian, Ubuntu: apt-get install python3-venv)"
+        ) from error
+    place = sysconfig.get_config_var("WHEEL_PKG_DIR")  # Debian, Fedora
+    place = place or os.path.join(os.path.dirname(ensurepip.__file__), "_bundled")
+    wheels = sorted(glob(os.path.join(escape(place), "pip-*.whl")))
+    if not wheels:
+        raise _Unprepared(f"no wheel of pip in {place}")
+    return wheels[-1]
 
 
 def _build(aside: str, environment: str, lock: str, *, show: bool) -> None:
-    root = os.path.dirname(os.path.abspath(lock))
+    root = os.path.dirname(os.path.realpath(lock))
     if show:
         sys.stderr.write("time-drift: preparing the environment, once ...\n")
+    pip_wheel = _bundled_pip()
     # The versioned interpreter behind the links, so that an upgrade of the system's Python shows
-    # as a missing file and not as an environment without its packages.
-    _run([os.path.realpath(sys.executable), "-I", "-m", "venv", aside], show=show)
+    # as a missing file and not as an environment without its packages. No step starts a process
+    # of its own: killing the step ends all work on the environment.
+    base = os.path.realpath(sys.executable)
+    _run([base, "-I", "-m", "venv", "--without-pip", aside], show=show)
+    shutil.copy2(lock, os.path.join(aside, STAMP))  # first: the lock may change meanwhile
     python = os.path.join(aside, "bin", "python")
-    pip = [python, "-I", "-m", "pip", "--disable-pip-version-check", "--no-input"]
-    _run([*pip, "install", "--quiet", "--require-hashes", "-r", lock], show=show)
-    _run([*pip, "uninstall", "--quiet", "--yes", "pip", "setuptools"], show=show)
+    pip = [python, "-I", "-c", _PIP, pip_wheel, "--disable-pip-version-check", "--no-input"]
+    wanted = os.path.join(aside, STAMP)
+    _run([*pip, "install", "--quiet", "--no-user", "--require-hashes", "-r", wanted], show=show)
     (packages,) = glob(os.path.join(escape(aside), "lib", "python3*", "site-packages"))
     os.symlink(os.path.relpath(packages, aside), os.path.join(aside, "packages"))
     with open(os.path.join(packages, "time-drift.pth"), "w", encoding="utf-8") as path:
-        path.write(os.path.relpath(root, packages) + "\n")
+        path.write(os.path.relpath(root, os.path.realpath(packages)) + "\n")
     ours = [os.path.join(root, name) for name in _OURS]
     compiled = [packages, *filter(os.path.isdir, ours)]
     # Not checked: where the sources cannot be written beside, Python does without.
     _run([python, "-I", "-m", "compileall", "-qq", *compiled], show=show, check=False)
     _rename_in_scripts(aside, environment)
-    shutil.copy2(lock, os.path.join(aside, STAMP))
 
 
 def _rename_in_scripts(aside: str, environment: str) -> None:
@@ -113,7 +166,7 @@ def _put_in_place(aside: str, environment: str) -> None:
         old = f"{environment}.old-{os.getpid()}"
         os.rename(environment, old)
         os.rename(aside, environment)
-        shutil.rmtree(old, ignore_errors=True)
+        _remove(old)
     else:
         os.rename(aside, environment)
 
@@ -131,20 +184,32 @@ def _alone(environment: str) -> Iterator[None]:
 
 def _run(command: Sequence[str], *, show: bool, check: bool = True) -> None:
     """Run a step of the preparation; its output goes to stderr, or nowhere unless it fails."""
-    environ = {name: value for name, value in os.environ.items() if name not in _UNWANTED}
+    environ = {name: value for name, value in os.environ.items() if not _UNWANTED.match(name)}
     done = subprocess.run(  # noqa: S603 - our own interpreter, our own arguments
         command,
         stdin=subprocess.DEVNULL,
-        stdout=sys.stderr if show else subprocess.PIPE,
+        stdout=2 if show else subprocess.PIPE,
         stderr=None if show else subprocess.STDOUT,
         env=environ,
         check=False,
+        preexec_fn=_die_with_parent,
     )
     if check and done.returncode:
         said = (done.stdout or b"").decode(errors="replace").split("\n")
         errors = [line for line in said if "ERROR" in line] or [line for line in said if line]
-        step = " ".join(command[2:5])
+        step = "pip" if _PIP in command else " ".join(command[2:5])
         raise _Unprepared(f"{step}: {errors[-1] if errors else f'status {done.returncode}'}")
+
+
+def _die_with_parent() -> None:
+    """Have the kernel kill this step when the preparation dies, so that it leaves no orphan.
+
+    Where that cannot be had, an orphan works on in a directory that nobody is going to use.
+    """
+    with suppress(ImportError, OSError, AttributeError):
+        from ctypes import CDLL  # noqa: PLC0415 - some Pythons are without
+
+        CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _leave(number: int, _frame: object) -> None:
