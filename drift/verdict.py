@@ -78,12 +78,13 @@ def _consensus_ns(decision: Answer | NoAnswer) -> int | None:
 
 
 def ahead_text(ahead_ns: int) -> str:
-    """Say how far off another clock is."""
-    return f"its time is {span_text(abs(ahead_ns))} {'ahead' if ahead_ns >= 0 else 'behind'}"
+    """Say how far off a server's clock is: "3600 s ahead"."""
+    return f"{span_text(abs(ahead_ns))} {'ahead' if ahead_ns >= 0 else 'behind'}"
 
 
 def span_text(ns: int) -> str:
     """Write a span for a person: "3600 s", "1.25 s", "3.1 ms"."""
     if ns < NS // 10:
         return f"{ns / 1e6:.3g} ms"
-    return f"{ns / NS:.3f}".rstrip("0").rstrip(".") + " s"
+    digits = 3 if ns < 10 * NS else 1
+    return f"{ns / NS:.{digits}f}".rstrip("0").rstrip(".") + " s"

@@ -37,7 +37,8 @@ class NtpSource(Source):
         share_of: int = 1,
     ) -> None:
         """Configure it. `fallback` holds addresses for when `host` cannot be resolved."""
-        name = host if port == PORT else f"{host} port {port}"
+        bracketed = f"[{host}]" if ":" in host else host
+        name = host if port == PORT else f"{bracketed}:{port}"
         super().__init__(
             name if share_of == 1 else f"{name} #{share + 1}",
             operator,

@@ -13,8 +13,8 @@ from drift.verdict import AGREES, FALSETICKER, NOT_NEEDED, Verdict, span_text
 from sources.base import Interval
 from sources.clock import NS
 
-_NARROW = 100
-"""Columns where the output is no terminal that could tell."""
+_COLUMNS = 160
+"""Columns where the output is no terminal that could tell: a source stays on one line."""
 _AXIS = 44
 _STYLES = {AGREES: "green", FALSETICKER: "bold red", NOT_NEEDED: "dim"}
 _FAILED = "yellow"
@@ -22,14 +22,14 @@ _FAILED = "yellow"
 
 def explain(gathered: Gathered, verdicts: Sequence[Verdict], refusal: str | None) -> None:
     """Write table, picture and sentence to stderr."""
-    width = None if sys.stderr.isatty() else _NARROW
+    width = None if sys.stderr.isatty() else _COLUMNS
     console = Console(stderr=True, width=width, highlight=False, emoji=False, markup=False)
     parts: list[RenderableType] = [_table(verdicts)]
     decision = gathered.decision
     if decision.agreed:
         band = Interval(decision.agreed[0].low_ns, decision.agreed[-1].high_ns)
         fancy = console.encoding.lower().startswith("utf")
-        parts.append(_picture(verdicts, band, fancy=fancy))
+        parts += [Text(""), _picture(verdicts, band, fancy=fancy), Text("")]
     if isinstance(decision, Answer):
         parts.append(Text(sentence(decision.drift_s), style="bold"))
         parts.append(Text(_evidence(decision, gathered), style="dim"))
@@ -61,7 +61,9 @@ def _table(verdicts: Sequence[Verdict]) -> Table:
     table.add_column("round trip", justify="right", no_wrap=True)
     table.add_column("verdict", overflow="fold")
     for verdict in verdicts:
-        told = verdict.word if not verdict.text else f"{verdict.word}: {verdict.text}"
+        told = verdict.word
+        if verdict.text and verdict.word != AGREES:
+            told = f"{verdict.word}: {verdict.text}"
         table.add_row(
             verdict.name,
             verdict.operator,

@@ -61,7 +61,7 @@ def test_everybody_gets_one_verdict() -> None:
     ]
     assert found[3].ahead_ns is not None
     assert abs(found[3].ahead_ns - 3600 * NS) < NS // 10
-    assert re.fullmatch(r"its time is 3\d{3}\.?\d* s ahead", found[3].text)
+    assert re.fullmatch(r"3\d{3}\.?\d* s ahead", found[3].text)
     assert found[4].text == "kiss-o'-death RATE"
 
 
@@ -72,7 +72,7 @@ def test_a_source_behind_is_behind() -> None:
     )
 
     assert found[2].ahead_ns == -86_400 * NS
-    assert found[2].text == "its time is 86400 s behind"
+    assert found[2].text == "86400 s behind"
 
 
 def test_without_a_majority_nobody_is_called_a_liar() -> None:
