@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Sequence
 from enum import Enum
 
-from sources.base import Failure, Interval, Outcome, Pending, Sample
+from sources.base import Failure, Interval, Outcome, Sample
 from sources.clock import NS
 from sources.record import Record
 
@@ -86,7 +86,8 @@ class _Ballot(Record):
 class _Votes(Record):
     """All votes of a run. Compared doubled, so that half of an odd total stays an integer."""
 
-    ballots: list[_Ballot]
+    cast: list[tuple[str, Sample, int]]
+    """The samples, with their operators' keys and the weights of their shares."""
     operators: tuple[str, ...]
     """Those who have a vote, in order of configuration."""
     one: int
@@ -105,17 +106,17 @@ def settle(outcomes: Sequence[Outcome], rule: Rule, wall_minus_raw_ns: int) -> A
     With nothing outstanding it is the final word. With something outstanding, an Answer is safe
     to print at once, and a NoAnswer means that one has to wait.
     """
-    votes = _count_votes(outcomes, rule, wall_minus_raw_ns)
+    votes = _count_votes(outcomes)
     if 2 * votes.outstanding >= votes.total > 0:
         found = f"{votes.outstanding / votes.one:.3g} of {len(votes.operators)} votes outstanding"
         return NoAnswer(Lack.UNSETTLED, found, "less than half")
-    settled = _settle(votes, rule)
+    settled = _settle(votes, rule, wall_minus_raw_ns)
     if isinstance(settled, NoAnswer) or not votes.outstanding:
         return settled
     # Of the completions, which all print the same, report the one in which nobody else answers:
     # its estimate rests on what was measured and on nothing else.
     answered = [outcome for outcome in outcomes if isinstance(outcome, Sample)]
-    return _settle(_count_votes(answered, rule, wall_minus_raw_ns), rule)
+    return _settle(_count_votes(answered), rule, wall_minus_raw_ns)
 
 
 def operator_key(operator: str) -> str:
@@ -130,37 +131,39 @@ def rounded_s(ns: int) -> int:
     return seconds if ns >= 0 else -seconds
 
 
-def _count_votes(outcomes: Sequence[Outcome], rule: Rule, wall_minus_raw_ns: int) -> _Votes:
-    shares: Counter[str] = Counter()
-    for outcome in outcomes:
-        if not isinstance(outcome, Failure):
-            shares[operator_key(outcome.operator)] += 1
+def _count_votes(outcomes: Sequence[Outcome]) -> _Votes:
+    voters = [(operator_key(o.operator), o) for o in outcomes if not isinstance(o, Failure)]
+    shares = Counter(operator for operator, _ in voters)
     one = math.lcm(*shares.values())
-    ballots = []
-    outstanding = 0
-    for outcome in outcomes:
-        if isinstance(outcome, Failure):
-            continue
-        operator = operator_key(outcome.operator)
-        if isinstance(outcome, Pending):
-            outstanding += one // shares[operator]
-            continue
-        certain = Interval(
-            outcome.certain.low_ns + wall_minus_raw_ns - rule.tolerance_ns,
-            outcome.certain.high_ns + wall_minus_raw_ns + rule.tolerance_ns,
-        )
-        likely = outcome.likely.shifted(wall_minus_raw_ns)
-        ballots.append(_Ballot(operator, outcome.kind, certain, likely, one // shares[operator]))
-    return _Votes(ballots, tuple(shares), one, outstanding)
+    cast = [
+        (operator, outcome, one // shares[operator])
+        for operator, outcome in voters
+        if isinstance(outcome, Sample)
+    ]
+    outstanding = one * len(shares) - sum(weight for _, _, weight in cast)
+    return _Votes(cast, tuple(shares), one, outstanding)
 
 
-def _settle(votes: _Votes, rule: Rule) -> Answer | NoAnswer:
+def _ballot(
+    operator: str, sample: Sample, weight: int, rule: Rule, wall_minus_raw_ns: int
+) -> _Ballot:
+    low_ns, high_ns = sample.certain
+    certain = Interval(
+        low_ns + wall_minus_raw_ns - rule.tolerance_ns,
+        high_ns + wall_minus_raw_ns + rule.tolerance_ns,
+    )
+    likely = sample.likely.shifted(wall_minus_raw_ns)
+    return _Ballot(operator, sample.kind, certain, likely, weight)
+
+
+def _settle(votes: _Votes, rule: Rule, wall_minus_raw_ns: int) -> Answer | NoAnswer:
     """Apply the rule to counted votes: `settle` of research/consensus.md."""
-    agreed = _where_cover_exceeds(votes.total, votes.ballots)
+    ballots = [_ballot(*vote, rule, wall_minus_raw_ns) for vote in votes.cast]
+    agreed = _where_cover_exceeds(votes.total, ballots)
     if not agreed:
-        return _no_majority(votes)
-    sure = [ballot for ballot in votes.ballots if _meets(ballot, agreed)]
-    low_ns, high_ns = _estimate_bounds(votes, sure, agreed)
+        return _no_majority(votes, ballots)
+    sure = [ballot for ballot in ballots if _meets(ballot, agreed)]
+    low_ns, high_ns = _estimate_bounds(votes, ballots, sure, agreed)
     drift_s = rounded_s(low_ns)
     if drift_s != rounded_s(high_ns):
         found = f"{drift_s} to {rounded_s(high_ns)} s possible"
@@ -178,16 +181,16 @@ def _settle(votes: _Votes, rule: Rule) -> Answer | NoAnswer:
     return Answer(drift_s, low_ns, _hull(agreed), agreed, operators, kinds)
 
 
-def _no_majority(votes: _Votes) -> NoAnswer:
+def _no_majority(votes: _Votes, ballots: list[_Ballot]) -> NoAnswer:
     if not votes.total:
         return NoAnswer(Lack.NOTHING, "no vote", "more than half of the votes in one place")
-    best = max((cover for _, _, cover in _cover_steps(votes.ballots)), default=0)
+    best = max((cover for _, _, cover in _cover_steps(ballots)), default=0)
     found = f"at most {best / votes.one:.3g} of {len(votes.operators)} votes agree"
     return NoAnswer(Lack.NO_MAJORITY, found, "more than half")
 
 
 def _estimate_bounds(
-    votes: _Votes, sure: list[_Ballot], agreed: tuple[Interval, ...]
+    votes: _Votes, ballots: list[_Ballot], sure: list[_Ballot], agreed: tuple[Interval, ...]
 ) -> tuple[int, int]:
     """Return the least and the greatest estimate over all completions; equal if nothing is open.
 
@@ -203,9 +206,9 @@ def _estimate_bounds(
         middle_ns = abs(twice_ns) // 2 * (1 if twice_ns >= 0 else -1)
         estimate_ns = _clamped(middle_ns, hull.low_ns, hull.high_ns)
         return estimate_ns, estimate_ns
-    possible = _where_cover_exceeds(votes.total - 2 * votes.outstanding, votes.ballots)
+    possible = _where_cover_exceeds(votes.total - 2 * votes.outstanding, ballots)
     widest = _hull(possible)
-    doubtful = [b for b in votes.ballots if _meets(b, possible) and not _meets(b, agreed)]
+    doubtful = [b for b in ballots if _meets(b, possible) and not _meets(b, agreed)]
     pull = 2 * (votes.outstanding + _weight(doubtful))
     low_ns = _lower_median([*ends, (-_FAR_NS, pull)])
     high_ns = _upper_median([*ends, (_FAR_NS, pull)])

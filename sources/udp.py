@@ -57,6 +57,7 @@ class _Attempt:
         self.errored = False
         self.sent_raw_ns = 0
         self.wall_minus_raw_ns = 0
+        """At the sending, roughly: a later step of the wall clock shows against it."""
 
 
 def ask(
@@ -173,13 +174,14 @@ class _Question:
             _stamp_arrivals(link)
             link.connect((address, self._port))
             data = self._request()
-            attempt.wall_minus_raw_ns = self._clock.wall_minus_raw_ns()
+            wall_ns = self._clock.wall_ns()
             attempt.sent_raw_ns = self._clock.raw_ns()
             link.send(data)
         except OSError as error:
             link.close()
             self._note(address, error)
             return False
+        attempt.wall_minus_raw_ns = wall_ns - attempt.sent_raw_ns
         self._sent_raw_ns.setdefault(data, attempt.sent_raw_ns)
         self._attempts[link.fileno()] = attempt
         return True

@@ -15,6 +15,7 @@ from sources.clock import NS
 
 _COLUMNS = 160
 """Columns where the output is no terminal that could tell: a source stays on one line."""
+_LONGEST_NAME = 40
 _AXIS = 44
 _STYLES = {AGREES: "green", FALSETICKER: "bold red", NOT_NEEDED: "dim"}
 _FAILED = "yellow"
@@ -56,8 +57,8 @@ def _evidence(answer: Answer, gathered: Gathered) -> str:
 def _table(verdicts: Sequence[Verdict]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("source", "operator", "kind"):
-        table.add_column(heading, overflow="fold")
-    table.add_column("drift (local - true)", justify="right", no_wrap=True)
+        table.add_column(heading, no_wrap=True, overflow="ellipsis", max_width=_LONGEST_NAME)
+    table.add_column("local - true", justify="right", no_wrap=True)
     table.add_column("round trip", justify="right", no_wrap=True)
     table.add_column("verdict", overflow="fold")
     for verdict in verdicts:

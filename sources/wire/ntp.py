@@ -89,7 +89,11 @@ def request(nonce: bytes) -> bytes:
     Servers echo it as the origin stamp, so it proves which request a reply belongs to, and it
     tells nobody what time we think it is.
     """
-    return encode(Packet(transmit=int.from_bytes(nonce, "big")))
+    return _REQUEST + nonce
+
+
+_REQUEST = encode(Packet())[:40]
+"""What every request begins with: version 4, mode client, all else zero."""
 
 
 def transmit_bytes(data: bytes) -> bytes:
