@@ -139,7 +139,9 @@ class _Question:
         for number, _ in poll.poll(-(-wait_ns // 1_000_000)):
             attempt = self._attempts[number]
             try:
-                data, ancillary, _, _ = attempt.link.recvmsg(_LONGEST_DATAGRAM, 64)
+                data, ancillary, _, _ = attempt.link.recvmsg(
+                    _LONGEST_DATAGRAM, 64, socket.MSG_DONTWAIT
+                )
             except BlockingIOError:
                 continue
             except OSError as error:
@@ -170,7 +172,6 @@ class _Question:
             return False
         attempt = _Attempt(link, address, retry)
         try:
-            link.setblocking(False)
             _stamp_arrivals(link)
             link.connect((address, self._port))
             data = self._request()
