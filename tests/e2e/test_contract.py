@@ -146,13 +146,12 @@ def test_verbose_adds_a_line_a_source(program: Program, lab: Start) -> None:
 
 
 def test_the_demo_needs_no_internet_and_no_configuration(
-    program: Program, needs: Callable[[str], str], tmp_path: Path
+    program: Program, offline: tuple[str, ...], tmp_path: Path
 ) -> None:
     """In a network namespace of its own --demo prints -4 alone, and the picture on stderr."""
-    unshare = needs("unshare")
     done = program(
         "--demo",
-        wrap=(unshare, "-n", "sh", "-c", 'ip link set lo up; exec "$@"', "sh"),
+        wrap=(*offline, "sh", "-c", 'ip link set lo up; exec "$@"', "sh"),
         environ={"TIME_DRIFT_CONFIG": str(tmp_path / "none.toml")},
     )
 
@@ -228,7 +227,7 @@ def test_refusals_in_other_forms(program: Program, lab: Start, option: str) -> N
 
 
 def test_unreachable_everywhere_is_refused_at_once(
-    program: Program, needs: Callable[[str], str], tmp_path: Path
+    program: Program, offline: tuple[str, ...], tmp_path: Path
 ) -> None:
     """Without any network the refusal comes well before the deadline and says so."""
     path = tmp_path / "far.toml"
@@ -236,7 +235,7 @@ def test_unreachable_everywhere_is_refused_at_once(
     path.write_text(hosts, encoding="utf-8")
     began = time.monotonic()
 
-    done = program("--config", str(path), "--timeout", "20", wrap=(needs("unshare"), "-n"))
+    done = program("--config", str(path), "--timeout", "20", wrap=offline)
 
     assert time.monotonic() - began < 5
     assert_refused(done, 3, "ntp unreachable")

@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,7 +17,6 @@ from tests.interop.chrony import chronyd, faked, free_port, source
 
 pytestmark = pytest.mark.interop
 
-Needs = Callable[[str], str]
 YEAR_S = 365 * 86_400
 """faketime's year."""
 
