@@ -75,3 +75,18 @@ def offline() -> tuple[str, ...]:
 
 def _succeeds(*command: str) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+@pytest.fixture
+def needs() -> Callable[[str], str]:
+    """Return the path of a program of Debian's packages; skip without it, fail in CI."""
+
+    def find(name: str) -> str:
+        path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+        if path is None and os.environ.get("CI"):
+            pytest.fail(f"{name} is not installed, and CI may not skip")
+        if path is None:
+            pytest.skip(f"{name} is not installed: this interop test did NOT run")
+        return path
+
+    return find

@@ -1,5 +1,6 @@
 """Real chronyd servers on loopback, honest ones and ones whose clock libfaketime bends."""
 
+import getpass
 import os
 import signal
 import socket
@@ -36,6 +37,11 @@ def faked(offset: str, **more: str) -> dict[str, str]:
     }
 
 
+def command(program: str) -> list[str]:
+    """Return how chronyd starts: in the foreground, setting no clock, as whoever we are."""
+    return [program, "-x", "-d", "-U", "-u", getpass.getuser()]
+
+
 @contextmanager
 def chronyd(
     program: str,
@@ -51,7 +57,7 @@ def chronyd(
     text = CONFIGURATION.format(port=port, address=address, directory=directory)
     configuration.write_text(text + settings, encoding="utf-8")
     process = subprocess.Popen(
-        [program, "-x", "-d", "-u", "root", "-f", str(configuration)],
+        [*command(program), "-f", str(configuration)],
         env=os.environ | (faked(offset) if offset else {}),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

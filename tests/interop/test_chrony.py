@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Program
-from tests.interop.chrony import chronyd, faked, free_port, source
+from tests.interop.chrony import chronyd, command, faked, free_port, source
 
 pytestmark = pytest.mark.interop
 
@@ -122,7 +122,7 @@ def test_a_real_server_that_is_not_synchronised(
         encoding="utf-8",
     )
     with subprocess.Popen(
-        [found("chronyd"), "-x", "-d", "-u", "root", "-f", str(server / "chrony.conf")],
+        [*command(found("chronyd")), "-f", str(server / "chrony.conf")],
         stderr=subprocess.DEVNULL,
     ) as process:
         time.sleep(0.5)
