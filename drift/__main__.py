@@ -25,6 +25,7 @@ def main() -> None:
     # First thing, because as PID 1 of a container a signal without a handler is ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGALRM))
     gc.disable()  # a run allocates little and ends soon
     sys.setswitchinterval(_SWITCH_S)
     try:
@@ -46,24 +47,30 @@ def _flushed(code: object) -> int:
     """Flush stdout; --help that nobody can read is no success."""
     try:
         sys.stdout.flush()
-    except (AttributeError, OSError):
+    except OSError as error:
+        _tell("stdout cannot be written: %s" % error.strerror)  # noqa: UP031
         return 70
     return code if isinstance(code, int) else 0
 
 
 def _report(bug: Exception) -> int:
     """Write one line, with -v the traceback too, and return the status of a bug."""
-    try:
-        if "-v" in sys.argv or "--verbose" in sys.argv:
-            import traceback  # noqa: PLC0415 - only now
+    if sys.stderr is not None and any(a.startswith("-v") or a == "--verbose" for a in sys.argv):
+        import traceback  # noqa: PLC0415 - only now
 
-            traceback.print_exception(bug)
-        text = " ".join(str(bug).split())[:300]
-        sys.stderr.write("time-drift: bug: %s: %s\n" % (type(bug).__name__, text))  # noqa: UP031
+        traceback.print_exception(bug)
+    text = " ".join(str(bug).split())[:300]
+    _tell("bug: %s: %s" % (type(bug).__name__, text))  # noqa: UP031
+    return 70
+
+
+def _tell(line: str) -> None:
+    """Write a line to stderr, if there is one."""
+    try:
+        sys.stderr.write("time-drift: " + line + "\n")
         sys.stderr.flush()
     except (AttributeError, OSError):
         pass
-    return 70
 
 
 if __name__ == "__main__":

@@ -71,7 +71,12 @@ def parse(arguments: Sequence[str]) -> Options:
         "-v", "--verbose", action="store_true", help="one line a source on stderr; tracebacks"
     )
     parser.add_argument("--version", action="version", version=f"time-drift {__version__}")
-    return parser.parse_args(arguments, namespace=Options())
+    options = parser.parse_args(arguments, namespace=Options())
+    if options.demo and options.config is not None:
+        parser.error("--demo runs on a lab of its own: --config does not go with it")
+    if options.check_config and (options.json or options.explain):
+        parser.error("--check-config asks nobody: --json and --explain do not go with it")
+    return options
 
 
 def _timeout(text: str) -> float:

@@ -9,8 +9,10 @@ import select
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
+from io import TextIOWrapper
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from drift import config
 from drift.config import Config
@@ -18,7 +20,10 @@ from drift.consensus import Answer, NoAnswer
 from drift.gather import Gathered, gather
 from drift.options import Options
 from sources.base import ConfigError
-from sources.clock import NS, Clock, process_age_ns
+from sources.clock import NS, BeyondReach, Clock, process_age_ns
+
+if TYPE_CHECKING:
+    from drift.verdict import Verdict
 
 OK, WRONG_USAGE, NO_ANSWER, BUG = 0, 2, 3, 70
 
@@ -36,7 +41,8 @@ _CLOCK = Clock()
 def main(arguments: Sequence[str]) -> int:
     """Run the program and return its exit status; unexpected exceptions are the caller's."""
     began_raw_ns = _CLOCK.raw_ns() - process_age_ns(os.environ.get("TIME_DRIFT_STARTED"))
-    _leave_after(began_raw_ns + round(config.DEFAULT_TIMEOUT_S * NS), "reading the configuration")
+    end_raw_ns = began_raw_ns + round(config.DEFAULT_TIMEOUT_S * NS)
+    _leave_after(end_raw_ns, "no answer: still reading the configuration", NO_ANSWER)
     if sys.stdout is None:
         say("stdout cannot be written: it is closed")
         return BUG
@@ -44,11 +50,14 @@ def main(arguments: Sequence[str]) -> int:
         options = _options(arguments)
         with _settings(options) as settings:
             if options.check_config:
-                return _check(settings)
+                return _check(settings, end_raw_ns)
             return _measure(options, settings, began_raw_ns)
     except ConfigError as error:
         say(str(error))
         return WRONG_USAGE
+    except BeyondReach as error:
+        say(f"no answer: {error}")
+        return NO_ANSWER
 
 
 def say(line: str) -> None:
@@ -89,10 +98,12 @@ def _settings(options: Options) -> AbstractContextManager[Config]:
     return demo()
 
 
-def _check(settings: Config) -> int:
+def _check(settings: Config, end_raw_ns: int) -> int:
     from drift.report.votes import votes  # noqa: PLC0415 - only --check-config needs it
 
-    return _print(votes(settings))
+    assert isinstance(sys.stdout, TextIOWrapper)  # noqa: S101 - it is Python's own
+    sys.stdout.reconfigure(errors="backslashreplace")  # operators' names know no locale
+    return _print(votes(settings), end_raw_ns)
 
 
 def _measure(options: Options, settings: Config, began_raw_ns: int) -> int:
@@ -102,52 +113,60 @@ def _measure(options: Options, settings: Config, began_raw_ns: int) -> int:
         timeout_ns = round(options.timeout_s * NS)
     end_raw_ns = began_raw_ns + timeout_ns
     kept_back_ns = _PICTURE_NS if options.picture else _LAST_WORDS_NS
-    _leave_after(end_raw_ns, "asking")
+    _leave_after(end_raw_ns, "no answer: still asking at the deadline", NO_ANSWER)
     deadline_raw_ns = end_raw_ns - min(kept_back_ns, timeout_ns // 4)
     gathered = gather(
         settings.sources, settings.rule, deadline_raw_ns, _CLOCK, patient=options.picture
     )
-    answer = gathered.decision if isinstance(gathered.decision, Answer) else None
-    text = None if answer is None else f"{answer.drift_s}\n"
-    if answer is None or not options.plain:
-        text = _report(options, settings, gathered, text)
-    if text is not None:
-        _leave_after(end_raw_ns, "writing the result", BUG)
-        status = _print(text)
-        if status != OK:
-            return status
-    return NO_ANSWER if answer is None else OK
+    if options.plain and isinstance(gathered.decision, Answer):
+        return _print(f"{gathered.decision.drift_s}\n", end_raw_ns)
+    return _report(options, settings, gathered, end_raw_ns)
 
 
-def _report(options: Options, settings: Config, gathered: Gathered, text: str | None) -> str | None:
-    """Write to stderr what the options want there; return what stdout gets, if anything."""
+def _report(options: Options, settings: Config, gathered: Gathered, end_raw_ns: int) -> int:
+    """Write everything that the options want, the result first; return the exit status."""
     from drift.report.refusal import refusal  # noqa: PLC0415 - a plain answer needs no report
     from drift.verdict import verdicts  # noqa: PLC0415
 
     found = verdicts(gathered, settings.rule.tolerance_ns)
     decision = gathered.decision
     why = refusal(decision, found) if isinstance(decision, NoAnswer) else None
-    if options.picture and sys.stderr is not None:
-        from drift.report.explain import explain  # noqa: PLC0415 - rich costs 60 ms
+    status = NO_ANSWER if why is not None else OK
+    text = f"{decision.drift_s}\n" if isinstance(decision, Answer) else ""
+    if options.json:
+        from drift.report.json import to_json  # noqa: PLC0415
 
-        with suppress(OSError):  # a picture that nobody can see is no reason not to answer
-            explain(gathered, found, why)
-    elif why is not None:
+        text = to_json(gathered, found, settings.rule, why) + "\n"
+    if text and _print(text, end_raw_ns) != OK:
+        return BUG
+    if options.picture:
+        _leave_after(end_raw_ns, "the picture was not done by the deadline", status)
+        _draw(gathered, found)
+    if why is not None:
         say(why)
     if options.verbose:
         from drift.report.notes import notes  # noqa: PLC0415
 
         for note in notes(found):
             say(note)
-    if options.json:
-        from drift.report.json import to_json  # noqa: PLC0415
-
-        text = to_json(gathered, found, settings.rule, why) + "\n"
-    return text
+    return status
 
 
-def _print(text: str) -> int:
+def _draw(gathered: Gathered, found: "Sequence[Verdict]") -> None:
+    """Draw the picture if anybody can see it. The result is out: whatever happens here is told."""
+    from drift.report.explain import explain  # noqa: PLC0415 - rich costs 60 ms
+
+    if sys.stderr is None:
+        return
+    try:
+        explain(gathered, found)
+    except Exception as error:  # noqa: BLE001 - a picture is no reason to take back the result
+        say(f"the picture could not be drawn: {type(error).__name__}: {error}")
+
+
+def _print(text: str, end_raw_ns: int) -> int:
     """Write to stdout and return the exit status: a result nobody can read is no success."""
+    _leave_after(end_raw_ns, "stdout cannot be written: nobody reads it", BUG)
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -157,11 +176,11 @@ def _print(text: str) -> int:
     return OK
 
 
-def _leave_after(end_raw_ns: int, doing: str, status: int = NO_ANSWER) -> None:
-    """End the program shortly after `end_raw_ns` should the main thread hang while `doing` this."""
+def _leave_after(end_raw_ns: int, line: str, status: int) -> None:
+    """End the program with this line and status shortly after `end_raw_ns`, whatever hangs."""
 
     def leave(_number: int, _frame: FrameType | None) -> None:
-        say(f"no answer: still {doing} at the deadline")
+        say(line)
         os._exit(status)
 
     signal.signal(signal.SIGALRM, leave)

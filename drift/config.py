@@ -23,10 +23,13 @@ DEFAULT_MIN_OPERATORS = 3
 DEFAULT_MIN_KINDS = 2
 DEFAULT_TOLERANCE_S = 0.02
 MOST_SOURCES = 1000
+LONGEST_FILE = 1 << 20
 
 _TOP = ("timeout", "consensus", "sources")
 _CONSENSUS = ("min_operators", "min_kinds", "tolerance")
 _LONGEST_TOLERANCE_S = 1.0
+_LONGEST_PATH = 150
+"""More of it would crowd out, in a line of 512 bytes, what is wrong."""
 
 
 class Config(Record):
@@ -66,23 +69,28 @@ def find(named: str | None) -> str:
 
 def load(path: str) -> Config:
     """Read the file at `path`; raise ConfigError with everything needed to mend it."""
+    shown = path if len(path) <= _LONGEST_PATH else f"...{path[-_LONGEST_PATH:]}"
     try:
         with open(path, "rb") as file:
-            data = file.read()
+            data = file.read(LONGEST_FILE + 1)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise ConfigError(f"{shown}: cannot be read: {error.strerror or error}") from error
+    if len(data) > LONGEST_FILE:
+        raise ConfigError(f"{shown}: longer than {LONGEST_FILE} bytes, which is all that is read")
     try:
         text = data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: byte {error.start}: not UTF-8, which TOML has to be") from error
-    return parse(text, path)
+        raise ConfigError(
+            f"{shown}: byte {error.start}: not UTF-8, which TOML has to be"
+        ) from error
+    return parse(text, shown)
 
 
 def parse(text: str, where: str) -> Config:
     """Read TOML text; `where` names it in errors."""
     try:
         tree = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, and numbers beyond int()
         raise ConfigError(f"{where}: not valid TOML: {error}") from error
     _check_names(where, "the top level", tree, _TOP)
     timeout_s = _seconds(where, "timeout", tree, DEFAULT_TIMEOUT_S, LONGEST_TIMEOUT_S)
@@ -189,7 +197,10 @@ def _read_source(where: str, title: str, kind: str, table: dict[str, object]) ->
             values[name] = key.read(table[name])
         except ValueError as error:
             raise _wrong(where, f"{title}: {name}", table[name], key.allowed) from error
-    sources: list[Source] = module.build(Table(values))
+    try:
+        sources: list[Source] = module.build(Table(values))
+    except ValueError as error:
+        raise ConfigError(f"{where}: {title}: {error}") from error
     return sources
 
 
@@ -211,5 +222,8 @@ def _wrong(where: str, key: str, found: object, allowed: str) -> ConfigError:
 
 def _shown(found: object) -> str:
     """Show a value of the user's, cut to what one line can hold."""
-    text = repr(found)
+    try:
+        text = repr(found)
+    except ValueError:
+        return "a number of thousands of digits"
     return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 - a line's worth

@@ -119,6 +119,11 @@ def settle(outcomes: Sequence[Outcome], rule: Rule, wall_minus_raw_ns: int) -> A
     return _settle(_count_votes(answered), rule, wall_minus_raw_ns)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number of things for a sentence: "1 kind", "2 kinds"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def operator_key(operator: str) -> str:
     """Return what operators are compared by: "Apple" and " apple" are one."""
     return operator.strip().casefold()
@@ -175,8 +180,9 @@ def _settle(votes: _Votes, rule: Rule, wall_minus_raw_ns: int) -> Answer | NoAns
     operators = tuple(name for name in votes.operators if 2 * weights[name] >= votes.one)
     kinds = tuple(sorted({b.kind for b in supporting if b.operator in operators}))
     if len(operators) < rule.min_operators or len(kinds) < rule.min_kinds:
-        found = f"{_counted(len(operators), len(kinds))} can agree on {drift_s} s"
-        wanted = _counted(rule.min_operators, rule.min_kinds)
+        agreeing = f"{counted(len(operators), 'operator')} of {counted(len(kinds), 'kind')}"
+        wanted = f"{counted(rule.min_operators, 'operator')} of {counted(rule.min_kinds, 'kind')}"
+        found = f"{agreeing} can agree on {drift_s} s"
         return NoAnswer(Lack.NO_QUORUM, found, wanted, agreed)
     return Answer(drift_s, low_ns, _hull(agreed), agreed, operators, kinds)
 
@@ -283,7 +289,3 @@ def _weight(ballots: list[_Ballot]) -> int:
 
 def _clamped(value: int, low: int, high: int) -> int:
     return max(low, min(value, high))
-
-
-def _counted(operators: int, kinds: int) -> str:
-    return f"{operators} operator{'s' * (operators != 1)} of {kinds} kind{'s' * (kinds != 1)}"

@@ -7,6 +7,7 @@ suspend, during which the raw clock stands still and samples of before would be 
 
 import os
 import time
+from collections.abc import Callable
 
 NS = 1_000_000_000
 """Nanoseconds in a second."""
@@ -19,6 +20,10 @@ _OLDEST_START_NS = NS
 _OLDEST_STAMP_NS = 60 * NS
 
 
+class BeyondReach(Exception):
+    """A clock says a time that the system cannot tell us: 2262 and later."""
+
+
 class Clock:
     """This machine's clocks. Tests bring a subclass whose readings they choose."""
 
@@ -28,47 +33,75 @@ class Clock:
 
     def wall_ns(self) -> int:
         """Read CLOCK_REALTIME, the clock being judged, in nanoseconds since 1970."""
-        return time.clock_gettime_ns(time.CLOCK_REALTIME)
+        try:
+            return time.clock_gettime_ns(time.CLOCK_REALTIME)
+        except OverflowError as error:
+            raise BeyondReach("this machine's clock is beyond the year 2261") from error
 
     def wall_minus_raw_ns(self) -> int:
-        """Return CLOCK_REALTIME minus CLOCK_MONOTONIC_RAW, now.
-
-        The wall clock is read between two readings of the raw one; of five such brackets the
-        tightest is used, so that being scheduled away in between does not show in the result.
-        """
-        best = None
-        for _ in range(_BRACKETS):
-            before_ns = self.raw_ns()
-            wall_ns = self.wall_ns()
-            width_ns = self.raw_ns() - before_ns
-            if best is None or width_ns < best[0]:
-                best = (width_ns, wall_ns - before_ns - width_ns // 2)
-        assert best is not None  # noqa: S101 - there is at least one bracket
-        return best[1]
+        """Return CLOCK_REALTIME minus CLOCK_MONOTONIC_RAW, now."""
+        return _difference_ns(self.wall_ns, self.raw_ns)
 
     def suspended_ns(self) -> int:
         """Return how long this machine has slept since it booted; 0 where nothing can tell."""
-        return time.clock_gettime_ns(_BOOT) - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+        return _difference_ns(_read_boot_ns, _read_monotonic_ns)
+
+
+def _read_boot_ns() -> int:
+    return time.clock_gettime_ns(_BOOT)
+
+
+def _read_monotonic_ns() -> int:
+    return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+
+
+def _difference_ns(read_ns: Callable[[], int], base_ns: Callable[[], int]) -> int:
+    """Return one clock minus another, now.
+
+    The one is read between two readings of the other; of five such brackets the tightest is used,
+    so that being scheduled away in between does not show in the result.
+    """
+    tightest_ns = None
+    difference_ns = 0
+    for _ in range(_BRACKETS):
+        before_ns = base_ns()
+        reading_ns = read_ns()
+        width_ns = base_ns() - before_ns
+        if tightest_ns is None or width_ns < tightest_ns:
+            tightest_ns = width_ns
+            difference_ns = reading_ns - before_ns - width_ns // 2
+    return difference_ns
 
 
 def process_age_ns(started_uptime_s: str | None) -> int:
     """Return how long ago this run began, to 10 ms.
 
-    `started_uptime_s` is the reading of /proc/uptime with which time-drift.sh began. Without it
-    the process's own start counts (proc(5), field 22 of stat), unless that is over a second ago:
-    then a shell that did other things first has exec'ed us, and its age is not ours. Where nothing
-    tells, or the stamp is over a minute old (a suspend in between, another program's variable),
-    0.1 s is assumed, about what an interpreter takes to start.
+    Two witnesses, either of which can err only toward too old: `started_uptime_s`, the reading of
+    /proc/uptime with which time-drift.sh began (a container's may count from another zero), and
+    the start of this very process (a shell that slept and then exec'ed us was old already). The
+    younger counts. Where nothing makes sense 0.1 s is assumed, about what an interpreter takes.
     """
     now_ns = time.clock_gettime_ns(_BOOT)
+    ages_ns = (_since_stamp_ns(started_uptime_s, now_ns), _since_exec_ns(now_ns))
+    return min((age_ns for age_ns in ages_ns if age_ns is not None), default=_UNKNOWN_AGE_NS)
+
+
+def _since_stamp_ns(started_uptime_s: str | None, now_ns: int) -> int | None:
+    """Return the time since the script's stamp, None if there is none or it makes no sense."""
     try:
-        if started_uptime_s:
-            age_ns = now_ns - int(float(started_uptime_s) * NS)
-            return age_ns if 0 <= age_ns <= _OLDEST_STAMP_NS else _UNKNOWN_AGE_NS
+        age_ns = now_ns - int(float(started_uptime_s or "nan") * NS)
+    except (ValueError, OverflowError):
+        return None
+    return age_ns if 0 <= age_ns <= _OLDEST_STAMP_NS else None
+
+
+def _since_exec_ns(now_ns: int) -> int | None:
+    """Return the time since this process began (proc(5): field 22 of stat), None if too long."""
+    try:
         with open("/proc/self/stat", "rb") as stat:
             # The name in field 2 may itself hold spaces and brackets.
             ticks = int(stat.read().rpartition(b")")[2].split()[19])
-        age_ns = now_ns - ticks * NS // os.sysconf("SC_CLK_TCK")
-    except (OSError, ValueError, IndexError, OverflowError):
-        return _UNKNOWN_AGE_NS
-    return age_ns if 0 <= age_ns <= _OLDEST_START_NS else _UNKNOWN_AGE_NS
+    except (OSError, ValueError, IndexError):
+        return None
+    age_ns = now_ns - ticks * NS // os.sysconf("SC_CLK_TCK")
+    return age_ns if 0 <= age_ns <= _OLDEST_START_NS else None

@@ -54,7 +54,8 @@ def prove(reply: ntp.Packet, sent_raw_ns: int, received_raw_ns: int) -> Proof:
         raise Malformed(f"held the request {held_ns / NS:.6f} s of a {round_trip_s:.6f} s trip")
     return Proof(
         Interval(low_ns, high_ns),
-        received_raw_ns - sent_raw_ns - held_ns,
+        # A server may err by E about how long it held the request; a trip takes no less than none.
+        max(0, received_raw_ns - sent_raw_ns - held_ns),
         sent_unix_ns + error_ns,
         f"stratum {reply.stratum}, root distance {error_ns / 1e6:.3f} ms",
     )

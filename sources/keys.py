@@ -53,7 +53,10 @@ class Table:
 
 def is_address(text: str) -> bool:
     """Whether `text` is a literal IPv4 or IPv6 address, a zone (`%eth0`) allowed for the latter."""
-    for family, candidate in ((socket.AF_INET, text), (socket.AF_INET6, text.partition("%")[0])):
+    bare, percent, zone = text.partition("%")
+    if percent and not (zone.isascii() and zone.isalnum()):
+        return False
+    for family, candidate in ((socket.AF_INET, text), (socket.AF_INET6, bare)):
         try:
             socket.inet_pton(family, candidate)
         except (OSError, ValueError):

@@ -89,6 +89,8 @@ class NtpSource(Source):
 def build(table: keys.Table) -> list[Source]:
     """Return the sources of one [[sources.ntp]] table: as many as `pool` says, of one operator."""
     host, pool = table.text("host"), table.whole("pool")
+    if pool > 1 and keys.is_address(host):
+        raise ValueError(f"pool = {pool}: allowed is 1, because {host} is one address, not a name")
     return [
         NtpSource(host, table.whole("port"), table.operator(host), table.addresses(), share, pool)
         for share in range(pool)

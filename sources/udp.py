@@ -49,11 +49,9 @@ class Datagram:
 class _Attempt:
     """One connected socket that has sent one request."""
 
-    def __init__(self, link: socket.socket, address: str, retry: bool) -> None:
+    def __init__(self, link: socket.socket, address: str) -> None:
         self.link = link
         self.address = address
-        self.retry = retry
-        """Whether it is the fresh socket that follows a network error."""
         self.errored = False
         self.sent_raw_ns = 0
         self.wall_minus_raw_ns = 0
@@ -99,6 +97,7 @@ class _Question:
         self._sent_raw_ns: dict[bytes, int] = {}
         self._attempts: dict[int, _Attempt] = {}
         self._retries_due_ns: dict[str, int] = {}
+        self._retried: set[str] = set()
         self._errors: dict[str, None] = {}
         self._silence_ends_ns: int | None = None
 
@@ -119,13 +118,13 @@ class _Question:
             raise TimedOut(self._told("no usable reply before the deadline"))
         for address in [a for a, due_ns in self._retries_due_ns.items() if now_ns >= due_ns]:
             del self._retries_due_ns[address]
-            if not self._send(address, retry=True):
+            if not self._send(address):
                 self._ask_next()
         if self._silence_ends_ns is not None and now_ns >= self._silence_ends_ns:
             self._silence_ends_ns = None
             if not self._send_to_untried():
                 for address in [a.address for a in self._hopeful()][-1:]:
-                    self._send(address, retry=False)
+                    self._send(address)
 
     def arrivals(self) -> Iterator[Datagram]:
         """Wait until something arrives or falls due; yield the datagrams that have arrived."""
@@ -159,9 +158,9 @@ class _Question:
             raise Unreachable(self._told("no address can be reached"))
 
     def _send_to_untried(self) -> bool:
-        return any(self._send(address, retry=False) for address in self._untried)
+        return any(self._send(address) for address in self._untried)
 
-    def _send(self, address: str, *, retry: bool) -> bool:
+    def _send(self, address: str) -> bool:
         """Send a request from a new socket; False, the reason noted, if the system refuses."""
         try:
             link = socket.socket(
@@ -170,7 +169,7 @@ class _Question:
         except OSError as error:
             self._note(address, error)
             return False
-        attempt = _Attempt(link, address, retry)
+        attempt = _Attempt(link, address)
         try:
             _stamp_arrivals(link)
             link.connect((address, self._port))
@@ -192,9 +191,10 @@ class _Question:
         if attempt.errored:
             return
         attempt.errored = True
-        if attempt.retry:
+        if attempt.address in self._retried:
             self._ask_next()
         else:
+            self._retried.add(attempt.address)
             self._retries_due_ns[attempt.address] = self._clock.raw_ns() + _AFTER_ICMP_NS
 
     def _arrival_raw_ns(self, attempt: _Attempt, ancillary: list[tuple[int, int, bytes]]) -> int:

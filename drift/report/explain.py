@@ -7,7 +7,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from drift.consensus import Answer
+from drift.consensus import Answer, counted
 from drift.gather import Gathered
 from drift.verdict import AGREES, FALSETICKER, NOT_NEEDED, Verdict, span_text
 from sources.base import Interval
@@ -21,8 +21,8 @@ _STYLES = {AGREES: "green", FALSETICKER: "bold red", NOT_NEEDED: "dim"}
 _FAILED = "yellow"
 
 
-def explain(gathered: Gathered, verdicts: Sequence[Verdict], refusal: str | None) -> None:
-    """Write table, picture and sentence to stderr."""
+def explain(gathered: Gathered, verdicts: Sequence[Verdict]) -> None:
+    """Write table, picture and, with an answer, the sentence to stderr."""
     width = None if sys.stderr.isatty() else _COLUMNS
     console = Console(stderr=True, width=width, highlight=False, emoji=False, markup=False)
     parts: list[RenderableType] = [_table(verdicts)]
@@ -34,8 +34,6 @@ def explain(gathered: Gathered, verdicts: Sequence[Verdict], refusal: str | None
     if isinstance(decision, Answer):
         parts.append(Text(sentence(decision.drift_s), style="bold"))
         parts.append(Text(_evidence(decision, gathered), style="dim"))
-    if refusal is not None:
-        parts.append(Text(refusal, style="bold red"))
     console.print(Group(*parts))
 
 
@@ -47,9 +45,9 @@ def sentence(drift_s: int) -> str:
 
 
 def _evidence(answer: Answer, gathered: Gathered) -> str:
-    operators, kinds = len(answer.operators), len(answer.kinds)
+    operators = counted(len(answer.operators), "operator")
     return (
-        f"{operators} operator{'s' * (operators != 1)} of {kinds} kind{'s' * (kinds != 1)} agree: "
+        f"{operators} of {counted(len(answer.kinds), 'kind')} agree: "
         f"drift {answer.estimate_ns / NS:+.6f} s, settled after {span_text(gathered.elapsed_ns)}"
     )
 

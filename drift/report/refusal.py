@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from drift.consensus import NoAnswer
-from drift.verdict import AGREES, NOT_NEEDED, Verdict
+from drift.verdict import AGREES, NOT_NEEDED, UNDECIDED, Verdict
 
 _NAMES = 3
 """How many sources of one verdict are named before the rest are only counted."""
@@ -25,13 +25,18 @@ def _groups(verdicts: Iterable[Verdict]) -> list[str]:
             groups.setdefault((verdict.kind, verdict.word), []).append(verdict)
     phrases = []
     for (kind, word), members in groups.items():
-        names = [_named(member, alone=len(members) == 1) for member in members[:_NAMES]]
         more = f" and {len(members) - _NAMES} more" if len(members) > _NAMES else ""
-        phrases.append(f"{kind} {word}: {', '.join(names)}{more}")
+        phrases.append(f"{kind} {word}: {', '.join(_named(members[:_NAMES]))}{more}")
     return phrases
 
 
-def _named(verdict: Verdict, *, alone: bool) -> str:
-    if verdict.text and (alone or verdict.ahead_ns is not None):
-        return f"{verdict.name} ({verdict.text})"
-    return verdict.name
+def _named(members: Sequence[Verdict]) -> list[str]:
+    """Return their names, and why, where that differs from what the ones before it have said."""
+    told: set[str] = set()
+    names = []
+    for member in members:
+        why = member.text.removeprefix(member.name)
+        tell = why and why not in told and member.word != UNDECIDED
+        names.append(f"{member.name} ({member.text})" if tell else member.name)
+        told.add(why)
+    return names

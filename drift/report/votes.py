@@ -1,7 +1,7 @@
 """Who has how many votes, for --check-config. Pure."""
 
 from drift.config import Config
-from drift.consensus import operator_key
+from drift.consensus import counted, operator_key
 from sources.base import Source
 from sources.clock import NS
 
@@ -13,9 +13,9 @@ def votes(config: Config) -> str:
         by_operator.setdefault(operator_key(source.operator), []).append(source)
     rule = config.rule
     lines = [
-        f"{config.where}: {len(config.sources)} sources, {len(by_operator)} votes, "
-        f"timeout {config.timeout_ns / NS:g} s",
-        f"quorum: {rule.min_operators} operators of {rule.min_kinds} kinds, "
+        f"{config.where}: {counted(len(config.sources), 'source')}, "
+        f"{counted(len(by_operator), 'vote')}, timeout {config.timeout_ns / NS:g} s",
+        f"quorum: {counted(rule.min_operators, 'operator')} of {counted(rule.min_kinds, 'kind')}, "
         f"tolerance {rule.tolerance_ns / NS:g} s",
     ]
     for sources in by_operator.values():

@@ -107,6 +107,12 @@ def test_a_pool_is_so_many_sources_of_one_operator() -> None:
         (ONE + "pool = 17\n", "pool = 17: allowed"),
         (ONE + 'operator = " "\n', "operator = ' ': allowed is the name of who runs"),
         (ONE + 'operator = "a\\u001b[2J"\n', "operator = .*allowed"),
+        (f"timeout = {'9' * 5000}\n" + ONE, "not valid TOML"),
+        (f"timeout = 0x{'f' * 5000}\n" + ONE, "timeout = a number of thousands of digits: allowed"),
+        (f"{ONE}port = 0x{'f' * 5000}\n", "port = a number of thousands of digits: allowed"),
+        ('[[sources.ntp]]\nhost = "fe80::1%"\n', "allowed is a host name or address"),
+        (f'[[sources.ntp]]\nhost = "fe80::1%{"é" * 60}"\n', "allowed is a host name or address"),
+        (ONE + "pool = 3\n", "number 1: pool = 3: allowed is 1, because 192.0.2.1 is one address"),
         (ONE + "prot = 5\n", r"\[\[sources.ntp\]\] number 1: unknown key 'prot' \(did you mean po"),
         (ONE + 'addresses = "192.0.2.1"\n', "addresses = '192.0.2.1': allowed is a list"),
         (ONE + "addresses = []\n", r"addresses = \[\]: allowed"),
@@ -122,7 +128,7 @@ def test_a_pool_is_so_many_sources_of_one_operator() -> None:
             "stands in",
         ),
         (ONE.replace("192.0.2.1", "::1") + ONE.replace("192.0.2.1", "0:0::1"), "stands in"),
-        (ONE + "pool = 2\n" + ONE, "stands in"),
+        (ONE.replace("192.0.2.1", "a") + "pool = 2\n" + ONE.replace("192.0.2.1", "a"), "stands in"),
         ("a = [\n" * 3000, "not valid TOML"),
         ("timeout = \n", r"not valid TOML: .*line 1"),
         (ONE + "[[sources.ntp]\n", "not valid TOML: .*line 3"),
@@ -215,6 +221,10 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         config.load(str(tmp_path))
     with pytest.raises(ConfigError, match="byte 2: not UTF-8"):
         config.load(str(latin))
+    with pytest.raises(ConfigError, match=r"longer than \d+ bytes"):
+        config.load("/dev/zero")
+    with pytest.raises(ConfigError, match=r"^\.\.\..{150}: cannot be read"):
+        config.load(f"/{'x' * 2000}")
 
 
 def test_a_byte_order_mark_is_forgiven(tmp_path: Path) -> None:

@@ -98,7 +98,8 @@ def test_the_refusal_says_found_needed_and_who_failed_why() -> None:
 
     assert line == (
         "no answer: no majority: at most 1 of 3 votes agree, needed more than half; "
-        "3 of 6 sources answered; ntp undecided: a, b, c; ntp timeout: d, e; "
+        "3 of 6 sources answered; ntp undecided: a, b, c; "
+        "ntp timeout: d (no answer before the deadline), e; "
         "ntp unreachable: f (f cannot be resolved)"
     )
 
@@ -119,7 +120,24 @@ def test_many_failures_are_counted_not_listed() -> None:
 
     line = refusal(many.decision, verdicts(many, 0))
 
-    assert line.endswith("ntp timeout: s0, s1, s2 and 197 more")
+    assert line.endswith("ntp timeout: s0 (x), s1, s2 and 197 more")
+
+
+def test_equal_reasons_are_told_once_and_different_ones_each() -> None:
+    """Three kisses of one code name it once; another code is named too."""
+    kissed = gathered(
+        Failure("A", "ntp", Reason.REFUSED, "kiss-o'-death RATE"),
+        Failure("B", "ntp", Reason.REFUSED, "kiss-o'-death RATE"),
+        Failure("C", "ntp", Reason.REFUSED, "kiss-o'-death DENY"),
+        Failure("D", "ntp", Reason.UNREACHABLE, "d cannot be resolved"),
+        Failure("E", "ntp", Reason.UNREACHABLE, "e cannot be resolved"),
+    )
+    assert isinstance(kissed.decision, NoAnswer)
+
+    line = refusal(kissed.decision, verdicts(kissed, 0))
+
+    assert "ntp refused: a (kiss-o'-death RATE), b, c (kiss-o'-death DENY)" in line
+    assert line.endswith("ntp unreachable: d (d cannot be resolved), e")
 
 
 names = st.text(min_size=1, max_size=30).filter(str.isprintable)
@@ -186,7 +204,7 @@ def test_the_picture_names_everybody(capsys: pytest.CaptureFixture[str]) -> None
     """Table and picture show each source, the liar's arrow, the band and the sentence."""
     found = two_honest_one_liar()
 
-    explain.explain(found, verdicts(found, 0), None)
+    explain.explain(found, verdicts(found, 0))
 
     out, err = capsys.readouterr()
     assert out == ""
@@ -202,7 +220,7 @@ def test_any_run_can_be_explained(given_outcomes: list[Outcome]) -> None:
     """Drawing never fails, whatever the intervals."""
     found = gathered(*given_outcomes)
 
-    explain.explain(found, verdicts(found, 0), "no answer")
+    explain.explain(found, verdicts(found, 0))
 
 
 @pytest.mark.parametrize(
@@ -220,7 +238,7 @@ def test_votes_are_listed_with_what_to_know() -> None:
 
     text = votes.votes(config)
 
-    assert "here.toml: 1 sources, 1 votes, timeout 2.5 s" in text
+    assert "here.toml: 1 source, 1 vote, timeout 2.5 s" in text
     assert "1 vote  Alpha: ntp 192.0.2.1" in text
     assert "no liar can be outvoted" in text
     assert "all sources are of one kind" in text
