@@ -53,13 +53,25 @@ def main(arguments: Sequence[str]) -> int:
                 if not is_ready(environment, lock):
                     prepare(environment, lock, show=show)
     except Exception as error:  # noqa: BLE001 - whatever it is, there is no environment
-        _tell(environment, str(error) or type(error).__name__)
+        _tell(environment, _why(environment, error))
         return 3
     if command:
         os.execve(  # noqa: S606 - the caller's own command, no shell wanted
             command[0], command, os.environ | {"TIME_DRIFT_PREPARED": "1"}
         )
     return 0
+
+
+def _why(environment: str, error: Exception) -> str:
+    """Say what stands in the way; for a user other than the one who prepared it, that."""
+    python = os.path.join(environment, "bin", "python")
+    ours = os.path.exists(os.path.join(environment, STAMP))
+    if isinstance(error, PermissionError) and ours and not os.access(python, os.X_OK):
+        return (
+            f"{os.path.realpath(python)} cannot be run by this user; whoever owns the checkout: "
+            "remove .venv and prepare it with TIME_DRIFT_PYTHON=/usr/bin/python3"
+        )
+    return str(error) or type(error).__name__
 
 
 def _tell(environment: str, reason: str) -> None:
@@ -162,6 +174,9 @@ def _rename_in_scripts(aside: str, environment: str) -> None:
 
 
 def _put_in_place(aside: str, environment: str) -> None:
+    """Rename; what was there before is removed if we made it, and kept under a new name if not."""
+    if os.path.lexists(environment) and not os.path.exists(os.path.join(environment, STAMP)):
+        os.rename(environment, _free_name(f"{environment}.kept"))
     if os.path.lexists(environment):
         old = f"{environment}.old-{os.getpid()}"
         os.rename(environment, old)
@@ -169,6 +184,13 @@ def _put_in_place(aside: str, environment: str) -> None:
         _remove(old)
     else:
         os.rename(aside, environment)
+
+
+def _free_name(path: str) -> str:
+    for number in range(1, 1000):
+        if not os.path.lexists(f"{path}-{number}"):
+            return f"{path}-{number}"
+    raise _Unprepared(f"too many of {path}-1 and up: remove some")
 
 
 @contextmanager

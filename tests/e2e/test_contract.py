@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -297,17 +298,25 @@ def test_check_config_prints_the_votes(program: Program, lab: Start) -> None:
     assert done.stderr == NOTHING
 
 
-@pytest.mark.parametrize("version", ["3.6.15", "3.8.18", "3.10.13"])
-def test_an_old_python_says_so(version: str) -> None:
-    """`python -m drift` by a Python before 3.11 is exit 2 with one line."""
-    python = Path.home() / ".pyenv/versions" / version / "bin/python3"
-    if not python.exists():
-        pytest.skip(f"no Python {version} on this machine")
-    done = subprocess.run(
-        [str(python), "-m", "drift"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+_AS_IF_OLD = """
+import runpy, sys
+sys.version_info = (3, 10, 13, "final", 0)
+runpy.run_module("drift", run_name="__main__")
+"""
 
-    assert_refused(done, 2, "3.11 or newer")
+
+def test_an_old_python_says_so() -> None:
+    """`python -m drift` by a Python before 3.11 is exit 2 with one line."""
+    commands = [[sys.executable, "-c", _AS_IF_OLD]]
+    commands += [
+        [str(python), "-m", "drift"]
+        for python in Path.home().glob(".pyenv/versions/3.*/bin/python3")
+        if tuple(map(int, python.parts[-3].split("."))) < (3, 11)
+    ]
+    for command in commands:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+        assert_refused(done, 2, "3.11 or newer")
 
 
 # --- Bugs, and a stdout that cannot be written ----------------------------------------------------

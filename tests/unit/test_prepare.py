@@ -1,5 +1,6 @@
 """drift.prepare with a stand-in for Python that plays venv and pip, as a process, in no time."""
 
+import os
 import shlex
 import signal
 import sys
@@ -167,23 +168,31 @@ def test_remains_of_killed_runs_go(lock: Path, kind: str) -> None:
     assert _made(lock) == [".venv"]
 
 
-@pytest.mark.parametrize("kind", ["file", "link to a directory", "dangling link"])
-def test_whatever_is_in_the_way_is_replaced(tools: Tools, lock: Path, kind: str) -> None:
-    """A file or a link in the place of the environment is replaced, again and again."""
-    venv = lock.parent / ".venv"
-    for _ in range(2):
-        if kind == "file":
-            venv.write_text("")
-        else:
-            target = lock.parent / "elsewhere"
-            if kind == "link to a directory":
+@pytest.mark.usefixtures("tools")
+@pytest.mark.parametrize("kind", ["directory", "file", "link to a directory", "dangling link"])
+def test_what_is_not_ours_is_kept(lock: Path, kind: str) -> None:
+    """A .venv that somebody else made makes way, twice if need be, and nothing of it is lost."""
+    venv, target = lock.parent / ".venv", lock.parent / "elsewhere"
+    for number in (1, 2):
+        match kind:
+            case "directory":
+                venv.mkdir()
+                (venv / "mine").write_text("precious")
+            case "file":
+                venv.write_text("precious")
+            case "link to a directory":
                 target.mkdir(exist_ok=True)
-            venv.symlink_to(target)
+                venv.symlink_to(target)
+            case "dangling link":
+                venv.symlink_to(target)
         _prepare(lock)
 
-        assert _made(lock) == [".venv"]
         assert _ready(lock)
-        venv.rename(lock.parent / f"done-{len(tools.steps)}")
+        kept = lock.parent / f".venv.kept-{number}"
+        assert os.path.lexists(kept)
+        if kind == "directory":
+            assert (kept / "mine").read_text() == "precious"
+        venv.rename(lock.parent / f"done-{number}")
 
 
 def test_sources_are_compiled_in_a_linked_directory(
