@@ -11,6 +11,7 @@ One run has one Resolver; sources that share a name share the look-up.
 
 import socket
 import threading
+from _thread import start_new_thread
 from collections.abc import Callable, Iterable
 from itertools import chain, zip_longest
 from queue import Empty, SimpleQueue
@@ -116,8 +117,8 @@ class _Lookup:
     def begin(self) -> None:
         """Look up in threads of its own; where there are none to be had, that is the reply."""
         try:
-            threading.Thread(target=self._ask_system, daemon=True).start()
-            threading.Thread(target=self._look_up, daemon=True).start()
+            start_new_thread(self._ask_system, ())
+            start_new_thread(self._look_up, ())
         except RuntimeError as error:
             self._finish(_Reply((), str(error), final=True))
 

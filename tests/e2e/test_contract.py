@@ -260,6 +260,8 @@ def test_unreachable_everywhere_is_refused_at_once(
         (("--config", "none.toml"), ("none.toml: cannot be read: No such file",)),
         (("--config", "/"), ("/: cannot be read: Is a directory",)),
         (("--conf", "x"), ("--conf",)),
+        (("--demo", "--config", "x"), ("--demo", "--config")),
+        (("--check-config", "--json"), ("--check-config", "--json")),
     ],
 )
 def test_wrong_usage(program: Program, arguments: tuple[str, ...], words: tuple[str, ...]) -> None:
@@ -450,6 +452,35 @@ def test_reports_that_nobody_can_see_harm_nothing(
     assert (done.stdout, done.returncode) == ("0\n", 0)
 
 
+_SLOW_PICTURE = """
+import sys, threading
+sys.argv = ["time-drift", *sys.argv[1:]]
+from drift.report import explain
+def slow(*_):
+    threading.Event().wait(30)
+explain.explain = slow
+from drift.__main__ import main
+main()
+"""
+
+
+def test_a_slow_picture_does_not_cost_the_answer(script: str, lab: Start) -> None:
+    """The integer is out before anything is drawn, and the status is that of an answer."""
+    path = lab(*[behaviour.honest] * 3)
+    python = str(Path(script).parent / ".venv/bin/python")
+    began = time.monotonic()
+    done = subprocess.run(
+        [python, "-I", "-c", _SLOW_PICTURE, "--config", path, "--timeout", "1", "--explain"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.stdout, done.returncode) == ("0\n", 0)
+    assert "picture" in done.stderr
+    assert time.monotonic() - began < 1.3
+
+
 # --- Signals and things that hang --------------------------------------------------------------
 
 
@@ -500,6 +531,19 @@ def test_a_shell_that_slept_before_does_not_use_up_the_timeout(script: str, lab:
     )
 
     assert (done.stdout, done.stderr, done.returncode) == ("0\n", NOTHING, 0)
+
+
+def test_inherited_signal_masks_do_not_bind_us(script: str, lab: Start) -> None:
+    """A parent that blocks SIGTERM and SIGALRM does not make us deaf to them."""
+    path = lab(*[behaviour.silent] * 3)
+    blocked = {signal.SIGTERM, signal.SIGALRM}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
+    process = subprocess.Popen([script, "--config", path, "--timeout", "20"])
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    time.sleep(1)
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait(timeout=5) == 143
 
 
 def test_help_has_every_option_and_examples(program: Program) -> None:

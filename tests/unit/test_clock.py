@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from sources.clock import NS, Clock, process_age_ns
+from sources.clock import NS, BeyondReach, Clock, process_age_ns
 from tests.conftest import ROOT
 
 
@@ -75,6 +75,50 @@ def test_without_a_stamp_a_young_process_knows_its_age() -> None:
     )
 
     assert 0 < int(done.stdout) < NS
+
+
+def test_a_run_is_never_older_than_its_process() -> None:
+    """Where /proc/uptime counts from another zero (LXCFS), a fresh process knows better."""
+    code = (
+        "import sys; from sources.clock import process_age_ns; print(process_age_ns(sys.argv[1]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, f"{uptime_s() - 25:.2f}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+
+    assert 0 < int(done.stdout) < NS
+
+
+def test_being_scheduled_away_is_no_suspend(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pause of 15 ms between the readings of two clocks does not look like sleep."""
+    read, readings = time.clock_gettime_ns, []
+
+    def interrupted(clock: int) -> int:
+        readings.append(clock)
+        if len(readings) in (2, 3):
+            time.sleep(0.015)
+        return read(clock)
+
+    before_ns = Clock().suspended_ns()
+    monkeypatch.setattr(time, "clock_gettime_ns", interrupted)
+
+    assert abs(Clock().suspended_ns() - before_ns) < NS // 1000
+
+
+def test_a_clock_beyond_reach_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A year that the system's own call cannot tell is no bug of ours."""
+
+    def overflow(clock: int) -> int:
+        raise OverflowError
+
+    monkeypatch.setattr(time, "clock_gettime_ns", overflow)
+
+    with pytest.raises(BeyondReach, match="beyond the year 2261"):
+        Clock().wall_ns()
 
 
 def test_without_a_stamp_an_old_process_is_someone_elses() -> None:
