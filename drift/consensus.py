@@ -189,7 +189,7 @@ def _settle(votes: _Votes, rule: Rule, wall_minus_raw_ns: int) -> Answer | NoAns
 
 def _no_majority(votes: _Votes, ballots: list[_Ballot]) -> NoAnswer:
     if not votes.total:
-        return NoAnswer(Lack.NOTHING, "no vote", "more than half of the votes in one place")
+        return NoAnswer(Lack.NOTHING, "no votes", "a majority")
     best = max((cover for _, _, cover in _cover_steps(ballots)), default=0)
     found = f"at most {best / votes.one:.3g} of {len(votes.operators)} votes agree"
     return NoAnswer(Lack.NO_MAJORITY, found, "more than half")

@@ -64,8 +64,26 @@ class NameServers:
             answer = resolver.resolve(host, family, lifetime=self._left_s(), search=True)
             addresses = tuple(record.address for record in answer)
         except Exception as refusal:  # noqa: BLE001 - whatever it is, only this question is lost
-            error = str(refusal) or type(refusal).__name__
+            error = f"{_shown(server)} {_said(refusal)}"
         tell(addresses, error)
+
+
+def _shown(server: _Server) -> str:
+    return server.answer_nameserver() if isinstance(server, dns.nameserver.Nameserver) else server
+
+
+def _said(refusal: Exception) -> str:
+    """Say what came of a question, briefly and without its name: the line has other names too."""
+    match refusal:
+        case dns.resolver.NXDOMAIN():
+            return "knows no such name"
+        case dns.resolver.NoAnswer():
+            return "knows no address"
+        case dns.resolver.LifetimeTimeout():
+            return "did not answer"
+        case dns.resolver.NoNameservers():
+            return f"answered {refusal.kwargs['errors'][-1][3]}"
+    return f"cannot be asked: {refusal}"
 
 
 class _Queue:

@@ -55,7 +55,7 @@ class NtpSource(Source):
         addresses = run.addresses(self._host, self._fallback)
         mine = addresses[self._share :: self._share_of]
         if not mine:
-            raise Unreachable(f"{self._host} has only {len(addresses)} addresses")
+            raise Unreachable(f"the name's addresses, {len(addresses)}, are all asked already")
 
         def accept(datagram: udp.Datagram) -> Sample | None:
             request = by_nonce.get(wire.origin_bytes(datagram.data))

@@ -69,9 +69,9 @@ class Resolver:
         if fallback:
             return fallback
         if reply is not None and reply.final:
-            raise Unreachable(f"{host} cannot be resolved ({reply.error})")
-        heard = f" ({reply.error})" if reply is not None and reply.error else ""
-        raise TimedOut(f"{host} not resolved before the deadline{heard}")
+            raise Unreachable(f"name cannot be resolved: {reply.error}")
+        heard = f": {reply.error}" if reply is not None and reply.error else ""
+        raise TimedOut(f"name not resolved before the deadline{heard}")
 
     def ask_name_servers(self, host: str, tell: Callable[[tuple[str, ...], str], None]) -> int:
         """Ask every name server of resolv.conf; return how many replies `tell` is going to get."""

@@ -18,25 +18,25 @@ def refusal(decision: NoAnswer, verdicts: Sequence[Verdict]) -> str:
 
 
 def _groups(verdicts: Iterable[Verdict]) -> list[str]:
-    """Return one phrase a kind and verdict: "ntp timeout: a, b, c and 2 more"."""
+    """Return one phrase a kind and verdict: "ntp refused: a, b (kiss-o'-death RATE)"."""
     groups: dict[tuple[str, str], list[Verdict]] = {}
     for verdict in verdicts:
         if verdict.word not in (AGREES, NOT_NEEDED):
             groups.setdefault((verdict.kind, verdict.word), []).append(verdict)
-    phrases = []
-    for (kind, word), members in groups.items():
-        more = f" and {len(members) - _NAMES} more" if len(members) > _NAMES else ""
-        phrases.append(f"{kind} {word}: {', '.join(_named(members[:_NAMES]))}{more}")
-    return phrases
+    return [f"{kind} {word}: {_phrase(members)}" for (kind, word), members in groups.items()]
 
 
-def _named(members: Sequence[Verdict]) -> list[str]:
-    """Return their names, and why, where that differs from what the ones before it have said."""
-    told: set[str] = set()
-    names = []
-    for member in members:
-        why = member.text.removeprefix(member.name)
-        tell = why and why not in told and member.word != UNDECIDED
-        names.append(f"{member.name} ({member.text})" if tell else member.name)
-        told.add(why)
-    return names
+def _phrase(members: Sequence[Verdict]) -> str:
+    """Return some names, how many more there are, and why; falsetickers each with their lie."""
+    names = [
+        f"{member.name} ({member.text})" if member.ahead_ns is not None else member.name
+        for member in members[:_NAMES]
+    ]
+    more = f" and {len(members) - _NAMES} more" if len(members) > _NAMES else ""
+    reasons = dict.fromkeys(
+        member.text
+        for member in members
+        if member.text and member.ahead_ns is None and member.word != UNDECIDED
+    )
+    why = f" ({'; '.join(reasons)})" if reasons else ""
+    return f"{', '.join(names)}{more}{why}"

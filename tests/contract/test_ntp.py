@@ -172,7 +172,7 @@ def test_pool_shares_ask_different_addresses() -> None:
         ]
         assert shares[0].sample(a_run()).server == one.address
         assert shares[1].sample(a_run()).server == two.address
-        with pytest.raises(Unreachable, match="only 2 addresses"):
+        with pytest.raises(Unreachable, match="addresses, 2, are all asked"):
             shares[2].sample(a_run())
 
 

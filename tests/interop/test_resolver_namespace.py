@@ -263,7 +263,7 @@ def test_one_name_that_does_not_exist_is_told_with_its_reason(namespace: Namespa
     )
 
     assert (ran.code, ran.stdout) == (3, "")
-    assert "gone.lab.test cannot be resolved" in ran.stderr
+    assert "gone.lab.test (name cannot be resolved: " in ran.stderr
     assert ran.wall_s < 1.5
 
 

@@ -244,7 +244,7 @@ def test_a_name_that_the_system_denies_is_asked_of_nobody_else(
     with Elapsed() as elapsed, pytest.raises(Unreachable) as refused:
         lookups().addresses(HOST, ())
 
-    assert str(refused.value) == f"{HOST} cannot be resolved (No such thing)"
+    assert str(refused.value) == "name cannot be resolved: No such thing"
     assert elapsed.s < PATIENCE_S
     assert servers.asked == []
 
@@ -311,8 +311,8 @@ def test_every_error_is_told_once(system: FakeSystem, servers: FakeServers) -> N
         lookups().addresses(HOST, ())
 
     said = str(refused.value)
-    assert said.startswith(f"{HOST} cannot be resolved (try again; ")
-    assert sorted(said.removesuffix(")").partition("(")[2].split("; ")) == [
+    assert said.startswith("name cannot be resolved: try again; ")
+    assert sorted(said.partition(": ")[2].split("; ")) == [
         "no data",
         "refused",
         "try again",
@@ -326,7 +326,7 @@ def test_silence_is_a_timeout_at_the_deadline(system: FakeSystem, servers: FakeS
     with Elapsed() as elapsed, pytest.raises(TimedOut) as late:
         lookups(0.5).addresses(HOST, ())
 
-    assert str(late.value).startswith(f"{HOST} not resolved before the deadline")
+    assert str(late.value).startswith("name not resolved before the deadline")
     assert 0.5 <= elapsed.s < 0.5 + SLACK_S
 
 
@@ -600,7 +600,7 @@ def test_search_domains_complete_a_short_name(wire: Callable[..., list[DnsServer
 @pytest.mark.usefixtures("silent_system")
 @pytest.mark.parametrize(
     ("behaviour", "said"),
-    [(rcode(dns.rcode.NXDOMAIN), "does not exist"), (rcode(dns.rcode.REFUSED), "REFUSED")],
+    [(rcode(dns.rcode.NXDOMAIN), "knows no such name"), (rcode(dns.rcode.REFUSED), "REFUSED")],
 )
 def test_what_the_name_servers_say_is_told(
     behaviour: Behaviour, said: str, wire: Callable[..., list[DnsServer]]
