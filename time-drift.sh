@@ -63,7 +63,8 @@ if [ -n "${TIME_DRIFT_PYTHON-}" ]; then
     prepare "$TIME_DRIFT_PYTHON" "$@"
     [ -n "$fit" ] || fail 2 "TIME_DRIFT_PYTHON=$TIME_DRIFT_PYTHON: not a Python 3.11 or newer that runs"
 else
-    for candidate in python3 python3.14 python3.13 python3.12 python3.11 /usr/bin/python3; do
+    # The system's own first: every user of the machine can run it, and no version manager removes it.
+    for candidate in /usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11; do
         prepare "$candidate" "$@"
     done
     [ -n "$fit" ] || fail 2 'no Python 3.11 or newer found: install one, or name it in TIME_DRIFT_PYTHON'

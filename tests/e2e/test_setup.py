@@ -638,16 +638,28 @@ def test_unfit_named_python(fresh: Checkout, tmp_path: Path, unfit: str) -> None
     assert fresh.made == []
 
 
-def test_candidates_are_run_not_merely_found(fresh: Checkout, tmp_path: Path) -> None:
+HIDE_SYSTEMS = 'if [ -e /usr/bin/python3 ]; then mount --bind "$1" /usr/bin/python3; fi'
+"""Puts a program in the place of the system's Python, which is the first candidate."""
+
+
+def _copied(directory: Path) -> str:
+    """Return a copy of the interpreter: the original may be the one that is hidden."""
+    return shlex.quote(str(shutil.copy2(Path(PYTHON).resolve(), directory / "real-python")))
+
+
+def test_candidates_are_run_not_merely_found(
+    fresh: Checkout, tmp_path: Path, mounting: Callable[[str, str], tuple[str, ...]]
+) -> None:
     """A python3 that is found but does not run, like a version manager's shim, is passed over."""
     shims, called = tmp_path / "shims", tmp_path / "called"
     for name in ("python3", "python3.14", "python3.13"):
         _fails(shims / name)
     log = f'printf "%s\\n" "$*" >>{shlex.quote(str(called))}'
-    _executable(shims / "python3.12", log, f'exec {shlex.quote(PYTHON)} "$@"')
+    _executable(shims / "python3.12", log, f'exec {_copied(tmp_path)} "$@"')
+    command = ("env", f"PATH={shims}", str(fresh.script))
 
     with _lock_held(fresh):
-        result = fresh(environ={"PATH": str(shims)})
+        result = fresh(command=(*mounting(HIDE_SYSTEMS, str(shims / "python3")), *command))
 
     _assert_refused(result, 3, "another run is preparing")
     assert "prepare.py" in called.read_text().splitlines()[-1]
@@ -658,10 +670,9 @@ def test_no_python_at_all(
 ) -> None:
     """Where no candidate runs, one line says what to install and how to name it."""
     shim = _fails(tmp_path / "shims" / "python3")
-    hide = 'if [ -e /usr/bin/python3 ]; then mount --bind "$1" /usr/bin/python3; fi'
     only_shims = ("env", f"PATH={shim.parent}", str(fresh.script))
 
-    result = fresh(command=(*mounting(hide, str(shim)), *only_shims))
+    result = fresh(command=(*mounting(HIDE_SYSTEMS, str(shim)), *only_shims))
 
     _assert_refused(result, 2, "3.11", "TIME_DRIFT_PYTHON")
 
@@ -680,18 +691,19 @@ def test_python_without_venv(fresh: Checkout, tmp_path: Path) -> None:
     assert fresh.made == []
 
 
-def test_python_without_venv_is_passed_over(fresh: Checkout, tmp_path: Path) -> None:
+def test_python_without_venv_is_passed_over(
+    fresh: Checkout, tmp_path: Path, mounting: Callable[[str, str], tuple[str, ...]]
+) -> None:
     """A Python without venv does not hide a later candidate that has it."""
-    shims = tmp_path / "shims"
-    _executable(
-        shims / "python3",
-        'case "$*" in *ensurepip*) exit 1 ;; esac',
-        f'exec {shlex.quote(PYTHON)} "$@"',
+    shims, real = tmp_path / "shims", _copied(tmp_path)
+    without_venv = _executable(
+        shims / "python3", 'case "$*" in *ensurepip*) exit 1 ;; esac', f'exec {real} "$@"'
     )
-    _executable(shims / "python3.14", f'exec {shlex.quote(PYTHON)} "$@"')
+    _executable(shims / "python3.14", f'exec {real} "$@"')
+    command = ("env", f"PATH={shims}", str(fresh.script))
 
     with _lock_held(fresh):
-        result = fresh(environ={"PATH": str(shims)})
+        result = fresh(command=(*mounting(HIDE_SYSTEMS, str(without_venv)), *command))
 
     _assert_refused(result, 3, "another run is preparing")
 
