@@ -3,7 +3,6 @@
 PYTHON ?= python3
 DEV = .venv-dev
 RUN = $(DEV)/bin/python
-CODE = drift sources lab tests bench
 
 .PHONY: help demo test lint type format check lock bench clean
 

@@ -190,7 +190,7 @@ def _settle(votes: _Votes, rule: Rule, wall_minus_raw_ns: int) -> Answer | NoAns
 def _no_majority(votes: _Votes, ballots: list[_Ballot]) -> NoAnswer:
     if not votes.total:
         return NoAnswer(Lack.NOTHING, "no votes", "a majority")
-    best = max((cover for _, _, cover in _cover_steps(ballots)), default=0)
+    best = max((cover for _, cover in _cover_steps(ballots)), default=0)
     found = f"at most {best / votes.one:.3g} of {len(votes.operators)} votes agree"
     return NoAnswer(Lack.NO_MAJORITY, found, "more than half")
 
@@ -224,8 +224,8 @@ def _estimate_bounds(
     )
 
 
-def _cover_steps(ballots: list[_Ballot]) -> list[tuple[int, bool, int]]:
-    """Sweep the ends of the certain intervals; return (where, whether it closes, cover after it).
+def _cover_steps(ballots: list[_Ballot]) -> list[tuple[int, int]]:
+    """Sweep the ends of the certain intervals in order; return (where, cover after it).
 
     At one place openings sort before closings, so touching intervals overlap.
     """
@@ -238,7 +238,7 @@ def _cover_steps(ballots: list[_Ballot]) -> list[tuple[int, bool, int]]:
     steps = []
     for end_ns, closes, weight in ends:
         cover += -weight if closes else weight
-        steps.append((end_ns, bool(closes), cover))
+        steps.append((end_ns, cover))
     return steps
 
 
@@ -246,7 +246,7 @@ def _where_cover_exceeds(twice: int, ballots: list[_Ballot]) -> tuple[Interval, 
     """Return, in order, the intervals in which twice the cover is more than `twice` (>= 0)."""
     found = []
     begin_ns = None
-    for end_ns, _, cover in _cover_steps(ballots):
+    for end_ns, cover in _cover_steps(ballots):
         if begin_ns is None and 2 * cover > twice:
             begin_ns = end_ns
         elif begin_ns is not None and 2 * cover <= twice:
@@ -257,11 +257,11 @@ def _where_cover_exceeds(twice: int, ballots: list[_Ballot]) -> tuple[Interval, 
 
 def _lower_median(weighted: list[tuple[int, int]]) -> int:
     """Return the least value with at least half of all weight at or below it."""
-    half_twice = sum(weight for _, weight in weighted)
+    total = sum(weight for _, weight in weighted)
     below = 0
     for value, weight in sorted(weighted):
         below += weight
-        if 2 * below >= half_twice:
+        if 2 * below >= total:
             return value
     raise ValueError("median of nothing")
 

@@ -93,9 +93,9 @@ class _Gathering:
             if unasked and (now_ns >= head_start_ends_ns or not self._outstanding(cheap=True)):
                 unasked = False
                 self._ask(cheap=False)
-            self._take(
-                min(self._deadline_raw_ns, head_start_ends_ns if unasked else self._deadline_raw_ns)
-            )
+                continue  # those that no thread could be had for have failed already
+            next_ns = head_start_ends_ns if unasked else self._deadline_raw_ns
+            self._take(min(self._deadline_raw_ns, next_ns))
 
     def _ask(self, *, cheap: bool) -> None:
         for index, source in enumerate(self._sources):

@@ -9,6 +9,8 @@ from typing import Any, Self
 from lab.behaviour import Reply
 
 _LONGEST = 4096
+_ELSEWHERE = "127.254.254.254"
+"""Another address of loopback; IPv6 has one only, there another port has to do."""
 
 
 class UdpServer:
@@ -24,7 +26,7 @@ class UdpServer:
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._other = socket.socket(family, socket.SOCK_DGRAM)
         self._socket.bind((address, port))
-        self._other.bind((address, 0))
+        self._other.bind((address if ":" in address else _ELSEWHERE, 0))
         self.address = address
         self.port: int = self._socket.getsockname()[1]
         self.requests: list[bytes] = []

@@ -16,7 +16,7 @@ from drift.report import explain, votes
 from drift.report.json import to_json
 from drift.report.notes import notes
 from drift.report.refusal import refusal
-from drift.verdict import Verdict, span_text, verdicts
+from drift.verdict import span_text, verdicts
 from sources.base import Failure, Outcome, Pending, Reason, Sample
 from sources.clock import NS
 from tests.conftest import ROOT
@@ -242,8 +242,3 @@ def test_votes_are_listed_with_what_to_know() -> None:
     assert "1 vote  Alpha: ntp 192.0.2.1" in text
     assert "no liar can be outvoted" in text
     assert "all sources are of one kind" in text
-
-
-def test_a_verdict_needs_only_a_source() -> None:
-    """The particulars are empty until there are any."""
-    assert Verdict("n", "o", "ntp", "not needed").text == ""
