@@ -9,12 +9,13 @@ import os
 import tomllib
 from collections.abc import Iterable
 from importlib import import_module
+from typing import cast
 
 from drift.consensus import Rule, operator_key
 from sources import KINDS
 from sources.base import ConfigError, Source
 from sources.clock import NS
-from sources.keys import COMMON, REQUIRED, Key, Table, read_seconds
+from sources.keys import COMMON, REQUIRED, Key, Table, seconds
 from sources.record import Record
 
 DEFAULT_TIMEOUT_S = 2.5
@@ -141,13 +142,11 @@ def _seconds(
     prefix: str = "",
 ) -> float:
     value = table.get(key, default)
+    allowed = seconds(most, default)
     try:
-        seconds = read_seconds(value)
-    except (ValueError, OverflowError):
-        seconds = -1.0
-    if not 0 <= seconds <= most:
-        raise _wrong(where, prefix + key, value, f"seconds, 0 to {most:g}")
-    return seconds
+        return cast(float, allowed.read(value))
+    except ValueError as error:
+        raise _wrong(where, prefix + key, value, allowed.allowed) from error
 
 
 def _read_sources(where: str, tree: dict[str, object]) -> tuple[Source, ...]:

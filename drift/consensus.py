@@ -16,9 +16,17 @@ Weights are integers: a vote is split among k sources as lcm / k, lcm over all o
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import Enum
 
+from drift.cover import (
+    clamped,
+    highest_cover,
+    hull,
+    lower_median,
+    upper_median,
+    where_cover_exceeds,
+)
 from sources.base import Failure, Interval, Outcome, Sample
 from sources.clock import NS
 from sources.record import Record
@@ -119,6 +127,35 @@ def settle(outcomes: Sequence[Outcome], rule: Rule, wall_minus_raw_ns: int) -> A
     return _settle(_count_votes(answered), rule, wall_minus_raw_ns)
 
 
+def worth_refining(
+    outcomes: Sequence[Sample | Failure],
+    refinable: Collection[int],
+    rule: Rule,
+    wall_minus_raw_ns: int,
+) -> bool:
+    """Whether narrower samples of the `refinable` sources (indices) can make the integer surer.
+
+    All sources are in. The integer is sure once samples of `min_operators` operators can round to
+    nothing else. Coarse kinds (HTTPS) carry a second each, so with them alone it hardly ever is.
+    """
+    votes = _count_votes(outcomes)
+    ballots = [_ballot(*vote, rule, wall_minus_raw_ns) for vote in votes.cast]
+    agreed = where_cover_exceeds(votes.total, _certain(ballots))
+    if not agreed:
+        return False
+    sure = [ballot for ballot in ballots if _meets(ballot, agreed)]
+    drift_s = rounded_s(_estimate_bounds(votes, ballots, sure, agreed)[0])
+    alone = {b.operator for b in sure if _rounds_only_to(drift_s, b.likely)}
+    indices = [index for index, o in enumerate(outcomes) if isinstance(o, Sample)]
+    hopeful = {
+        ballot.operator
+        for index, ballot in zip(indices, ballots, strict=True)
+        if index in refinable and ballot in sure
+    }
+    enough_kinds = len({ballot.kind for ballot in sure}) >= rule.min_kinds
+    return enough_kinds and len(alone) < rule.min_operators <= len(alone | hopeful)
+
+
 def counted(number: int, noun: str) -> str:
     """Return a number of things for a sentence: "1 kind", "2 kinds"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
@@ -164,7 +201,7 @@ def _ballot(
 def _settle(votes: _Votes, rule: Rule, wall_minus_raw_ns: int) -> Answer | NoAnswer:
     """Apply the rule to counted votes: `settle` of research/consensus.md."""
     ballots = [_ballot(*vote, rule, wall_minus_raw_ns) for vote in votes.cast]
-    agreed = _where_cover_exceeds(votes.total, ballots)
+    agreed = where_cover_exceeds(votes.total, _certain(ballots))
     if not agreed:
         return _no_majority(votes, ballots)
     sure = [ballot for ballot in ballots if _meets(ballot, agreed)]
@@ -184,13 +221,13 @@ def _settle(votes: _Votes, rule: Rule, wall_minus_raw_ns: int) -> Answer | NoAns
         wanted = f"{counted(rule.min_operators, 'operator')} of {counted(rule.min_kinds, 'kind')}"
         found = f"{agreeing} can agree on {drift_s} s"
         return NoAnswer(Lack.NO_QUORUM, found, wanted, agreed)
-    return Answer(drift_s, low_ns, _hull(agreed), agreed, operators, kinds)
+    return Answer(drift_s, low_ns, hull(agreed), agreed, operators, kinds)
 
 
 def _no_majority(votes: _Votes, ballots: list[_Ballot]) -> NoAnswer:
     if not votes.total:
         return NoAnswer(Lack.NOTHING, "no votes", "a majority")
-    best = max((cover for _, cover in _cover_steps(ballots)), default=0)
+    best = highest_cover(_certain(ballots))
     found = f"at most {best / votes.one:.3g} of {len(votes.operators)} votes agree"
     return NoAnswer(Lack.NO_MAJORITY, found, "more than half")
 
@@ -205,74 +242,23 @@ def _estimate_bounds(
     low bound no lower than P's low end, and the high bound no higher than P's high end.
     """
     ends = [(end_ns, b.weight) for b in sure for end_ns in b.likely]
-    hull = _hull(agreed)
+    majority = hull(agreed)
     if not votes.outstanding:
-        twice_ns = _lower_median(ends) + _upper_median(ends)
+        twice_ns = lower_median(ends) + upper_median(ends)
         # Halved toward zero: half a nanosecond must not round an integer up.
         middle_ns = abs(twice_ns) // 2 * (1 if twice_ns >= 0 else -1)
-        estimate_ns = _clamped(middle_ns, hull.low_ns, hull.high_ns)
+        estimate_ns = clamped(middle_ns, majority.low_ns, majority.high_ns)
         return estimate_ns, estimate_ns
-    possible = _where_cover_exceeds(votes.total - 2 * votes.outstanding, ballots)
-    widest = _hull(possible)
+    possible = where_cover_exceeds(votes.total - 2 * votes.outstanding, _certain(ballots))
+    widest = hull(possible)
     doubtful = [b for b in ballots if _meets(b, possible) and not _meets(b, agreed)]
     pull = 2 * (votes.outstanding + _weight(doubtful))
-    low_ns = _lower_median([*ends, (-_FAR_NS, pull)])
-    high_ns = _upper_median([*ends, (_FAR_NS, pull)])
+    low_ns = lower_median([*ends, (-_FAR_NS, pull)])
+    high_ns = upper_median([*ends, (_FAR_NS, pull)])
     return (
-        _clamped(low_ns, widest.low_ns, hull.high_ns),
-        _clamped(high_ns, hull.low_ns, widest.high_ns),
+        clamped(low_ns, widest.low_ns, majority.high_ns),
+        clamped(high_ns, majority.low_ns, widest.high_ns),
     )
-
-
-def _cover_steps(ballots: list[_Ballot]) -> list[tuple[int, int]]:
-    """Sweep the ends of the certain intervals in order; return (where, cover after it).
-
-    At one place openings sort before closings, so touching intervals overlap.
-    """
-    ends = sorted(
-        (end_ns, closes, ballot.weight)
-        for ballot in ballots
-        for closes, end_ns in enumerate(ballot.certain)
-    )
-    cover = 0
-    steps = []
-    for end_ns, closes, weight in ends:
-        cover += -weight if closes else weight
-        steps.append((end_ns, cover))
-    return steps
-
-
-def _where_cover_exceeds(twice: int, ballots: list[_Ballot]) -> tuple[Interval, ...]:
-    """Return, in order, the intervals in which twice the cover is more than `twice` (>= 0)."""
-    found = []
-    begin_ns = None
-    for end_ns, cover in _cover_steps(ballots):
-        if begin_ns is None and 2 * cover > twice:
-            begin_ns = end_ns
-        elif begin_ns is not None and 2 * cover <= twice:
-            found.append(Interval(begin_ns, end_ns))
-            begin_ns = None
-    return tuple(found)
-
-
-def _lower_median(weighted: list[tuple[int, int]]) -> int:
-    """Return the least value with at least half of all weight at or below it."""
-    total = sum(weight for _, weight in weighted)
-    below = 0
-    for value, weight in sorted(weighted):
-        below += weight
-        if 2 * below >= total:
-            return value
-    raise ValueError("median of nothing")
-
-
-def _upper_median(weighted: list[tuple[int, int]]) -> int:
-    """Return the greatest value with at least half of all weight at or above it."""
-    return -_lower_median([(-value, weight) for value, weight in weighted])
-
-
-def _hull(intervals: tuple[Interval, ...]) -> Interval:
-    return Interval(intervals[0].low_ns, intervals[-1].high_ns)
 
 
 def _meets(ballot: _Ballot, intervals: tuple[Interval, ...]) -> bool:
@@ -283,9 +269,13 @@ def _may_round_to(drift_s: int, likely: Interval) -> bool:
     return rounded_s(likely.low_ns) <= drift_s <= rounded_s(likely.high_ns)
 
 
+def _rounds_only_to(drift_s: int, likely: Interval) -> bool:
+    return rounded_s(likely.low_ns) == drift_s == rounded_s(likely.high_ns)
+
+
+def _certain(ballots: list[_Ballot]) -> list[tuple[Interval, int]]:
+    return [(ballot.certain, ballot.weight) for ballot in ballots]
+
+
 def _weight(ballots: list[_Ballot]) -> int:
     return sum(ballot.weight for ballot in ballots)
-
-
-def _clamped(value: int, low: int, high: int) -> int:
-    return max(low, min(value, high))
