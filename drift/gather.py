@@ -4,16 +4,31 @@ One thread a source, started raw: threading.Thread waits for each to have begun,
 than asking does. None is ever waited for. The main thread alone holds the outcomes and decides.
 Sources that cost one datagram go first; those with heavy libraries follow after a head start, or
 as soon as all the cheap ones are in and undecided, and stay unasked if they are not needed.
+
+Coarse sources can be refined: asked again, for a narrower sample. That changes nothing as long as
+any first answer is outstanding, since the proof of the early stop rests on samples that stay.
 """
 
 import os
+import threading
 from _thread import start_new_thread
 from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 
 from drift import consensus
 from drift.consensus import Answer, Lack, NoAnswer, Rule
-from sources.base import Failure, Outcome, Pending, Reason, Run, Source, SourceError
+from sources.base import (
+    Failure,
+    Outcome,
+    Pending,
+    Reason,
+    RefinableSource,
+    Run,
+    Sample,
+    Source,
+    SourceError,
+    Stale,
+)
 from sources.clock import NS, Clock
 from sources.record import Record
 from sources.resolver import Resolver
@@ -68,7 +83,14 @@ class _Gathering:
         self._suspended_ns = clock.suspended_ns()
         self._outcomes: list[Outcome] = [Pending(s.operator, s.kind) for s in sources]
         self._deadline_raw_ns = deadline_raw_ns
-        self._inbox: SimpleQueue[tuple[int, Outcome | Exception]] = SimpleQueue()
+        self._unasked = not all(source.cheap for source in sources)
+        self._settled_early = False
+        self._refine = threading.Event()
+        self._refinable: set[int] = set()
+        """Sources that have answered and can be asked again."""
+        self._refined: dict[int, Sample | Failure] = {}
+        """What came of asking again, until it may count."""
+        self._inbox: SimpleQueue[tuple[int, Sample | Failure | Exception | None]] = SimpleQueue()
         last_words_raw_ns = deadline_raw_ns - _LAST_WORDS_NS
         self._run = Run(
             last_words_raw_ns,
@@ -80,22 +102,39 @@ class _Gathering:
     def decide(self, *, patient: bool) -> Gathered:
         """Ask, wait and settle until there is an answer or nothing left to wait for."""
         self._ask(cheap=True)
-        unasked = not all(source.cheap for source in self._sources)
-        head_start_ends_ns = self._began_raw_ns + HEAD_START_NS
         while True:
             now_ns = self._clock.raw_ns()
             if now_ns >= self._deadline_raw_ns:
                 self._fail_the_outstanding()
+            if not self._outstanding() and not self._settled_early:
+                self._take_in_refined()
             wall_minus_raw_ns = self._clock.wall_minus_raw_ns()
             settled = consensus.settle(self._outcomes, self._rule, wall_minus_raw_ns)
-            if not self._outstanding() or (isinstance(settled, Answer) and not patient):
+            if self._outstanding():
+                self._settled_early |= isinstance(settled, Answer)
+                over = self._settled_early and not patient
+            else:
+                over = not self._worth_refining(now_ns, wall_minus_raw_ns)
+            if over:
                 return self._gathered(settled, wall_minus_raw_ns)
-            if unasked and (now_ns >= head_start_ends_ns or not self._outstanding(cheap=True)):
-                unasked = False
-                self._ask(cheap=False)
-                continue  # those that no thread could be had for have failed already
-            next_ns = head_start_ends_ns if unasked else self._deadline_raw_ns
-            self._take(min(self._deadline_raw_ns, next_ns))
+            self._take(self._go_on(now_ns))
+
+    def _go_on(self, now_ns: int) -> int:
+        """Begin what is due; return until when there is nothing to do but to wait."""
+        head_start_ends_ns = self._began_raw_ns + HEAD_START_NS
+        if self._unasked:
+            if now_ns < head_start_ends_ns and self._outstanding(cheap=True):
+                return min(head_start_ends_ns, self._deadline_raw_ns)
+            self._unasked = False
+            self._ask(cheap=False)
+            return now_ns  # those that no thread could be had for have failed already
+        # Who hangs until the deadline must not keep the others from being refined by then.
+        half_way_ns = (self._began_raw_ns + self._deadline_raw_ns) // 2
+        if not self._settled_early and (now_ns >= half_way_ns or not self._outstanding()):
+            self._refine.set()
+        return (
+            half_way_ns if now_ns < half_way_ns and self._outstanding() else self._deadline_raw_ns
+        )
 
     def _ask(self, *, cheap: bool) -> None:
         for index, source in enumerate(self._sources):
@@ -107,14 +146,31 @@ class _Gathering:
 
     def _work(self, index: int, source: Source) -> None:
         """Run in the source's own thread: every outcome, even a bug of ours, goes to the inbox."""
-        outcome: Outcome | Exception
         try:
-            outcome = source.sample(self._run)
+            if isinstance(source, RefinableSource):
+                self._converse(index, source)
+            else:
+                self._inbox.put((index, source.sample(self._run)))
         except SourceError as error:
-            outcome = _failure(source, error.reason, str(error))
+            self._inbox.put((index, _failure(source, error.reason, str(error))))
         except Exception as bug:  # noqa: BLE001 - raised again, in the main thread
-            outcome = bug
-        self._inbox.put((index, outcome))
+            self._inbox.put((index, bug))
+
+    def _converse(self, index: int, source: RefinableSource) -> None:
+        """Put in the first sample and, once they are wanted, narrower ones; None when none is left.
+
+        The boundaries between integers are where this clock shows a half second.
+        """
+        conversation = source.conversation(self._run)
+        self._inbox.put((index, next(conversation)))
+        try:
+            while self._refine.wait(max(0, self._deadline_raw_ns - self._clock.raw_ns()) / NS):
+                boundary_raw_ns = NS // 2 - self._clock.wall_minus_raw_ns()
+                self._inbox.put((index, conversation.send(boundary_raw_ns)))
+        except (StopIteration, SourceError) as end:
+            if isinstance(end, Stale):
+                raise  # any other failure leaves standing what was said before
+        self._inbox.put((index, None))
 
     def _take(self, until_raw_ns: int) -> None:
         """Wait for an outcome until then, and take in all that have come."""
@@ -122,12 +178,35 @@ class _Gathering:
             wait_ns = max(0, until_raw_ns - self._clock.raw_ns())
             index, outcome = self._inbox.get(timeout=wait_ns / NS)
             while True:
-                if isinstance(outcome, Exception):
-                    raise outcome
-                self._outcomes[index] = outcome
+                self._take_in(index, outcome)
                 index, outcome = self._inbox.get_nowait()
         except Empty:
             return
+
+    def _take_in(self, index: int, outcome: Sample | Failure | Exception | None) -> None:
+        if isinstance(outcome, Exception):
+            raise outcome
+        if not isinstance(outcome, Sample):
+            self._refinable.discard(index)
+        if outcome is None:
+            return
+        if not isinstance(self._outcomes[index], Pending):
+            self._refined[index] = outcome
+            return
+        self._outcomes[index] = outcome
+        if isinstance(outcome, Sample) and isinstance(self._sources[index], RefinableSource):
+            self._refinable.add(index)
+
+    def _take_in_refined(self) -> None:
+        for index, outcome in self._refined.items():
+            self._outcomes[index] = outcome
+        self._refined.clear()
+
+    def _worth_refining(self, now_ns: int, wall_minus_raw_ns: int) -> bool:
+        if self._settled_early or not self._refinable or now_ns >= self._deadline_raw_ns:
+            return False
+        outcomes = [outcome for outcome in self._outcomes if not isinstance(outcome, Pending)]
+        return consensus.worth_refining(outcomes, self._refinable, self._rule, wall_minus_raw_ns)
 
     def _outstanding(self, *, cheap: bool = False) -> bool:
         return any(

@@ -18,7 +18,7 @@ Errors, all of them:
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from enum import Enum
 from typing import ClassVar, Self
 
@@ -228,6 +228,28 @@ class Source(ABC):
     @abstractmethod
     def sample(self, run: Run) -> Sample:
         """Ask once and return what the reply proves; raise SourceError when it proves nothing."""
+
+
+class RefinableSource(Source):
+    """A source whose sample is coarse at first, and narrower when it is asked again."""
+
+    @abstractmethod
+    def conversation(self, run: Run) -> Generator[Sample, int, None]:
+        """Yield the sample; each time a boundary is sent in, ask again and yield it narrowed.
+
+        A boundary is a value of raw - true, in nanoseconds: what has to be found out is on which
+        side of it, and of the points whole seconds away from it, the truth is. The conversation
+        ends when that is clear, or when the server has been asked often enough, or no moment
+        before the deadline is left that could tell. Raises SourceError as `sample` does.
+        """
+
+    def sample(self, run: Run) -> Sample:
+        """Ask once."""
+        conversation = self.conversation(run)
+        try:
+            return next(conversation)
+        finally:
+            conversation.close()
 
 
 def admit(sample: Sample, latest_unix_ns: int) -> Sample:

@@ -4,11 +4,11 @@ A kind lists its keys as `KEYS: dict[str, Key]`; drift/config.py reads every tab
 each kind gets the same checks and the same wording of errors.
 """
 
-import math
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import cast
 
+from sources.clock import NS
 from sources.record import Record
 
 REQUIRED = object()
@@ -42,13 +42,25 @@ class Table:
         """Return a key that holds a whole number."""
         return cast(int, self._values[key])
 
+    def seconds_ns(self, key: str) -> int:
+        """Return a key that holds seconds, in nanoseconds."""
+        return round(cast(float, self._values[key]) * NS)
+
+    def optional_text(self, key: str) -> str | None:
+        """Return a key that holds a string, None where it is not written."""
+        return cast(str | None, self._values[key])
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Return a key that holds a list of strings."""
+        return cast(tuple[str, ...], self._values[key])
+
     def operator(self, host: str) -> str:
         """Return who runs the server; unless the table says so, the host's name stands for them."""
-        return cast(str | None, self._values["operator"]) or host
+        return self.optional_text("operator") or host
 
     def addresses(self) -> tuple[str, ...]:
         """Return the addresses to ask when the host's name cannot be resolved."""
-        return cast(tuple[str, ...], self._values["addresses"])
+        return self.texts("addresses")
 
 
 def is_address(text: str) -> bool:
@@ -72,22 +84,16 @@ def _plain(address: str) -> str:
     return socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, address))
 
 
-def read_text(value: object) -> str:
+def read_text(value: object, longest: int = _LONGEST_TEXT) -> str:
     """Read a printable string that is not empty, surrounding blanks removed."""
     text = value.strip() if isinstance(value, str) else ""
-    if not text or not text.isprintable() or len(text) > _LONGEST_TEXT:
+    if not text or not text.isprintable() or len(text) > longest:
         raise ValueError(value)
     return text
 
 
-def read_seconds(value: object) -> float:
-    """Read a finite number; true and false are not numbers."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(value)
-    return float(value)
-
-
-def _read_host(value: object) -> str:
+def read_host(value: object) -> str:
+    """Read a host name or address."""
     text = read_text(value)
     if is_address(text):
         return _plain(text)
@@ -102,11 +108,13 @@ def _is_label(label: str) -> bool:
     return all(letter.isalnum() or letter in "-_" for letter in label)
 
 
+def _items(value: object) -> Iterable[object]:
+    return value if isinstance(value, list) else [None]
+
+
 def _read_addresses(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list) or not value:
-        raise ValueError(value)
-    addresses = tuple(read_text(item) for item in value)
-    if not all(is_address(address) for address in addresses):
+    addresses = tuple(read_text(item) for item in _items(value))
+    if not addresses or not all(is_address(address) for address in addresses):
         raise ValueError(value)
     return addresses
 
@@ -122,12 +130,36 @@ def whole(what: str, low: int, high: int, default: object = REQUIRED) -> Key:
     return Key(f"{what}, {low} to {high}", read, default)
 
 
+def seconds(most: float, default: float) -> Key:
+    """Return a key for seconds from 0 to `most`; true and false are not numbers."""
+
+    def read(value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+            raise ValueError(value)
+        return float(value)
+
+    return Key(f"seconds, 0 to {most:g}", read, default)
+
+
+def some_of(what: str, allowed: Iterable[str]) -> Key:
+    """Return a key for a list of some of the allowed words, in any case; read in lower case."""
+    shown = tuple(allowed)
+
+    def read(value: object) -> tuple[str, ...]:
+        found = tuple(read_text(item).lower() for item in _items(value))
+        if not set(found) <= {word.lower() for word in shown}:
+            raise ValueError(value)
+        return found
+
+    return Key(f"a list of {what}: {', '.join(shown)}", read, ())
+
+
 def port(default: int) -> Key:
     """Return a key for a port number."""
     return whole("a port", 1, 65_535, default)
 
 
-HOST = Key('a host name or address ("ntp.example", "192.0.2.1", "2001:db8::1")', _read_host)
+HOST = Key('a host name or address ("ntp.example", "192.0.2.1", "2001:db8::1")', read_host)
 
 COMMON = {
     "operator": Key("the name of who runs the server", read_text, None),

@@ -1,0 +1,128 @@
+"""What an HTTP response's Date proves, and when to ask again. Pure.
+
+With t1, t4 the local times of sending and receiving, and D the Date: the server's clock was in
+[D, D + 1 s) at some instant between them. So local - true is inside [t1 - D - 1 s, t4 - D], if the
+server fills in its Date afresh (RFC 9110 section 6.6.1); one that lags by up to `date_lag` moves
+the lower end, never the upper one.
+
+Asking again. One reply leaves a second open, and so always one or two boundaries between integers.
+All of them fall on the same phase of the second: where this clock shows a half. A reply that came
+just before that moment, and one to a request sent just after it, prove the drift below or above
+every such boundary, unless it is nearer to one than the round trip:
+
+    server's second     |        7        |        8        |
+    this clock          +----- .5 --------+----- .5 --------+
+    requests                 a ^ b              both say 7: this clock's minus the server's
+                                                time is inside one integer's second
+"""
+
+import re
+from collections.abc import Iterable
+
+from sources.base import Interval, Malformed, Sample, Stale
+from sources.clock import NS
+from sources.record import Record
+from sources.wire import http_date
+
+MOST_REQUESTS = 6
+"""How often one server is asked in one run."""
+
+_FROM_CACHE = re.compile("hit|stale|updating|revalidated", re.IGNORECASE)
+CACHE_MARKS: dict[str, re.Pattern[str]] = {
+    "age": re.compile(""),
+    "via": re.compile(""),
+    "x-cache": _FROM_CACHE,
+    "x-cache-status": _FROM_CACHE,
+    "x-proxy-cache": _FROM_CACHE,
+    "cf-cache-status": _FROM_CACHE,
+    "cache-status": re.compile(r";\s*hit\b", re.IGNORECASE),
+}
+"""Headers by which caches give themselves away, and what in them says so. Even `Age: 0` does: a
+Date that a cache has stored is already late."""
+
+_SLACK_NS = NS // 500
+"""How much two replies may contradict each other: clocks are slewed by 500 ppm, for seconds."""
+_BEFORE_NS = NS // 200
+_AFTER_NS = NS // 1000
+"""How far from the boundary's phase, beyond the round trip, to be surely on one side of it."""
+
+
+class Proof(Record):
+    """What one response proves."""
+
+    certain: Interval
+    """Of raw - true; holds it if the Date lags by no more than allowed."""
+    likely: Interval
+    """Of raw - true; holds it if the Date does not lag."""
+    rtt_ns: int
+    earliest_unix_ns: int
+    latest_unix_ns: int
+    """The times that the server's claim allows."""
+
+
+def prove(
+    headers: Iterable[tuple[str, str]],
+    sent_raw_ns: int,
+    received_raw_ns: int,
+    date_lag_ns: int,
+    ignored: Iterable[str],
+) -> Proof:
+    """Return what the response's headers (names in lower case) prove, or raise why nothing.
+
+    Raises Stale where a cache has given itself away by a header that is not in `ignored`, and
+    Malformed where there is not exactly one Date of a valid form.
+    """
+    headers = list(headers)
+    for name, value in headers:
+        if name in CACHE_MARKS and name not in ignored and CACHE_MARKS[name].search(value):
+            raise Stale(f"from a cache: {name.title()}: {value[:60]}")
+    dates = {value for name, value in headers if name == "date"}
+    if len(dates) != 1:
+        raise Malformed(f"{len(dates) or 'no'} Date headers in the response: one wanted")
+    date_unix_ns = http_date.decode(dates.pop()) * NS
+    low_ns, high_ns = sent_raw_ns - date_unix_ns - NS, received_raw_ns - date_unix_ns
+    return Proof(
+        Interval(low_ns - date_lag_ns, high_ns),
+        Interval(low_ns, high_ns),
+        received_raw_ns - sent_raw_ns,
+        date_unix_ns,
+        date_unix_ns + NS + date_lag_ns,
+    )
+
+
+def narrowed(current: Sample, new: Sample, *, lags: bool) -> Sample:
+    """Return what two replies of one server prove together; raise Stale if they exclude each other.
+
+    `lags` says that its Date is allowed to lag: then the estimate is narrowed, the vote never.
+    """
+    low_ns = max(current.likely.low_ns, new.likely.low_ns)
+    high_ns = min(current.likely.high_ns, new.likely.high_ns)
+    if low_ns > high_ns + _SLACK_NS:
+        raise Stale(
+            f"two replies contradict each other by {(low_ns - high_ns) / NS:.3f} s: a Date that "
+            "is not made afresh, or a clock being set"
+        )
+    if low_ns > high_ns:
+        return current
+    likely = Interval(low_ns, high_ns)
+    return current.replaced(
+        certain=current.certain if lags else likely,
+        likely=likely,
+        rtt_ns=min(current.rtt_ns, new.rtt_ns),
+    )
+
+
+def straddles(likely: Interval, boundary_raw_ns: int) -> bool:
+    """Whether the interval holds the boundary or a point whole seconds away from it."""
+    return (likely.high_ns - boundary_raw_ns) // NS > (likely.low_ns - boundary_raw_ns - 1) // NS
+
+
+def next_moment_raw_ns(now_raw_ns: int, boundary_raw_ns: int, rtt_ns: int) -> int:
+    """Return when to ask next: just before or just after the boundary's phase, what comes first.
+
+    `boundary_raw_ns` is a value of raw - true between two integers of drift: where it is the
+    truth, the server's second begins at its phase of raw time.
+    """
+    before_raw_ns = boundary_raw_ns - rtt_ns - rtt_ns // 2 - _BEFORE_NS
+    after_raw_ns = boundary_raw_ns + _AFTER_NS
+    return now_raw_ns + min((before_raw_ns - now_raw_ns) % NS, (after_raw_ns - now_raw_ns) % NS)

@@ -1,0 +1,153 @@
+"""HTTPS `Date` (RFC 9110 section 6.6.1): the socket half. A whole second from a server whose name
+is proven, and less of it for each time that it is asked again.
+
+The certificate is verified without the local clock, which is what is in doubt: its dates are held
+against the time that the server itself claims (sources/tls.py). What a response proves, and when
+it is worth asking again, is decided in sources/dated.py.
+"""
+
+import os
+import re
+import threading
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+from sources import dated, keys, validity
+from sources.base import RefinableSource, Run, Sample, Source, admit
+from sources.clock import NS
+
+if TYPE_CHECKING:
+    from sources.http_client import Response
+
+PORT = 443
+
+_DATE_LAG_S = 0.6
+"""Servers that make their Date once a second, unaligned, were seen up to 0.54 s late."""
+_LONGEST = 2000
+"""Characters of a URL or a path."""
+_URL = re.compile(r"https://(?:\[([0-9A-Fa-f:.]+)\]|([^/?#@:\[\]]+))(?::([0-9]{1,5}))?([/?].*)?")
+_TARGET = re.compile(r"[!$-;=?-Z_a-z~%&]*")
+"""Path and query: what may stand in a URL unescaped (RFC 3986), no blank, quote or fragment."""
+
+
+def _parts(url: str) -> tuple[str, int, str]:
+    """Return host, port and target of an https URL; raise ValueError if it is none."""
+    match = _URL.fullmatch(url)
+    if match is None:
+        raise ValueError(url)
+    host = keys.read_host(match[1] or match[2])
+    port, target = int(match[3] or PORT), match[4] or "/"
+    if not 0 < port <= 65_535 or not _TARGET.fullmatch(target):  # noqa: PLR2004 - the last port
+        raise ValueError(url)
+    return host, port, target if target.startswith("/") else f"/{target}"
+
+
+def _read_url(value: object) -> str:
+    url = keys.read_text(value, _LONGEST)
+    _parts(url)
+    return url
+
+
+def _read_file(value: object) -> str:
+    path = keys.read_text(value, _LONGEST)
+    if not os.path.isabs(path) or not os.path.isfile(path) or not os.access(path, os.R_OK):
+        raise ValueError(value)
+    return path
+
+
+KEYS = {
+    "url": keys.Key('a URL ("https://time.example/"), without user or fragment', _read_url),
+    "ca_file": keys.Key("the absolute path of a readable PEM file of CAs", _read_file, None),
+    "date_lag": keys.seconds(1, default=_DATE_LAG_S),
+    "ignore_headers": keys.some_of(
+        "headers that do not mean a cache here", (name.title() for name in dated.CACHE_MARKS)
+    ),
+}
+"""What a [[sources.https]] table may hold beside the keys of every kind."""
+
+
+class HttpsSource(RefinableSource):
+    """One HTTPS server."""
+
+    kind = "https"
+    cheap = False
+    precise = False
+
+    def __init__(
+        self,
+        url: str,
+        operator: str,
+        fallback: tuple[str, ...],
+        ca_file: str | None,
+        date_lag_ns: int,
+        ignored_headers: tuple[str, ...],
+    ) -> None:
+        """Configure it. `fallback` holds addresses for when the host cannot be resolved."""
+        self._host, port, target = _parts(url)
+        # The final dot is the resolver's; certificates and Host headers carry none.
+        bare = self._host.removesuffix(".")
+        authority = f"[{bare}]" if ":" in bare else bare
+        authority += "" if port == PORT else f":{port}"
+        super().__init__(authority, operator, f"{authority.casefold()} {target}")
+        self._url = f"https://{authority}{target}"
+        self._fallback = fallback
+        self._ca_file = ca_file
+        self._date_lag_ns = date_lag_ns
+        self._ignored_headers = ignored_headers
+
+    def conversation(self, run: Run) -> Generator[Sample, int, None]:
+        """Ask; ask again at moments that tell on which side of the boundary the truth is."""
+        addresses = run.addresses(self._host, self._fallback)
+        from sources.http_client import Session  # noqa: PLC0415 - 100 ms, and not always needed
+
+        with Session(self._url, addresses, self._ca_file, run) as session:
+            sample = self._sample(session.head())
+            boundary_raw_ns = yield sample
+            for _ in range(1, dated.MOST_REQUESTS):
+                now_raw_ns = run.clock.raw_ns()
+                moment_raw_ns = dated.next_moment_raw_ns(now_raw_ns, boundary_raw_ns, sample.rtt_ns)
+                if (
+                    not dated.straddles(sample.likely, boundary_raw_ns)
+                    or moment_raw_ns + sample.rtt_ns > run.deadline_raw_ns
+                ):
+                    return
+                threading.Event().wait((moment_raw_ns - now_raw_ns) / NS)
+                again = self._sample(session.head())
+                sample = dated.narrowed(sample, again, lags=self._date_lag_ns > 0)
+                boundary_raw_ns = yield sample
+
+    def _sample(self, response: "Response") -> Sample:
+        proof = dated.prove(
+            response.headers,
+            response.sent_raw_ns,
+            response.received_raw_ns,
+            self._date_lag_ns,
+            self._ignored_headers,
+        )
+        validity.judge(response.chain, proof.earliest_unix_ns, proof.latest_unix_ns)
+        sample = Sample(
+            operator=self.operator,
+            kind=self.kind,
+            authenticated=True,
+            certain=proof.certain,
+            likely=proof.likely,
+            rtt_ns=proof.rtt_ns,
+            server=response.server,
+            detail="Date",
+        )
+        return admit(sample, proof.latest_unix_ns)
+
+
+def build(table: keys.Table) -> list[Source]:
+    """Return the source of one [[sources.https]] table."""
+    url = table.text("url")
+    return [
+        HttpsSource(
+            url,
+            table.operator(_parts(url)[0]),
+            table.addresses(),
+            table.optional_text("ca_file"),
+            table.seconds_ns("date_lag"),
+            table.texts("ignore_headers"),
+        )
+    ]

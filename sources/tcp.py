@@ -1,0 +1,108 @@
+"""One TCP connection to whichever address of a server takes it first.
+
+`connect` is the only verb. The addresses are tried in their order, which alternates the families:
+the next one when one is refused, or after 0.25 s of silence, the earlier ones still trying (RFC
+8305 section 5). So a family that leads nowhere costs a quarter of a second and not the run.
+"""
+
+import errno
+import os
+import select
+import socket
+from collections.abc import Iterator
+
+from sources.base import Run, TimedOut, Unreachable
+from sources.clock import NS
+
+_SILENCE_NS = NS // 4
+_UNDER_WAY = (0, errno.EINPROGRESS)
+
+
+def connect(addresses: tuple[str, ...], port: int, run: Run) -> tuple[socket.socket, str]:
+    """Return a connected socket that sends without delay, and the address it leads to.
+
+    Raises Unreachable when every address has refused, TimedOut at the deadline.
+    """
+    race = _Race(addresses, port, run)
+    try:
+        while True:
+            winner = race.step()
+            if winner is not None:
+                return winner
+    finally:
+        race.close()
+
+
+class _Race:
+    """The attempts of one `connect`."""
+
+    def __init__(self, addresses: tuple[str, ...], port: int, run: Run) -> None:
+        self._untried: Iterator[str] = iter(addresses)
+        self._port = port
+        self._run = run
+        self._attempts: dict[int, tuple[socket.socket, str]] = {}
+        self._next_raw_ns = 0
+        self._errors: list[str] = []
+
+    def close(self) -> None:
+        """Close what did not win."""
+        for link, _ in self._attempts.values():
+            link.close()
+
+    def step(self) -> tuple[socket.socket, str] | None:
+        """Begin what is due, wait for what comes; return the connection once there is one."""
+        now_ns = self._run.clock.raw_ns()
+        if now_ns >= self._run.deadline_raw_ns:
+            raise TimedOut(self._told("no connection before the deadline"))
+        if now_ns >= self._next_raw_ns or not self._attempts:
+            self._next_raw_ns = now_ns + _SILENCE_NS
+            more = any(self._begin(address) for address in self._untried)
+            if not more:
+                self._next_raw_ns = self._run.deadline_raw_ns
+        if not self._attempts:
+            raise Unreachable(self._told("no address can be reached"))
+        return self._wait()
+
+    def _begin(self, address: str) -> bool:
+        """Begin to connect; False, the reason noted, if the system refuses at once."""
+        try:
+            link = socket.socket(
+                socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM
+            )
+        except OSError as error:
+            self._note(address, error.errno)
+            return False
+        link.setblocking(False)
+        try:
+            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            code = link.connect_ex((address, self._port))
+        except OSError as error:
+            code = error.errno or errno.EINVAL
+        if code not in _UNDER_WAY:
+            link.close()
+            self._note(address, code)
+            return False
+        self._attempts[link.fileno()] = (link, address)
+        return True
+
+    def _wait(self) -> tuple[socket.socket, str] | None:
+        poll = select.poll()
+        for number in self._attempts:
+            poll.register(number, select.POLLOUT)
+        until_ns = min(self._next_raw_ns, self._run.deadline_raw_ns)
+        wait_ns = max(0, until_ns - self._run.clock.raw_ns())
+        for number, _ in poll.poll(-(-wait_ns // 1_000_000)):
+            link, address = self._attempts.pop(number)
+            code = link.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if not code:
+                return link, address
+            link.close()
+            self._note(address, code)
+            self._next_raw_ns = 0
+        return None
+
+    def _note(self, address: str, code: int | None) -> None:
+        self._errors.append(f"{address} port {self._port}: {os.strerror(code or errno.EINVAL)}")
+
+    def _told(self, what: str) -> str:
+        return f"{what} ({'; '.join(self._errors)})" if self._errors else what
