@@ -21,6 +21,9 @@ class Server(Protocol):
         """Serve."""
 
     def __exit__(self, *_: object) -> None:
+        """Stop serving and leave nothing behind."""
+
+    def close(self) -> None:
         """Stop serving."""
 
     def toml(self) -> str:

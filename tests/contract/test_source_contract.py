@@ -3,21 +3,29 @@
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 import sources
 from drift.config import parse
 from lab import behaviour
+from lab.authority import FOR_LIFE
 from lab.behaviour import Behaviour
+from lab.https import HttpsServer, Identity
 from lab.ntp import NtpServer
 from lab.world import Server
 from sources.base import Interval, Source, SourceError, TimedOut, Unreachable
 from sources.clock import NS, Clock
 from tests.fakes import a_run
 
-KINDS: dict[str, Callable[..., Server]] = {"ntp": NtpServer}
+KINDS: dict[str, Callable[..., Server]] = {
+    "ntp": NtpServer,
+    "https": partial(HttpsServer, identity=Identity(lifetime=FOR_LIFE)),
+}
 """For each kind the lab server that speaks it."""
+DATAGRAMS = ["ntp"]
+"""Kinds in which each datagram stands for itself, so that junk does not spoil what follows it."""
 
 CLOCK = Clock()
 
@@ -36,9 +44,8 @@ def serve(request: pytest.FixtureRequest) -> Callable[..., Source]:
         server.__enter__()
         (source,) = parse(server.toml(), "the test").sources
         if closed:
-            server.__exit__(None, None, None)
-        else:
-            request.addfinalizer(lambda: server.__exit__(None, None, None))
+            server.close()
+        request.addfinalizer(lambda: server.__exit__(None, None, None))
         return source
 
     return start
@@ -98,6 +105,10 @@ def test_a_deadline_in_the_past_is_a_timeout_at_once(serve: Callable[..., Source
     assert time.monotonic() - began < 0.2
 
 
+datagrams_only = pytest.mark.parametrize("serve", DATAGRAMS, indirect=True)
+
+
+@datagrams_only
 @pytest.mark.parametrize("data", [b"", b"\0", bytes(48), b"\xff" * 48, bytes(1000)])
 def test_junk_does_not_abort_the_question(serve: Callable[..., Source], data: bytes) -> None:
     """Datagrams that do not belong to the question are ignored; the reply after them counts."""
@@ -118,6 +129,7 @@ def test_nothing_but_junk_is_a_failure(serve: Callable[..., Source], data: bytes
     assert time.monotonic() - began < 0.6
 
 
+@datagrams_only
 def test_a_doubled_reply_counts_once(serve: Callable[..., Source]) -> None:
     """The second copy of a reply changes nothing."""
     assert_holds_the_truth(serve(behaviour.twice).sample(a_run()).certain)
@@ -132,6 +144,7 @@ def test_a_late_reply_is_wide_but_true(serve: Callable[..., Source]) -> None:
     assert sample.certain.width_ns >= sample.rtt_ns
 
 
+@datagrams_only
 def test_a_reply_from_elsewhere_is_not_taken(serve: Callable[..., Source]) -> None:
     """Only the address that was asked may answer."""
     with pytest.raises(TimedOut):

@@ -11,7 +11,7 @@ import drift
 from sources.base import RELEASED_UNIX_S
 from tests.conftest import ROOT
 
-OUTSIDE = {"ntplib", "dns", "rich"}
+OUTSIDE = {"cryptography", "dns", "httpcore", "httpx", "ntplib", "rich"}
 """What may be imported beside the standard library."""
 
 
@@ -62,7 +62,7 @@ def test_arrows_never_point_back(name: str) -> None:
             assert target.startswith(("lab", "sources")) or target in ("drift.config",)
             if target.startswith("sources."):
                 assert target.startswith(
-                    ("sources.wire", "sources.base", "sources.clock", "sources.r")
+                    ("sources.wire", "sources.base", "sources.clock", "sources.keys", "sources.r")
                 )
         elif target.startswith("lab"):
             assert (name, target) == ("drift.cli", "lab.world")
@@ -79,7 +79,16 @@ def test_only_named_libraries_are_imported(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["drift.consensus", "drift.verdict", "sources.exchange", "sources.wire.ntp", "sources.base"],
+    [
+        "drift.consensus",
+        "drift.cover",
+        "drift.verdict",
+        "sources.base",
+        "sources.dated",
+        "sources.exchange",
+        "sources.validity",
+        "sources.wire.ntp",
+    ],
 )
 def test_pure_modules_touch_no_clock_and_no_socket(name: str) -> None:
     """What decides is handed its time and its bytes."""
