@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Self
 
-from lab.authority import FOR_LIFE, LIFETIME, Authority
+from lab.authority import DAY_S, FOR_LIFE, LIFETIME, Authority
 from lab.behaviour import Behaviour, Honest, Reply, honest
 from sources.clock import NS
 from sources.record import Record
@@ -33,6 +33,7 @@ class Identity(Record):
 
 
 _ORDINARY = Identity()
+EXPIRED = Identity(lifetime=(-2 * DAY_S, -DAY_S))
 
 
 class HttpsServer:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from drift.config import Config, parse
 from lab.behaviour import shifted
+from lab.https import EXPIRED, HttpsServer
 from lab.ntp import NtpServer
 from sources.clock import NS
 from sources.record import Record
@@ -51,7 +52,7 @@ def world(*servers: Server, settings: str = "") -> Iterator[World]:
 
 @contextmanager
 def demo() -> Iterator[Config]:
-    """Run the world of --demo, whose true time is 4 s ahead of this clock, with one liar in it."""
+    """Run the world of --demo: true time is 4 s ahead of this clock, two servers are no good."""
 
     def lab_time_unix_ns() -> int:
         return time.time_ns() + _DEMO_AHEAD_NS
@@ -62,5 +63,7 @@ def demo() -> Iterator[Config]:
         NtpServer("Charlie", time_unix_ns=lab_time_unix_ns),
         NtpServer("Delta", time_unix_ns=lab_time_unix_ns),
         NtpServer("Mallory", shifted(3600), time_unix_ns=lab_time_unix_ns),
+        HttpsServer("Echo", time_unix_ns=lab_time_unix_ns),
+        HttpsServer("Trudy", time_unix_ns=lab_time_unix_ns, identity=EXPIRED),
     ) as lab:
         yield lab.config

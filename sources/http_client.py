@@ -12,10 +12,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Self
 
-import httpcore
-
 from sources import tcp, tls
-from sources.bare_httpx import httpx
+from sources.bare_httpx import httpcore, httpx
 from sources.base import Malformed, Run, TimedOut, Unreachable, Unverified
 from sources.clock import NS
 from sources.record import Record

@@ -56,7 +56,7 @@ def _read_file(value: object) -> str:
 
 
 KEYS = {
-    "url": keys.Key('a URL ("https://time.example/"), without user or fragment', _read_url),
+    "url": keys.Key('an https URL ("https://time.example/"), no user, no fragment', _read_url),
     "ca_file": keys.Key("the absolute path of a readable PEM file of CAs", _read_file, None),
     "date_lag": keys.seconds(1, default=_DATE_LAG_S),
     "ignore_headers": keys.some_of(

@@ -56,7 +56,7 @@ class Table:
 
     def operator(self, host: str) -> str:
         """Return who runs the server; unless the table says so, the host's name stands for them."""
-        return self.optional_text("operator") or host
+        return self.optional_text("operator") or host.removesuffix(".")
 
     def addresses(self) -> tuple[str, ...]:
         """Return the addresses to ask when the host's name cannot be resolved."""

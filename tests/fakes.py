@@ -1,8 +1,9 @@
 """Fakes that tests share: a clock that stands still, sources that say what they are told."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Generator
 
-from sources.base import Interval, Run, Sample, Source
+from sources.base import Interval, RefinableSource, Run, Sample, Source, SourceError
 from sources.clock import NS, Clock
 
 TRUE_UNIX_NS = 1_800_000_000 * NS
@@ -81,3 +82,24 @@ class HeavyFakeSource(FakeSource):
     """The same, of a kind whose library is heavy."""
 
     cheap = False
+
+
+class RefinableFakeSource(RefinableSource):
+    """A source that says one sample after the other, and what it was asked about each time."""
+
+    kind = "https"
+    cheap = False
+    precise = False
+
+    def __init__(self, operator: str, *said: Sample | SourceError, delay_s: float = 0) -> None:
+        super().__init__(operator.lower(), operator, operator)
+        self.said = said
+        self.delay_s = delay_s
+        self.boundaries: list[int] = []
+
+    def conversation(self, run: Run) -> Generator[Sample, int, None]:
+        for outcome in self.said:
+            threading.Event().wait(self.delay_s)
+            if isinstance(outcome, SourceError):
+                raise outcome
+            self.boundaries.append((yield outcome))

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from drift import config
 from drift.consensus import Rule
+from sources import KINDS
 from sources.base import ConfigError
 from sources.clock import NS
 from tests.conftest import ROOT
@@ -24,13 +25,17 @@ def parsed(text: str) -> config.Config:
 
 
 def test_the_shipped_configuration_loads() -> None:
-    """config.toml has sources of at least eight operators, each named, none of them twice."""
+    """config.toml has every kind and eight operators or more, most of them with precise sources."""
     shipped = config.load(str(ROOT / "config.toml"))
 
     operators = {source.operator for source in shipped.sources}
-    assert len(operators) == len(shipped.sources) >= 8
+    assert len({(source.operator, source.kind) for source in shipped.sources}) == len(
+        shipped.sources
+    )
+    assert {source.kind for source in shipped.sources} == set(KINDS)
+    assert len({s.operator for s in shipped.sources if s.precise}) > len(operators) / 2 >= 4
     assert shipped.timeout_ns == 2.5 * NS
-    assert shipped.rule.min_operators == 3
+    assert (shipped.rule.min_operators, shipped.rule.min_kinds) == (3, 2)
     assert not any("." in operator for operator in operators - {"NTP.br"})
 
 

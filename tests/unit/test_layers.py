@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import drift
+from lab.ntp import NtpServer
 from sources.base import RELEASED_UNIX_S
 from tests.conftest import ROOT
 
@@ -103,25 +104,51 @@ def test_nothing_sleeps() -> None:
             assert "time.sleep" not in path.read_text(encoding="utf-8"), name
 
 
-def test_a_plain_run_imports_nothing_heavy() -> None:
-    """The integer from literal NTP addresses needs no argparse, dataclasses, dns, rich or ssl."""
-    text = '[[sources.ntp]]\\nhost = "127.0.0.1"\\nport = 9\\n'
+def loaded_by_a_run(toml: str) -> set[str]:
+    """Return the modules that a run with this configuration loads, in a process of its own."""
     code = (
         "import sys; sys.stdout.write('')\n"
         "from drift import cli, config; from sources.clock import Clock\n"
         "from drift.gather import gather\n"
-        f"found = config.parse('{text}', 'x')\n"
+        "found = config.parse(sys.argv[1], 'x')\n"
         "gather(found.sources, found.rule, Clock().raw_ns() + 10**9, Clock())\n"
-        "print(' '.join(sys.modules))"
+        "print(' '.join(name for name, module in sys.modules.items() if module))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+        [sys.executable, "-c", code, toml], capture_output=True, text=True, check=True, cwd=ROOT
     )
-    loaded = set(done.stdout.split())
+    return set(done.stdout.split())
+
+
+def test_a_plain_run_imports_nothing_heavy() -> None:
+    """The integer from literal NTP addresses needs no argparse, dataclasses, dns, rich or ssl."""
+    loaded = loaded_by_a_run('[[sources.ntp]]\nhost = "127.0.0.1"\nport = 9\n')
 
     assert "ntplib" in loaded
     assert not loaded & {"argparse", "dataclasses", "pathlib", "logging", "asyncio", "json"}
     assert not {name for name in loaded if name.startswith(("dns", "rich", "ssl", "lab"))}
+
+
+HTTPS = '[[sources.https]]\nurl = "https://127.0.0.1:9/"\noperator = "H"\n'
+
+
+def test_https_that_is_not_needed_is_not_imported() -> None:
+    """Where NTP decides, configured HTTPS sources cost neither ssl nor httpx."""
+    quorum = "[consensus]\nmin_operators = 2\nmin_kinds = 1\n"
+    with NtpServer("Alpha") as alpha, NtpServer("Bravo") as bravo:
+        loaded = loaded_by_a_run(quorum + alpha.toml() + bravo.toml() + HTTPS)
+
+    assert "sources.https" in loaded
+    assert not loaded & {"ssl", "httpx", "httpcore", "h11", "sources.http_client", "sources.tls"}
+
+
+def test_https_comes_without_what_nobody_calls() -> None:
+    """Of httpx neither its command line, nor anyio, nor the CA bundle of certifi is loaded."""
+    loaded = loaded_by_a_run(HTTPS)
+
+    assert "httpx" in loaded
+    unwanted = ("rich", "click", "pygments", "anyio", "certifi.", "importlib.resources", "lab")
+    assert not {name for name in loaded if name.startswith(unwanted)}
 
 
 def test_the_release_date_is_the_changelogs() -> None:

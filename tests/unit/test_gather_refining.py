@@ -1,0 +1,166 @@
+"""Asking coarse sources again: when it is done, what comes of it, and that no early stop bends."""
+
+import threading
+import time
+
+import pytest
+
+from drift.consensus import Answer, Rule
+from drift.gather import Gathered, gather
+from sources.base import Failure, Malformed, Pending, Reason, Run, Sample, Source, Stale
+from sources.clock import NS, Clock
+from tests.fakes import FakeSource, HeavyFakeSource, RefinableFakeSource, a_sample
+
+RULE = Rule(3, 1, 0)
+
+
+class DriftClock(Clock):
+    """Real raw time, and a wall clock that equals it but for 0.1 s."""
+
+    def wall_minus_raw_ns(self) -> int:
+        return NS // 10
+
+
+def wide(operator: str) -> Sample:
+    """Return a sample of drift -5.2 to -4.0: either of two integers, the middle the wrong one."""
+    return a_sample(-5.3, -4.1, operator, "https")
+
+
+def narrow(operator: str) -> Sample:
+    """Return a sample of drift -4.4 to -4.0: one integer only."""
+    return a_sample(-4.5, -4.1, operator, "https")
+
+
+def run(*sources: Source, deadline_s: float = 5, patient: bool = False) -> Gathered:
+    clock = DriftClock()
+    deadline_raw_ns = clock.raw_ns() + round(deadline_s * NS)
+    return gather(sources, RULE, deadline_raw_ns, clock, patient=patient)
+
+
+def answer_of(found: Gathered) -> int:
+    assert isinstance(found.decision, Answer), found.decision
+    return found.decision.drift_s
+
+
+def hanging(run: Run) -> Sample:
+    threading.Event().wait(30)
+    raise AssertionError("never reached")
+
+
+def test_coarse_sources_are_asked_again_until_the_integer_is_sure() -> None:
+    """Three sources of a second each leave two integers; narrowed by asking again, only one."""
+    sources = [RefinableFakeSource(name, wide(name), narrow(name)) for name in "ABC"]
+    began = time.monotonic()
+
+    found = run(*sources)
+
+    assert answer_of(found) == -4
+    assert found.outcomes == [narrow(name) for name in "ABC"]
+    assert time.monotonic() - began < 1
+
+
+def test_what_they_are_asked_about_is_where_this_clock_shows_a_half_second() -> None:
+    """The boundary is a value of raw - true at which the drift is half way between integers."""
+    source = RefinableFakeSource("C", wide("C"), narrow("C"), narrow("C"))
+    run(RefinableFakeSource("A", wide("A"), narrow("A")), honest("B"), source)
+
+    assert source.boundaries[0] % NS == NS // 2 - NS // 10
+
+
+def honest(operator: str, kind: type[FakeSource] = FakeSource) -> FakeSource:
+    return kind(operator, lambda run: a_sample(-4.15, -4.12, operator))
+
+
+def test_nobody_is_asked_again_when_precise_sources_have_decided() -> None:
+    """Three operators whose samples round to one integer only are enough: nothing is refined."""
+    coarse = RefinableFakeSource("D", wide("D"), narrow("D"))
+    late = HeavyFakeSource("C", honest("C").answer)
+
+    found = run(honest("A"), honest("B"), late, coarse, patient=True)
+
+    assert answer_of(found) == -4
+    assert found.outcomes[3] in (wide("D"), narrow("D"))
+    assert coarse.boundaries == []
+
+
+def test_nobody_is_asked_again_when_it_could_not_decide() -> None:
+    """Where too few operators could become sure the answer comes at once, as good as it is."""
+    coarse = RefinableFakeSource("C", wide("C"), narrow("C"))
+    coarse_too = HeavyFakeSource("B", lambda run: wide("B"))
+
+    found = run(honest("A"), coarse_too, coarse)
+
+    assert answer_of(found) == -4
+    assert coarse.boundaries == []
+
+
+def test_a_source_that_contradicts_itself_is_stale_and_loses_its_vote() -> None:
+    """Stale on asking again replaces the sample by a failure; the others go on."""
+    liar = RefinableFakeSource("D", wide("D"), Stale("contradicts itself"))
+    sources = [RefinableFakeSource(name, wide(name), narrow(name), delay_s=0.05) for name in "ABC"]
+
+    found = run(*sources, liar)
+
+    assert answer_of(found) == -4
+    assert found.outcomes[3] == Failure("D", "https", Reason.STALE, "contradicts itself")
+
+
+def test_any_other_failure_on_asking_again_leaves_what_was_said_before() -> None:
+    """A connection that breaks later takes back nothing: the first sample stays and votes."""
+    broken = RefinableFakeSource("D", wide("D"), Malformed("nonsense"))
+    sources = [RefinableFakeSource(name, wide(name), narrow(name), delay_s=0.05) for name in "ABC"]
+
+    found = run(*sources, broken)
+
+    assert answer_of(found) == -4
+    assert found.outcomes[3] == wide("D")
+
+
+def test_it_ends_when_all_have_said_what_they_can() -> None:
+    """Sources that have nothing narrower end the run at once, not at the deadline."""
+    sources = [RefinableFakeSource(name, wide(name)) for name in "ABC"]
+    began = time.monotonic()
+
+    found = run(*sources, deadline_s=20)
+
+    assert answer_of(found) == -5
+    assert time.monotonic() - began < 2
+
+
+def test_one_that_hangs_on_being_asked_again_costs_the_deadline_at_most() -> None:
+    """At the deadline what has been refined counts, and what has not counts as it was."""
+    slow = RefinableFakeSource("C", wide("C"), narrow("C"), delay_s=0.4)
+    sources = [RefinableFakeSource(name, wide(name), narrow(name)) for name in "AB"]
+    began = time.monotonic()
+
+    found = run(*sources, slow, deadline_s=0.7)
+
+    assert answer_of(found) == -4
+    assert found.outcomes == [narrow("A"), narrow("B"), wide("C")]
+    assert time.monotonic() - began < 1
+
+
+def test_who_hangs_from_the_start_does_not_keep_the_others_from_being_refined() -> None:
+    """Half-way to the deadline the others are asked again, which counts at the deadline."""
+    sources = [RefinableFakeSource(name, wide(name), narrow(name)) for name in "ABC"]
+    began = time.monotonic()
+
+    found = run(*sources, FakeSource("D", hanging), deadline_s=0.8)
+
+    assert answer_of(found) == -4
+    assert found.outcomes[:3] == [narrow(name) for name in "ABC"]
+    assert isinstance(found.outcomes[3], Failure)
+    assert 0.7 < time.monotonic() - began < 1.2
+
+
+@pytest.mark.parametrize("patient", [False, True])
+def test_patience_refines_nothing_that_was_settled_without(patient: bool) -> None:
+    """When the answer was settled early nobody is asked again, however long one then listens."""
+    coarse = RefinableFakeSource("E", wide("E"), narrow("E"))
+    late = FakeSource("H", hanging)
+
+    found = run(*(honest(n) for n in "ABCD"), coarse, late, deadline_s=0.5, patient=patient)
+
+    assert answer_of(found) == -4
+    assert coarse.boundaries == []
+    assert isinstance(found.outcomes[4], Sample if patient else Pending)
