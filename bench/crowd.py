@@ -1,20 +1,26 @@
 """Many NTP servers in one process: one socket and one epoll loop, so that they cost little.
 
-python -m bench.crowd COUNT CONFIG    writes the configuration, prints "ready", serves
+python -m bench.crowd COUNT CONFIG [SECONDS]    writes the configuration, prints "ready", serves
+
+With SECONDS the servers are as far away as that, each way: they stamp a request so much later than
+it came, and send the reply after twice the time.
 """
 
 import selectors
 import socket
 import sys
 import time
+from collections import deque
 from pathlib import Path
 
+from sources.clock import NS
 from sources.wire import ntp
 
 
 def main() -> None:
     """Serve on COUNT free ports of 127.0.0.1 until terminated."""
     count, path = int(sys.argv[1]), Path(sys.argv[2])
+    away_ns = round(float(sys.argv[3]) * NS) if len(sys.argv) > 3 else 0  # noqa: PLR2004
     selector = selectors.DefaultSelector()
     tables = []
     for number in range(count):
@@ -28,14 +34,27 @@ def main() -> None:
     path.write_text("\n\n".join(tables))
     print("ready", flush=True)
     template = bytearray(ntp.encode(ntp.Packet(mode=ntp.SERVER, stratum=1, precision=-20)))
+    under_way: deque[tuple[int, socket.socket, bytes, tuple[str, int]]] = deque()
     while True:
-        for key, _ in selector.select():
+        for key, _ in selector.select(_wait_s(under_way[0][0]) if under_way else None):
             link = key.fileobj  # type: ignore[assignment]
             data, client = link.recvfrom(100)
-            now = ntp.stamp_of(time.time_ns()).to_bytes(8, "big")
+            now_ns = time.time_ns()
+            now = ntp.stamp_of(now_ns + away_ns).to_bytes(8, "big")
             template[24:32] = ntp.transmit_bytes(data)
             template[32:48] = now + now
-            link.sendto(template, client)
+            under_way.append((now_ns + 2 * away_ns, link, bytes(template), client))
+        while under_way and _wait_s(under_way[0][0]) == 0:
+            _, link, reply, client = under_way.popleft()
+            link.sendto(reply, client)
+
+
+def _wait_s(due_unix_ns: int) -> float:
+    """Return how long to wait until then, but for the last millisecond, which is spun away."""
+    left_ns = due_unix_ns - time.time_ns()
+    while 0 < left_ns < NS // 1000:
+        left_ns = due_unix_ns - time.time_ns()
+    return max(0, left_ns - NS // 1000) / NS
 
 
 if __name__ == "__main__":

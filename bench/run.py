@@ -1,7 +1,8 @@
 """`make bench`: cost and error of time-drift beside ntpdig and chronyd -Q, as Markdown.
 
-Needs root (a network namespace of its own, because ntpdig asks port 123 only) and Debian's chrony
-and ntpsec-ntpdig. Both programs run on /usr/bin/python3, with nothing of the user's environment.
+Needs root (a network namespace of its own, because ntpdig asks port 123 only) and Debian's chrony,
+nginx-light and ntpsec-ntpdig. Both programs run on /usr/bin/python3, with nothing of the user's
+environment.
 """
 
 import argparse
@@ -12,10 +13,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from bench.measure import interleaved, once
-from bench.servers import configuration, servers
+from bench.servers import configuration, servers, web_servers
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = "/usr/bin/python3"
@@ -60,23 +63,48 @@ def measure(directory: Path, rounds: int) -> None:
         costs(directory, five, rounds)
         against_chronyd(directory, five, addresses)
         errors(directory, five, rounds)
+        with web_servers(directory, 3) as tables:
+            https(directory, Path(five).read_text() + tables, rounds)
+            errors_while_importing(directory, tables, rounds)
     many_sources(directory, rounds)
 
 
 def costs(directory: Path, five: str, rounds: int) -> None:
     """Print CPU and wall of five sources against ntpdig asking one."""
     script = str(directory / "time-drift.sh")
-    found = interleaved(
+    table(
         {
-            "ntpdig, one server": ["ntpdig", "127.0.0.1"],
             "python3 -c pass": [PYTHON, "-I", "-c", "pass"],
             "time-drift.sh, 5 servers": [script, "--config", five],
             "time-drift.sh --json, 5 servers": [script, "--config", five, "--json"],
         },
         rounds,
-        ENVIRON,
     )
-    peer = found["ntpdig, one server"]
+
+
+def https(directory: Path, toml: str, rounds: int) -> None:
+    """Print the cost of HTTPS sources beside NTP ones: not needed, and needed for the answer."""
+    script = str(directory / "time-drift.sh")
+    paths = {}
+    for kinds in (1, 2):
+        paths[kinds] = directory / f"kinds-{kinds}.toml"
+        paths[kinds].write_text(f"[consensus]\nmin_kinds = {kinds}\n{toml}")
+    print("\n5 NTP and 3 HTTPS (nginx)")
+    table(
+        {
+            "time-drift.sh, HTTPS not needed": [script, "--config", str(paths[1])],
+            "time-drift.sh, HTTPS needed": [script, "--config", str(paths[2])],
+        },
+        rounds,
+    )
+    errors(directory, str(paths[2]), rounds)
+
+
+def table(commands: dict[str, list[str]], rounds: int) -> None:
+    """Print what the commands cost, and how that compares with ntpdig asking one server."""
+    peer_name = "ntpdig, one server"
+    found = interleaved({peer_name: ["ntpdig", "127.0.0.1"], **commands}, rounds, ENVIRON)
+    peer = found[peer_name]
     print("| program | CPU ms (least) | x ntpdig | wall ms | x ntpdig |")
     print("|---|---|---|---|---|")
     for name, cost in found.items():
@@ -114,16 +142,33 @@ def errors(directory: Path, five: str, rounds: int) -> None:
     print(f"\nerror of the estimate: median {median_us:.1f} us, worst {max(found_us):.1f} us")
 
 
+def errors_while_importing(directory: Path, https_tables: str, rounds: int) -> None:
+    """Print the error when NTP replies arrive 0.2 s after the asking, while httpx is imported."""
+    path = directory / "away.toml"
+    with crowd(3, path, "0.1"):
+        path.write_text(f"[consensus]\nmin_kinds = 2\n{path.read_text()}\n{https_tables}")
+        print("\nThe same with NTP servers 0.1 s away, httpx being imported when they answer:")
+        errors(directory, str(path), rounds)
+
+
+@contextmanager
+def crowd(count: int, path: Path, *away_s: str) -> Iterator[None]:
+    """Run so many NTP servers in one process, which writes the configuration to `path`."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "bench.crowd", str(count), str(path), *away_s],
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+    ) as process:
+        assert process.stdout is not None  # noqa: S101 - it is a pipe
+        process.stdout.readline()
+        yield
+        process.terminate()
+
+
 def many_sources(directory: Path, rounds: int) -> None:
     """Print the wall time of 10, 100 and 200 sources, each a port of one process on loopback."""
     script = str(directory / "time-drift.sh")
-    with subprocess.Popen(
-        [sys.executable, "-m", "bench.crowd", "200", str(directory / "crowd.toml")],
-        stdout=subprocess.PIPE,
-        cwd=ROOT,
-    ) as crowd:
-        assert crowd.stdout is not None  # noqa: S101 - it is a pipe
-        crowd.stdout.readline()
+    with crowd(200, directory / "crowd.toml"):
         tables = (directory / "crowd.toml").read_text().split("\n\n")
         commands = {}
         for count in (10, 100, 200):
@@ -131,7 +176,6 @@ def many_sources(directory: Path, rounds: int) -> None:
             path.write_text("\n\n".join(tables[:count]))
             commands[str(count)] = [script, "--config", str(path)]
         found = interleaved(commands, rounds, ENVIRON)
-        crowd.terminate()
     print("\n| sources | wall ms | x 10 | ms each beyond 10 | CPU ms |")
     print("|---|---|---|---|---|")
     ten = found["10"]

@@ -1,4 +1,4 @@
-"""Real chronyd servers on port 123 of loopback addresses, for a namespace of one's own."""
+"""Real chronyd and nginx servers on loopback addresses, for a namespace of one's own."""
 
 import subprocess
 import time
@@ -6,6 +6,22 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from lab.authority import Authority
+
+_NGINX = """\
+daemon off; master_process off; error_log stderr crit; pid {directory}/nginx.pid;
+events {{}}
+http {{
+  access_log off;
+  client_body_temp_path {directory}; proxy_temp_path {directory}; fastcgi_temp_path {directory};
+  uwsgi_temp_path {directory}; scgi_temp_path {directory};
+  server {{
+    {listen}
+    ssl_certificate {chain}; ssl_certificate_key {key};
+    location / {{ return 204; }}
+  }}
+}}
+"""
 _CONFIGURATION = """\
 local stratum 1
 allow
@@ -41,3 +57,26 @@ def configuration(addresses: list[str], path: Path) -> str:
     )
     path.write_text("\n".join(tables))
     return str(path)
+
+
+@contextmanager
+def web_servers(directory: Path, count: int) -> Iterator[str]:
+    """Run one nginx on so many addresses; yield the tables that ask each as its own operator."""
+    addresses = [f"127.0.1.{number}" for number in range(1, count + 1)]
+    authority = Authority(time.time_ns())
+    chain, key = authority.identity(addresses)
+    path = directory / "nginx.conf"
+    listen = " ".join(f"listen {address}:443 ssl;" for address in addresses)
+    path.write_text(_NGINX.format(directory=directory, listen=listen, chain=chain, key=key))
+    process = subprocess.Popen(["nginx", "-c", str(path), "-p", str(directory)])
+    try:
+        time.sleep(1)
+        yield "\n".join(
+            f'[[sources.https]]\nurl = "https://{address}/"\noperator = "{address}"\n'
+            f'ca_file = "{authority.ca_file}"\ndate_lag = 0\n'
+            for address in addresses
+        )
+    finally:
+        process.terminate()
+        process.wait()
+        authority.close()
