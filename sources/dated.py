@@ -123,6 +123,6 @@ def next_moment_raw_ns(now_raw_ns: int, boundary_raw_ns: int, rtt_ns: int) -> in
     `boundary_raw_ns` is a value of raw - true between two integers of drift: where it is the
     truth, the server's second begins at its phase of raw time.
     """
-    before_raw_ns = boundary_raw_ns - rtt_ns - rtt_ns // 2 - _BEFORE_NS
+    before_raw_ns = boundary_raw_ns - rtt_ns - rtt_ns // 4 - _BEFORE_NS
     after_raw_ns = boundary_raw_ns + _AFTER_NS
     return now_raw_ns + min((before_raw_ns - now_raw_ns) % NS, (after_raw_ns - now_raw_ns) % NS)

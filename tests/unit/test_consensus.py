@@ -4,9 +4,20 @@ Times are written in milliseconds, `ms(0, 200)`; with a wall clock that equals t
 sample's interval of raw - true is drift itself.
 """
 
+from collections.abc import Collection
+
 import pytest
 
-from drift.consensus import Answer, Lack, NoAnswer, Rule, operator_key, rounded_s, settle
+from drift.consensus import (
+    Answer,
+    Lack,
+    NoAnswer,
+    Rule,
+    operator_key,
+    rounded_s,
+    settle,
+    worth_refining,
+)
 from sources.base import Failure, Interval, Outcome, Pending, Reason, Sample
 from sources.clock import NS
 
@@ -491,3 +502,74 @@ def test_most_of_a_usual_mix_is_enough() -> None:
 
     assert found.drift_s == 0
     assert found.kinds == ("https", "ntp")
+
+
+# Asking coarse sources again
+
+
+def worth(
+    *outcomes: Sample | Failure,
+    refinable: Collection[int] = range(99),
+    operators: int = 3,
+    kinds: int = 1,
+    wall_ns: int = 0,
+) -> bool:
+    """Tell whether it is worth refining, by default all sources there are."""
+    return worth_refining(outcomes, refinable, Rule(operators, kinds, 0), wall_ns)
+
+
+def https(operator: str, low: float = -700, high: float = 310) -> Sample:
+    return said(operator, ms(low, high), kind="https")
+
+
+SHARP = [said(name, ms(-10, 10)) for name in "abc"]
+
+
+def test_coarse_samples_alone_are_worth_refining() -> None:
+    """Three operators whose samples may round to either of two integers leave it open."""
+    assert worth(https("a"), https("b"), https("c"))
+    assert not worth(https("a", -490, 490), https("b", -490, 490), https("c", -490, 490))
+
+
+def test_enough_operators_that_are_sure_leave_nothing_open() -> None:
+    """min_operators sharp operators decide; coarse ones beside them are left in peace."""
+    assert not worth(*SHARP, https("d"))
+    assert worth(*SHARP[:2], https("d"))
+    assert worth(*SHARP, https("d"), operators=4)
+
+
+def test_several_sure_sources_of_one_operator_are_one() -> None:
+    """Sure operators are counted, not their samples."""
+    assert worth(*[said("a", ms(-10, 10))] * 3, https("b"), https("c"))
+
+
+def test_sure_of_another_integer_does_not_count() -> None:
+    """A sharp operator that agrees, but rounds to another integer, does not make this one sure."""
+    other = said("a", ms(-700, 310), ms(-700, -600), "https")
+
+    assert worth(other, *SHARP[1:], https("d"))
+
+
+def test_what_cannot_decide_is_not_tried() -> None:
+    """Without refinable sources of enough operators, or kinds, asking again would be in vain."""
+    assert not worth(https("a"), https("b"), https("c"), refinable=[])
+    assert not worth(https("a"), https("b"), https("c"), refinable=[0, 1])
+    assert worth(*SHARP[:2], https("c"), https("d"), refinable=[3])
+    assert not worth(https("a"), https("b"), failed("c"))
+    assert not worth(https("a"), https("b"), https("c"), failed("n"), kinds=2)
+
+
+def test_falsetickers_are_not_hoped_for() -> None:
+    """A source that is outvoted cannot come to agree by being narrower."""
+    liar = https("d", 5000, 6000)
+
+    assert not worth(*SHARP[:2], said("c", ms(-10, 600)), liar, refinable=[3])
+    assert not worth(https("a"), https("b", 8000, 9000), liar)
+
+
+def test_it_is_judged_by_the_drift_of_this_moment() -> None:
+    """What straddles a half second raw may not once the wall clock is added, and vice versa."""
+    narrow = [https(name, -490, 490) for name in "abc"]
+
+    assert not worth(*narrow)
+    assert worth(*narrow, wall_ns=NS // 2)
