@@ -103,7 +103,7 @@ class HttpsSource(RefinableSource):
         with Session(self._url, addresses, self._ca_file, run) as session:
             sample = self._sample(session.head())
             boundary_raw_ns = yield sample
-            for _ in range(1, dated.MOST_REQUESTS):
+            for asked in range(2, dated.MOST_REQUESTS + 1):
                 now_raw_ns = run.clock.raw_ns()
                 moment_raw_ns = dated.next_moment_raw_ns(now_raw_ns, boundary_raw_ns, sample.rtt_ns)
                 if (
@@ -114,6 +114,7 @@ class HttpsSource(RefinableSource):
                 threading.Event().wait((moment_raw_ns - now_raw_ns) / NS)
                 again = self._sample(session.head())
                 sample = dated.narrowed(sample, again, lags=self._date_lag_ns > 0)
+                sample = sample.replaced(detail=f"Date, asked {asked} times")
                 boundary_raw_ns = yield sample
 
     def _sample(self, response: "Response") -> Sample:
