@@ -35,6 +35,10 @@ WIDEST_LIKELY_NS = 2 * NS
 """A likely interval wider than this tells too little to estimate from: `too wide`."""
 
 
+LONGEST_MESSAGE = 450
+"""Characters of why a source failed."""
+
+
 class Reason(Enum):
     """Why a source yielded no sample; the value is the word a person reads."""
 
@@ -58,9 +62,17 @@ class ConfigError(DriftError):
 
 
 class SourceError(DriftError):
-    """A source yielded no sample. The message says what was found and what was wanted."""
+    """A source yielded no sample. The message says what was found and what was wanted.
+
+    Servers' own words may be in it, so it is cut to a line's worth and made printable.
+    """
 
     reason: ClassVar[Reason]
+
+    def __init__(self, message: str) -> None:
+        """Hold what people are told."""
+        cut = message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 3] + "..."
+        super().__init__("".join(letter if letter.isprintable() else "?" for letter in cut))
 
 
 class TimedOut(SourceError):
