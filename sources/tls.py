@@ -13,6 +13,7 @@ import ssl
 import sys
 import threading
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from sources.base import Unverified
 from sources.validity import Validity
@@ -53,14 +54,17 @@ def verified_chain(link: ssl.SSLSocket) -> list[Validity]:
     """Return the dates of every certificate of the verified chain, the server's own first."""
     # The public form of this is of 3.13 and has no dates; the object is the same in all versions.
     chain = link._sslobj.get_verified_chain()  # type: ignore[attr-defined]  # noqa: SLF001
-    return [
-        Validity(
-            _name(found.get("subject", ())),
-            ssl.cert_time_to_seconds(found["notBefore"]),
-            ssl.cert_time_to_seconds(found["notAfter"]),
-        )
-        for found in (certificate.get_info() for certificate in chain)
-    ]
+    return [_validity(certificate.get_info()) for certificate in chain]
+
+
+def _validity(found: dict[str, Any]) -> Validity:
+    """Return the dates of a certificate; OpenSSL, told to overlook them, lets any text pass."""
+    name = _name(found.get("subject", ()))
+    dates = found.get("notBefore", "none"), found.get("notAfter", "none")
+    try:
+        return Validity(name, *(ssl.cert_time_to_seconds(date) for date in dates))
+    except ValueError as error:
+        raise Unverified(f"certificate {name!r} has no valid dates: {', '.join(dates)}") from error
 
 
 def _load(bare: ssl.SSLContext, ca_file: str | None) -> None:
