@@ -1,21 +1,21 @@
 """One TCP connection to whichever address of a server takes it first.
 
-`connect` is the only verb. The addresses are tried in their order, which alternates the families:
-the next one when one is refused, or after 0.25 s of silence, the earlier ones still trying (RFC
-8305 section 5). So a family that leads nowhere costs a quarter of a second and not the run.
+`connect` makes it; `bounded` keeps the deadline over whatever is then done with it. The addresses
+are tried in their order, which alternates the families: the next one when one is refused, or after
+0.25 s of silence, the earlier ones still trying (RFC 8305 section 5). So a family that leads
+nowhere costs a quarter of a second and not the run.
 """
 
-import errno
 import os
 import select
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from sources.base import Run, TimedOut, Unreachable
 from sources.clock import NS
 
 _SILENCE_NS = NS // 4
-_UNDER_WAY = (0, errno.EINPROGRESS)
 
 
 def connect(addresses: tuple[str, ...], port: int, run: Run) -> tuple[socket.socket, str]:
@@ -31,6 +31,24 @@ def connect(addresses: tuple[str, ...], port: int, run: Run) -> tuple[socket.soc
                 return winner
     finally:
         race.close()
+
+
+@contextmanager
+def bounded(link: socket.socket, server: str, what: str, run: Run) -> Iterator[None]:
+    """Let an operation of the socket last until the deadline at most, and name what went wrong.
+
+    It has to be one operation, as sendall or a handshake are: to receive byte by byte is many.
+    """
+    left_ns = run.deadline_raw_ns - run.clock.raw_ns()
+    if left_ns <= 0:
+        raise TimedOut(f"no time left for the {what}")
+    link.settimeout(left_ns / NS)
+    try:
+        yield
+    except TimeoutError as error:
+        raise TimedOut(f"{server}: {what} not done before the deadline") from error
+    except OSError as error:
+        raise Unreachable(f"{server}: {what}: {error.strerror or error}") from error
 
 
 class _Race:
@@ -70,17 +88,16 @@ class _Race:
                 socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM
             )
         except OSError as error:
-            self._note(address, error.errno)
+            self._note(address, error)
             return False
-        link.setblocking(False)
         try:
+            link.setblocking(False)
             link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            code = link.connect_ex((address, self._port))
+            with suppress(BlockingIOError):
+                link.connect((address, self._port))
         except OSError as error:
-            code = error.errno or errno.EINVAL
-        if code not in _UNDER_WAY:
             link.close()
-            self._note(address, code)
+            self._note(address, error)
             return False
         self._attempts[link.fileno()] = (link, address)
         return True
@@ -97,12 +114,12 @@ class _Race:
             if not code:
                 return link, address
             link.close()
-            self._note(address, code)
+            self._note(address, OSError(code, os.strerror(code)))
             self._next_raw_ns = 0
         return None
 
-    def _note(self, address: str, code: int | None) -> None:
-        self._errors.append(f"{address} port {self._port}: {os.strerror(code or errno.EINVAL)}")
+    def _note(self, address: str, error: OSError) -> None:
+        self._errors.append(f"{address} port {self._port}: {error.strerror or error}")
 
     def _told(self, what: str) -> str:
         return f"{what} ({'; '.join(self._errors)})" if self._errors else what
