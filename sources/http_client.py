@@ -14,8 +14,7 @@ from typing import Self
 
 from sources import tcp, tls
 from sources.bare_httpx import httpcore, httpx
-from sources.base import Malformed, Run, TimedOut, Unreachable, Unverified
-from sources.clock import NS
+from sources.base import Malformed, Run, SourceError, Unreachable, Unverified
 from sources.record import Record
 from sources.validity import Validity
 
@@ -27,6 +26,8 @@ _HEADERS = {
     "Cache-Control": "no-cache, no-store",
     "Pragma": "no-cache",
 }
+_UNWANTED = (b"location", b"set-cookie")
+"""httpx parses both, though redirects are not followed and no cookie is wanted."""
 _SENT = "http11.send_request_headers.started"
 _RECEIVED = "http11.receive_response_headers.complete"
 
@@ -114,8 +115,7 @@ class _Transport(httpx.BaseTransport):
         )
         response.read()  # there is nothing to read, but only then the connection is kept
         response.close()
-        # Cookies are none of our business: not to be kept, not to be parsed.
-        headers = [pair for pair in response.headers if pair[0].lower() != b"set-cookie"]
+        headers = [pair for pair in response.headers if pair[0].lower() not in _UNWANTED]
         return httpx.Response(response.status, headers=headers, extensions=response.extensions)
 
     def close(self) -> None:
@@ -157,14 +157,18 @@ class _Stream(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
-        with self._bounded("TLS handshake"):
-            link = ssl_context.wrap_socket(
-                self._link, server_hostname=server_hostname, do_handshake_on_connect=False
-            )
-            self._link = link
-        with self._bounded("TLS handshake"):
-            link.do_handshake()
-            self.chain = tls.verified_chain(link)
+        try:
+            with self._bounded("TLS handshake"):
+                link = ssl_context.wrap_socket(
+                    self._link, server_hostname=server_hostname, do_handshake_on_connect=False
+                )
+                self._link = link
+            with self._bounded("TLS handshake"):
+                link.do_handshake()
+                self.chain = tls.verified_chain(link)
+        except SourceError:
+            self.close()  # httpcore does not
+            raise
         return self
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -196,17 +200,10 @@ class _Stream(httpcore.NetworkStream):
     @contextmanager
     def _bounded(self, what: str) -> Iterator[None]:
         """Let the socket wait until the deadline at most, and name what went wrong."""
-        left_ns = self._run.deadline_raw_ns - self._run.clock.raw_ns()
-        if left_ns <= 0:
-            raise TimedOut(f"no time left for the {what}")
-        self._link.settimeout(left_ns / NS)
-        try:
-            yield
-        except TimeoutError as error:
-            raise TimedOut(f"{self.server}: {what} not done before the deadline") from error
-        except ssl.SSLCertVerificationError as error:
-            raise Unverified(f"certificate: {error.verify_message}") from error
-        except ssl.SSLError as error:
-            raise Unverified(f"{self.server}: {what}: {error.reason or error}") from error
-        except OSError as error:
-            raise Unreachable(f"{self.server}: {what}: {error.strerror or error}") from error
+        with tcp.bounded(self._link, self.server, what, self._run):
+            try:
+                yield
+            except ssl.SSLCertVerificationError as error:
+                raise Unverified(f"certificate: {error.verify_message}") from error
+            except ssl.SSLError as error:
+                raise Unverified(f"{self.server}: {what}: {error.reason or error}") from error

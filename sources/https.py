@@ -25,7 +25,9 @@ _DATE_LAG_S = 0.6
 """Servers that make their Date once a second, unaligned, were seen up to 0.54 s late."""
 _LONGEST = 2000
 """Characters of a URL or a path."""
-_URL = re.compile(r"https://(?:\[([0-9A-Fa-f:.]+)\]|([^/?#@:\[\]]+))(?::([0-9]{1,5}))?([/?].*)?")
+_URL = re.compile(
+    r"https://(?:\[([0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)\]|([^/?#@:\[\]]+))(?::([0-9]{1,5}))?([/?].*)?"
+)
 _TARGET = re.compile(r"[!$-;=?-Z_a-z~%&]*")
 """Path and query: what may stand in a URL unescaped (RFC 3986), no blank, quote or fragment."""
 
@@ -33,7 +35,7 @@ _TARGET = re.compile(r"[!$-;=?-Z_a-z~%&]*")
 def _parts(url: str) -> tuple[str, int, str]:
     """Return host, port and target of an https URL; raise ValueError if it is none."""
     match = _URL.fullmatch(url)
-    if match is None:
+    if match is None or (match[1] and not keys.is_address(match[1])):
         raise ValueError(url)
     host = keys.read_host(match[1] or match[2])
     port, target = int(match[3] or PORT), match[4] or "/"
