@@ -90,6 +90,8 @@ class _Gathering:
         """Sources that have answered and can be asked again."""
         self._refined: dict[int, Sample | Failure] = {}
         """What came of asking again, until it may count."""
+        self._unrefined: dict[int, Sample] = {}
+        """The first samples of those that were narrowed where it does not touch the vote."""
         self._inbox: SimpleQueue[tuple[int, Sample | Failure | Exception | None]] = SimpleQueue()
         last_words_raw_ns = deadline_raw_ns - _LAST_WORDS_NS
         self._run = Run(
@@ -116,6 +118,8 @@ class _Gathering:
             else:
                 over = not self._worth_refining(now_ns, wall_minus_raw_ns)
             if over:
+                if isinstance(settled, NoAnswer) and self._unrefined:
+                    settled = self._settle_unrefined(wall_minus_raw_ns)
                 return self._gathered(settled, wall_minus_raw_ns)
             self._take(self._go_on(now_ns))
 
@@ -199,8 +203,20 @@ class _Gathering:
 
     def _take_in_refined(self) -> None:
         for index, outcome in self._refined.items():
+            first = self._outcomes[index]
+            if isinstance(first, Sample) and isinstance(outcome, Sample):
+                if first.certain == outcome.certain:
+                    self._unrefined.setdefault(index, first)
+            else:
+                self._unrefined.pop(index, None)
             self._outcomes[index] = outcome
         self._refined.clear()
+
+    def _settle_unrefined(self, wall_minus_raw_ns: int) -> Answer | NoAnswer:
+        """Settle without what is only likely: it may sharpen an answer, not take one away."""
+        for index, first in self._unrefined.items():
+            self._outcomes[index] = first
+        return consensus.settle(self._outcomes, self._rule, wall_minus_raw_ns)
 
     def _worth_refining(self, now_ns: int, wall_minus_raw_ns: int) -> bool:
         if self._settled_early or not self._refinable or now_ns >= self._deadline_raw_ns:

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from drift.consensus import Answer, Rule
+from drift.consensus import Answer, Lack, NoAnswer, Rule
 from drift.gather import Gathered, gather
 from sources.base import Failure, Malformed, Pending, Reason, Run, Sample, Source, Stale
 from sources.clock import NS, Clock
@@ -164,3 +164,40 @@ def test_patience_refines_nothing_that_was_settled_without(patient: bool) -> Non
     assert answer_of(found) == -4
     assert coarse.boundaries == []
     assert isinstance(found.outcomes[4], Sample if patient else Pending)
+
+
+def lagging(operator: str, likely_s: tuple[float, float]) -> Sample:
+    """Return a sample of drift -5.2 to -3.4 for certain, and likely in a part of it."""
+    return a_sample(-5.3, -3.5, operator, "https", likely_s)
+
+
+def test_what_is_only_likely_does_not_take_an_answer_away() -> None:
+    """A server allowed to lag, narrowed to another integer, still counts as it did at first."""
+    first, narrower = lagging("C", (-4.3, -3.5)), lagging("C", (-3.55, -3.5))
+    coarse = RefinableFakeSource("C", first, narrower)
+
+    found = run(honest("A"), honest("B"), coarse)
+
+    assert answer_of(found) == -4
+    assert found.outcomes[2] == first
+
+
+def test_what_is_certain_takes_an_answer_away() -> None:
+    """A server that does not lag, narrowed to where the others are not, leaves no quorum."""
+    coarse = RefinableFakeSource("C", wide("C"), a_sample(-5.3, -4.6, "C", "https"))
+
+    found = run(honest("A"), honest("B"), coarse)
+
+    assert isinstance(found.decision, NoAnswer)
+    assert found.decision.lack is Lack.NO_QUORUM
+
+
+def test_a_stale_source_is_not_brought_back() -> None:
+    """What contradicted itself does not count again when an answer is missed without it."""
+    first, narrower = lagging("C", (-4.3, -3.5)), lagging("C", (-4.2, -3.5))
+    coarse = RefinableFakeSource("C", first, narrower, Stale("contradicts itself"))
+
+    found = run(honest("A"), honest("B"), coarse)
+
+    assert isinstance(found.decision, NoAnswer)
+    assert isinstance(found.outcomes[2], Failure)
