@@ -42,9 +42,11 @@ Date that a cache has stored is already late."""
 
 _SLACK_NS = NS // 500
 """How much two replies may contradict each other: clocks are slewed by 500 ppm, for seconds."""
-_BEFORE_NS = NS // 200
-_AFTER_NS = NS // 1000
+_MARGIN_NS = NS // 100
 """How far from the boundary's phase, beyond the round trip, to be surely on one side of it."""
+_AFTER_NS = NS // 1000
+_LATE_NS = NS // 10
+"""How soon, and how late, after the phase to ask what it tells."""
 
 
 class Proof(Record):
@@ -117,12 +119,27 @@ def straddles(likely: Interval, boundary_raw_ns: int) -> bool:
     return (likely.high_ns - boundary_raw_ns) // NS > (likely.low_ns - boundary_raw_ns - 1) // NS
 
 
-def next_moment_raw_ns(now_raw_ns: int, boundary_raw_ns: int, rtt_ns: int) -> int:
-    """Return when to ask next: just before or just after the boundary's phase, what comes first.
+def next_moment_raw_ns(
+    now_raw_ns: int, likely: Interval, boundary_raw_ns: int, rtt_ns: int
+) -> int | None:
+    """Return when to ask next, None when no reply could tell more.
 
     `boundary_raw_ns` is a value of raw - true between two integers of drift: where it is the
-    truth, the server's second begins at its phase of raw time.
+    truth, the server's second begins at its phase of raw time. A reply received before that phase
+    tells a truth below it, a request sent after it a truth above; either only if the likely
+    interval reaches far enough to that side. What comes first is chosen.
     """
-    before_raw_ns = boundary_raw_ns - rtt_ns - rtt_ns // 4 - _BEFORE_NS
-    after_raw_ns = boundary_raw_ns + _AFTER_NS
-    return now_raw_ns + min((before_raw_ns - now_raw_ns) % NS, (after_raw_ns - now_raw_ns) % NS)
+    if not straddles(likely, boundary_raw_ns):
+        return None
+    # Below the last such point in the interval, above the first: there may be two.
+    below_ns = likely.width_ns - (likely.high_ns - boundary_raw_ns) % NS
+    above_ns = likely.width_ns - (boundary_raw_ns - likely.low_ns) % NS
+    since_ns = (now_raw_ns - boundary_raw_ns) % NS
+    before_ns = rtt_ns + rtt_ns // 4 + _MARGIN_NS
+    waits_ns = []
+    if below_ns > _MARGIN_NS:
+        waits_ns.append((-before_ns - since_ns) % NS)
+    if above_ns > _MARGIN_NS:
+        still = _AFTER_NS <= since_ns <= min(_LATE_NS, above_ns // 2)
+        waits_ns.append(0 if still else (_AFTER_NS - since_ns) % NS)
+    return now_raw_ns + min(waits_ns) if waits_ns else None

@@ -105,16 +105,17 @@ class HttpsSource(RefinableSource):
         with Session(self._url, addresses, self._ca_file, run) as session:
             sample = self._sample(session.head())
             boundary_raw_ns = yield sample
+            rtt_ns = sample.rtt_ns
             for asked in range(2, dated.MOST_REQUESTS + 1):
                 now_raw_ns = run.clock.raw_ns()
-                moment_raw_ns = dated.next_moment_raw_ns(now_raw_ns, boundary_raw_ns, sample.rtt_ns)
-                if (
-                    not dated.straddles(sample.likely, boundary_raw_ns)
-                    or moment_raw_ns + sample.rtt_ns > run.deadline_raw_ns
-                ):
+                moment_raw_ns = dated.next_moment_raw_ns(
+                    now_raw_ns, sample.likely, boundary_raw_ns, rtt_ns
+                )
+                if moment_raw_ns is None or moment_raw_ns + rtt_ns > run.deadline_raw_ns:
                     return
                 threading.Event().wait((moment_raw_ns - now_raw_ns) / NS)
                 again = self._sample(session.head())
+                rtt_ns = again.rtt_ns
                 sample = dated.narrowed(sample, again, lags=self._date_lag_ns > 0)
                 sample = sample.replaced(detail=f"Date, asked {asked} times")
                 boundary_raw_ns = yield sample
