@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import pairwise
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -62,20 +63,6 @@ SOON_S = 1.0
 SLACK_S = 0.3
 """How much later than a deadline a busy machine may look."""
 FOREVER = Identity(lifetime=FOR_LIFE)
-
-
-@pytest.fixture
-def collected() -> Iterator[None]:
-    """Free what a failed handshake has left behind within the test that knows of it."""
-    yield
-    gc.collect()
-
-
-def forgets_sockets(test: Callable[..., None]) -> Callable[..., None]:
-    """Mark a test whose handshakes fail: see test_a_failed_handshake_leaves_no_socket_open."""
-    overlook = pytest.mark.filterwarnings("ignore:unclosed <ssl:ResourceWarning")
-    marked: Callable[..., None] = overlook(pytest.mark.usefixtures("collected")(test))
-    return marked
 
 
 def source_of(
@@ -155,6 +142,7 @@ class World:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.clock = MovableClock()
+        self.go_on = threading.Event()
         self.waits_s: list[float] = []
         monkeypatch.setattr("sources.https.threading", SimpleNamespace(Event=lambda: self))
 
@@ -276,6 +264,33 @@ def test_a_lag_that_is_allowed_widens_the_low_end() -> None:
     assert sample.likely.width_ns == NS + sample.rtt_ns
 
 
+def test_the_trip_begins_before_the_first_byte_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is held up in the middle of sending may have been heard already: that time counts too."""
+    send = ssl.SSLSocket.sendall
+
+    def send_and_dawdle(link: ssl.SSLSocket, data: bytes, *rest: int) -> None:
+        send(link, data, *rest)
+        if data.startswith(b"HEAD"):
+            time.sleep(0.1)
+
+    monkeypatch.setattr(ssl.SSLSocket, "sendall", send_and_dawdle)
+    with HttpsServer("Alpha") as server:
+        sample = sample_of(server)
+
+    assert sample.rtt_ns >= 100 * MS
+    assert_holds_the_truth(sample)
+
+
+def test_the_trip_ends_when_the_response_is_here() -> None:
+    """A server that takes its time is waited for, and the wait is in the interval."""
+    with HttpsServer("Alpha", behaviour.late(0.1)) as server:
+        sample = sample_of(server)
+
+    assert 100 * MS <= sample.rtt_ns < 100 * MS + SLACK_S * NS
+    assert sample.certain.width_ns == NS + sample.rtt_ns
+    assert_holds_the_truth(sample)
+
+
 # Caches
 
 
@@ -305,7 +320,6 @@ def test_ignoring_one_header_does_not_ignore_another() -> None:
 # Certificates
 
 
-@forgets_sockets
 @pytest.mark.parametrize(
     ("identity", "says"),
     [
@@ -340,7 +354,6 @@ def test_a_certificate_that_does_not_hold_is_told(identity: Identity, says: str)
     assert elapsed.s < SOON_S
 
 
-@forgets_sockets
 def test_the_name_that_was_configured_is_the_one_verified() -> None:
     """Of a host that is reached by its addresses the name counts, not where it led."""
     with HttpsServer("Alpha", identity=Identity(("time.lab.test",))) as server:
@@ -434,7 +447,6 @@ def test_a_response_that_drips_is_cut_off_at_the_deadline() -> None:
     assert 0.45 < elapsed.s < 0.5 + SLACK_S
 
 
-@forgets_sockets
 def test_a_server_that_says_nothing_is_a_timeout(ca_file: str) -> None:
     """Whoever accepts the connection and then is silent costs the time until the deadline."""
     with (
@@ -452,7 +464,6 @@ def _read_all(link: socket.socket) -> None:
         pass
 
 
-@forgets_sockets
 def test_a_handshake_that_drips_is_cut_off_at_the_deadline() -> None:
     """A byte every 20 ms of the server's certificates does not move the deadline either."""
 
@@ -480,7 +491,6 @@ def test_a_handshake_that_drips_is_cut_off_at_the_deadline() -> None:
     assert 0.35 < elapsed.s < 0.4 + SLACK_S
 
 
-@forgets_sockets
 @pytest.mark.parametrize(
     "data",
     [
@@ -509,7 +519,6 @@ def test_who_speaks_no_tls_is_unverified_at_once(ca_file: str, data: bytes) -> N
     assert elapsed.s < SOON_S
 
 
-@forgets_sockets
 def test_a_connection_that_is_closed_at_once_is_a_failure_at_once(ca_file: str) -> None:
     """Hanging up instead of a handshake is no reason to wait."""
     with (
@@ -593,6 +602,20 @@ class Scripted(HttpsServer):
             self._script(link, self._honest(0))
         finally:
             link.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_machine_that_was_away_does_not_wait_again(world: World) -> None:
+    """Held up past the deadline in the middle of a response, we do not read on."""
+
+    def answer_late(link: ssl.SSLSocket, honest: bytes) -> None:
+        world.clock.ahead_ns += 10 * NS
+        link.sendall(honest[:20])
+        world.go_on.wait(5)
+
+    with Scripted(answer_late, world.time_unix_ns) as server:
+        with pytest.raises(TimedOut, match="no time left for the response"):
+            source_of(server).sample(a_run(5, clock=world.clock))
+        world.go_on.set()
 
 
 @pytest.mark.parametrize(
@@ -779,6 +802,15 @@ def test_one_connection_carries_a_whole_conversation(world: World) -> None:
     assert all(0 <= wait_s < 1 for wait_s in world.waits_s)
 
 
+def test_the_limit_of_headers_is_each_responses_own(world: World) -> None:
+    """Six responses of 20 kB by one connection are no more than one."""
+    with world.server(with_header("X", "x" * 20_000)) as server:
+        samples = world.conversation(source_of(server), world.truth_ns)
+
+    assert len(samples) == 6
+    assert server.connections == 1
+
+
 def test_a_conversation_ends_when_the_side_is_clear(world: World) -> None:
     """With the boundaries half a second from the truth, at most two more requests are needed."""
     with world.server() as server:
@@ -941,7 +973,7 @@ def test_a_failed_handshake_leaves_no_socket_open(identity: Identity) -> None:
 HONEST = b"HTTP/1.1 204 No Content\r\nDate: %s\r\nServer: lab\r\n\r\n"
 names = st.sampled_from(
     b"Date,Age,Connection,Content-Length,Transfer-Encoding,Content-Encoding,Content-Type,Upgrade,"
-    b"Set-Cookie,Keep-Alive,X,".split(b",")
+    b"Set-Cookie,Location,Keep-Alive,X,".split(b",")
 )
 values = st.one_of(
     st.sampled_from([b"0", b"-1", b"9" * 30, b"chunked", b"gzip, br", b"close", b"upgrade"]),
@@ -1063,6 +1095,7 @@ ALLOWED_HEADERS = "allowed is a list of headers.*: Age, Via, X-Cache, .*Cache-St
         (url("https://time.example:65536/"), f"url = 'https://time.example:65536/': {ALLOWED_URL}"),
         (url("https://time.example:-1/"), f"url = .*: {ALLOWED_URL}"),
         (url("https://time.example:123456/"), f"url = .*: {ALLOWED_URL}"),
+        (url("https://time.example:000443/"), f"url = .*: {ALLOWED_URL}"),
         (url("https://time.example:\u0664\u0664\u0663/"), f"url = .*: {ALLOWED_URL}"),
         (url("https://time.example:https/"), f"url = .*: {ALLOWED_URL}"),
         (url("https://time..example/"), f"url = .*: {ALLOWED_URL}"),
@@ -1112,6 +1145,17 @@ def test_a_mistake_is_named(text: str, says: str) -> None:
 
     assert str(error.value).startswith("here.toml: [[sources.https]] number ")
     assert str(error.value).isprintable()
+
+
+def test_a_file_is_not_looked_for_where_the_program_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative ca_file is refused where it would be found, since an agent starts elsewhere."""
+    (tmp_path / "root.pem").write_text("there")
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(ConfigError, match=f"ca_file = 'root.pem': {ALLOWED_FILE}"):
+        parse(ONE + 'ca_file = "root.pem"\n', "here.toml")
 
 
 @pytest.mark.parametrize("literal", ["[192.0.2.1]", "[a.b]", "[face]", "[1]"])

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import pytest
 
@@ -286,6 +287,32 @@ def test_each_silent_one_costs_a_quarter_of_a_second() -> None:
 
     assert address == "127.0.0.4"
     assert 2 * SILENCE_S - 0.01 < elapsed.s < 2 * SILENCE_S + SLACK_S
+
+
+class _LateRefusal(socket.socket):
+    """The sockets of a network in which one address refuses, but only after 30 ms."""
+
+    def connect(self, address: Any) -> None:
+        if address[0] == "127.0.0.3":
+            threading.Timer(0.03, self.shutdown, [socket.SHUT_RDWR]).start()
+        super().connect(address)
+
+
+def test_a_late_refusal_ends_the_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While an earlier address is silent, one that refuses later on makes way for the next."""
+    with (
+        silent() as first,
+        silent("127.0.0.3", port_of(first)),
+        listening("127.0.0.4", port_of(first)),
+    ):
+        monkeypatch.setattr(socket, "socket", _LateRefusal)
+        addresses = ("127.0.0.1", "127.0.0.3", "127.0.0.4")
+        with Elapsed() as elapsed:
+            link, address = tcp.connect(addresses, port_of(first), a_run())
+        link.close()
+
+    assert address == "127.0.0.4"
+    assert SILENCE_S < elapsed.s < 2 * SILENCE_S
 
 
 def test_the_earlier_ones_are_still_listened_to() -> None:
