@@ -147,7 +147,7 @@ def errors_while_importing(directory: Path, https_tables: str, rounds: int) -> N
     path = directory / "away.toml"
     with crowd(3, path, "0.1"):
         path.write_text(f"[consensus]\nmin_kinds = 2\n{path.read_text()}\n{https_tables}")
-        print("\nThe same with NTP servers 0.1 s away, httpx being imported when they answer:")
+        print("\nThe same with NTP servers 0.1 s away, each way: httpx is imported meanwhile:")
         errors(directory, str(path), rounds)
 
 

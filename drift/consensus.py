@@ -128,7 +128,7 @@ def settle(outcomes: Sequence[Outcome], rule: Rule, wall_minus_raw_ns: int) -> A
 
 
 def worth_refining(
-    outcomes: Sequence[Sample | Failure],
+    outcomes: Sequence[Outcome],
     refinable: Collection[int],
     rule: Rule,
     wall_minus_raw_ns: int,

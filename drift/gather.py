@@ -221,8 +221,9 @@ class _Gathering:
     def _worth_refining(self, now_ns: int, wall_minus_raw_ns: int) -> bool:
         if self._settled_early or not self._refinable or now_ns >= self._deadline_raw_ns:
             return False
-        outcomes = [outcome for outcome in self._outcomes if not isinstance(outcome, Pending)]
-        return consensus.worth_refining(outcomes, self._refinable, self._rule, wall_minus_raw_ns)
+        return consensus.worth_refining(
+            self._outcomes, self._refinable, self._rule, wall_minus_raw_ns
+        )
 
     def _outstanding(self, *, cheap: bool = False) -> bool:
         return any(

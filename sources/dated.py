@@ -27,7 +27,8 @@ from sources.wire import http_date
 MOST_REQUESTS = 6
 """How often one server is asked in one run."""
 
-_FROM_CACHE = re.compile("hit|stale|updating|revalidated", re.IGNORECASE)
+_FROM_CACHE = re.compile(r"(^|,)\s*[^\s,]*(hit|stale|updating|revalidated)", re.IGNORECASE)
+"""The first word of a member; what follows may be the name of the cache's host."""
 CACHE_MARKS: dict[str, re.Pattern[str]] = {
     "age": re.compile(""),
     "via": re.compile(""),
@@ -93,25 +94,33 @@ def prove(
 
 
 def narrowed(current: Sample, new: Sample, *, lags: bool) -> Sample:
-    """Return what two replies of one server prove together; raise Stale if they exclude each other.
+    """Return what two replies of one server prove together; raise Stale if both cannot be honest.
 
-    `lags` says that its Date is allowed to lag: then the estimate is narrowed, the vote never.
+    `lags` says that its Date is allowed to lag: then the estimate is narrowed, the vote never. What
+    is only likely may be contradicted: the Date lagged one time and not the other.
     """
-    low_ns = max(current.likely.low_ns, new.likely.low_ns)
-    high_ns = min(current.likely.high_ns, new.likely.high_ns)
-    if low_ns > high_ns + _SLACK_NS:
+    apart_ns = _apart_ns(current.certain, new.certain)
+    if apart_ns > _SLACK_NS:
         raise Stale(
-            f"two replies contradict each other by {(low_ns - high_ns) / NS:.3f} s: a Date that "
-            "is not made afresh, or a clock being set"
+            f"two replies contradict each other by {apart_ns / NS:.3f} s: a Date that is not made "
+            "afresh, or a clock being set"
         )
-    if low_ns > high_ns:
+    if _apart_ns(current.likely, new.likely) > 0:
         return current
-    likely = Interval(low_ns, high_ns)
+    likely = Interval(
+        max(current.likely.low_ns, new.likely.low_ns),
+        min(current.likely.high_ns, new.likely.high_ns),
+    )
     return current.replaced(
         certain=current.certain if lags else likely,
         likely=likely,
         rtt_ns=min(current.rtt_ns, new.rtt_ns),
     )
+
+
+def _apart_ns(one: Interval, other: Interval) -> int:
+    """Return the gap between two intervals; zero or less where they share a point."""
+    return max(one.low_ns, other.low_ns) - min(one.high_ns, other.high_ns)
 
 
 def straddles(likely: Interval, boundary_raw_ns: int) -> bool:

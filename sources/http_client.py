@@ -28,6 +28,9 @@ _HEADERS = {
 }
 _UNWANTED = (b"location", b"set-cookie")
 """httpx parses both, though redirects are not followed and no cookie is wanted."""
+_UNUSED = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""What httpcore sets the protocols of at every connection, unsafe in a context that threads share;
+the stream below uses the shared one instead."""
 _SENT = "http11.send_request_headers.started"
 _RECEIVED = "http11.receive_response_headers.complete"
 
@@ -53,9 +56,9 @@ class Session:
         self._url = url + ("&" if "?" in url else "?") + "time-drift="
         self._run = run
         pool = httpcore.ConnectionPool(
-            ssl_context=tls.context(ca_file),
+            ssl_context=_UNUSED,
             max_connections=1,
-            network_backend=_Network(addresses, run),
+            network_backend=_Network(addresses, tls.context(ca_file), run),
         )
         self._client = httpx.Client(transport=_Transport(pool), trust_env=False, headers=_HEADERS)
 
@@ -81,9 +84,11 @@ class Session:
             response = self._client.head(url, follow_redirects=False, extensions={"trace": trace})
         except httpcore.ProtocolError as error:
             raise Malformed(f"HTTP: {error}") from error
-        except httpx.InvalidURL as error:
+        except (httpx.InvalidURL, UnicodeError) as error:
             raise Unreachable(f"no such host can be: {error}") from error
         stream = response.extensions["network_stream"]
+        if not stream.has_answered:
+            raise Malformed("HTTP: a response that was there before its request")
         return Response(
             response.headers.multi_items(),
             stamps_raw_ns[_SENT],
@@ -125,8 +130,9 @@ class _Transport(httpx.BaseTransport):
 class _Network(httpcore.NetworkBackend):
     """Connects to the addresses that we resolved, whatever host is asked for."""
 
-    def __init__(self, addresses: tuple[str, ...], run: Run) -> None:
+    def __init__(self, addresses: tuple[str, ...], context: ssl.SSLContext, run: Run) -> None:
         self._addresses = addresses
+        self._context = context
         self._run = run
 
     def connect_tcp(
@@ -138,14 +144,15 @@ class _Network(httpcore.NetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         link, server = tcp.connect(self._addresses, port, self._run)
-        return _Stream(link, server, self._run)
+        return _Stream(link, server, self._context, self._run)
 
 
 class _Stream(httpcore.NetworkStream):
     """A socket that keeps the run's deadline and raises our errors."""
 
-    def __init__(self, link: socket.socket, server: str, run: Run) -> None:
+    def __init__(self, link: socket.socket, server: str, context: ssl.SSLContext, run: Run) -> None:
         self._link = link
+        self._context = context
         self._run = run
         self._bytes_left = _LONGEST_HEADERS
         self.server = server
@@ -159,7 +166,7 @@ class _Stream(httpcore.NetworkStream):
     ) -> httpcore.NetworkStream:
         try:
             with self._bounded("TLS handshake"):
-                link = ssl_context.wrap_socket(
+                link = self._context.wrap_socket(
                     self._link, server_hostname=server_hostname, do_handshake_on_connect=False
                 )
                 self._link = link
@@ -171,6 +178,11 @@ class _Stream(httpcore.NetworkStream):
             raise
         return self
 
+    @property
+    def has_answered(self) -> bool:
+        """Whether anything was received since the last request was sent."""
+        return self._bytes_left < _LONGEST_HEADERS
+
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         with self._bounded("request"):
             self._link.sendall(buffer)
@@ -179,7 +191,7 @@ class _Stream(httpcore.NetworkStream):
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         with self._bounded("response"):
             data = self._link.recv(max_bytes)
-        if not data and self._bytes_left == _LONGEST_HEADERS:
+        if not data and not self.has_answered:
             raise Unreachable(f"{self.server}: connection closed instead of a response")
         self._bytes_left -= len(data)
         if self._bytes_left < 0:
@@ -205,5 +217,7 @@ class _Stream(httpcore.NetworkStream):
                 yield
             except ssl.SSLCertVerificationError as error:
                 raise Unverified(f"certificate: {error.verify_message}") from error
+            except ssl.SSLEOFError as error:
+                raise Unreachable(f"{self.server}: {what}: connection closed") from error
             except ssl.SSLError as error:
-                raise Unverified(f"{self.server}: {what}: {error.reason or error}") from error
+                raise Malformed(f"{self.server}: {what}: {error.reason or error}") from error

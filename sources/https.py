@@ -90,7 +90,7 @@ class HttpsSource(RefinableSource):
         bare = self._host.removesuffix(".")
         authority = f"[{bare}]" if ":" in bare else bare
         authority += "" if port == PORT else f":{port}"
-        super().__init__(authority, operator, f"{authority.casefold()} {target}")
+        super().__init__(authority, operator, f"{authority.lower()} {target}")
         self._url = f"https://{authority}{target}"
         self._fallback = fallback
         self._ca_file = ca_file

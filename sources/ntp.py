@@ -42,7 +42,7 @@ class NtpSource(Source):
         super().__init__(
             name if share_of == 1 else f"{name} #{share + 1}",
             operator,
-            f"{host.casefold().removesuffix('.')} {port}",
+            f"{host.lower().removesuffix('.')} {port}",
         )
         self._host = host
         self._port = port

@@ -22,6 +22,8 @@ _NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL 1.1 and later; the ssl module has no name for it."""
 _HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")
 """The names by which OpenSSL finds a certificate in a directory (`openssl rehash`)."""
+_A_STORE = 20
+"""A directory with fewer certificates than this is not all that the system trusts."""
 _DIRECTORIES = ("/etc/ssl/certs", "/etc/pki/tls/certs")
 _FILES = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -45,6 +47,8 @@ def context(ca_file: str | None) -> ssl.SSLContext:
         if ca_file not in _contexts:
             bare = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             bare.verify_flags = ssl.VerifyFlags(bare.verify_flags | _NO_CHECK_TIME)
+            bare.hostname_checks_common_name = False  # RFC 9110 section 4.3.4
+            bare.set_alpn_protocols(["http/1.1"])
             _load(bare, ca_file)
             _contexts[ca_file] = bare
         return _contexts[ca_file]
@@ -54,13 +58,21 @@ def verified_chain(link: ssl.SSLSocket) -> list[Validity]:
     """Return the dates of every certificate of the verified chain, the server's own first."""
     # The public form of this is of 3.13 and has no dates; the object is the same in all versions.
     chain = link._sslobj.get_verified_chain()  # type: ignore[attr-defined]  # noqa: SLF001
-    return [_validity(certificate.get_info()) for certificate in chain]
+    return [_validity(certificate) for certificate in chain]
 
 
-def _validity(found: dict[str, Any]) -> Validity:
-    """Return the dates of a certificate; OpenSSL, told to overlook them, lets any text pass."""
-    name = _name(found.get("subject", ()))
-    dates = found.get("notBefore", "none"), found.get("notAfter", "none")
+def _validity(certificate: Any) -> Validity:
+    """Return the dates of a certificate.
+
+    OpenSSL, told to overlook dates, lets any text pass for one, and never looks at text in
+    extensions that Python then cannot decode.
+    """
+    try:
+        found = certificate.get_info()
+        name = _name(found.get("subject", ()))
+        dates = found.get("notBefore", "none"), found.get("notAfter", "none")
+    except ValueError as error:
+        raise Unverified(f"certificate cannot be read: {error}") from error
     try:
         return Validity(name, *(ssl.cert_time_to_seconds(date) for date in dates))
     except ValueError as error:
@@ -76,7 +88,7 @@ def _load(bare: ssl.SSLContext, ca_file: str | None) -> None:
         named = [*(directories or "").split(os.pathsep), file]
         loaded, tried = _loaded(bare, filter(None, named))
     else:
-        loaded, tried = _loaded(bare, _system_stores(), enough=1)
+        loaded, tried = _loaded(bare, _system_stores(), enough=_A_STORE)
     if not loaded:
         raise Unverified(f"no CA certificates to verify with ({'; '.join(tried) or 'none found'})")
 
@@ -84,13 +96,17 @@ def _load(bare: ssl.SSLContext, ca_file: str | None) -> None:
 def _loaded(
     bare: ssl.SSLContext, stores: Iterable[str], enough: int = sys.maxsize
 ) -> tuple[int, list[str]]:
-    """Load stores until there are enough; return how many were, and why the others were not."""
+    """Load stores until one has enough; return how many were, and why the others were not.
+
+    A bundle is enough. A directory may hold one CA that somebody added to those of a bundle.
+    """
     loaded, tried = 0, []
     for path in stores:
+        held = enough
         try:
             if not os.path.isdir(path):
                 bare.load_verify_locations(cafile=path)
-            elif _is_hashed(path):
+            elif held := _hashed_in(path):
                 bare.load_verify_locations(capath=path)
             else:
                 tried.append(f"{path}: no certificates under hashed names (openssl rehash)")
@@ -99,7 +115,7 @@ def _loaded(
             tried.append(f"{path}: {error.strerror or error}")
             continue
         loaded += 1
-        if loaded == enough:
+        if held >= enough:
             break
     return loaded, tried
 
@@ -110,12 +126,10 @@ def _system_stores() -> Iterator[str]:
     yield from (built_in.openssl_capath, *_DIRECTORIES, built_in.openssl_cafile, *_FILES)
 
 
-def _is_hashed(directory: str) -> bool:
-    try:
-        with os.scandir(directory) as entries:
-            return any(_HASHED.fullmatch(entry.name) for entry in entries)
-    except OSError:
-        return False
+def _hashed_in(directory: str) -> int:
+    """Return how many certificates OpenSSL can find there."""
+    with os.scandir(directory) as entries:
+        return sum(_HASHED.fullmatch(entry.name) is not None for entry in entries)
 
 
 def _name(subject: Iterable[Iterable[tuple[str, str]]]) -> str:

@@ -593,3 +593,25 @@ def test_two_well_timed_replies_leave_a_round_trip_of_doubt(rtt_ms: int, phase_n
 
     assert sample.likely.width_ns <= 20 * MS + 2 * rtt_ns
     assert math.isclose(sample.likely.low_ns, server.off_ns, abs_tol=20 * MS + 2 * rtt_ns)
+
+
+@given(offs, moments, paths(), st.lists(st.integers(0, 600 * MS), min_size=5, max_size=5))
+def test_an_honest_server_is_never_stale(
+    off_ns: int, start_ns: int, trips_ns: list[tuple[int, int, int]], lags_ns: list[int]
+) -> None:
+    """However its Date lags from reply to reply, within what it may, it keeps its vote."""
+    server = HonestServer(off_ns)
+    now_ns = start_ns
+    samples = []
+    for (late_ns, there_ns, back_ns), lag_ns in zip(trips_ns, lags_ns, strict=True):
+        lagging = HonestServer(off_ns + lag_ns)
+        sent_ns = now_ns + late_ns
+        said = lagging.ask(sent_ns, there_ns, back_ns, date_lag_ns=600 * MS)
+        samples.append(said)
+        now_ns = sent_ns + there_ns + back_ns
+    sample = samples[0]
+    for again in samples[1:]:
+        sample = dated.narrowed(sample, again, lags=True)
+
+    assert sample.certain == samples[0].certain
+    assert sample.certain.low_ns <= server.off_ns <= sample.certain.high_ns

@@ -5,6 +5,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
@@ -13,7 +14,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtensionOID, NameOID
 
 from lab.authority import DAY_S, FOR_LIFE, LIFETIME, Authority
 from lab.https import HttpsServer, Identity
@@ -161,8 +162,19 @@ def test_a_ca_file_is_all_that_is_trusted(authority: Authority, stranger: Author
     assert len(context.get_ca_certs()) == 1
 
 
-def test_a_context_is_made_once(authority: Authority, stranger: Authority) -> None:
-    """The same file yields the same object, another file another one, at the same time too."""
+def test_a_context_is_made_once(
+    authority: Authority, stranger: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same file yields the same object, also to eight who ask at the same time."""
+    load = tls._load
+    loaded: list[str | None] = []
+
+    def load_slowly(bare: ssl.SSLContext, ca_file: str | None) -> None:
+        loaded.append(ca_file)
+        time.sleep(0.02)
+        load(bare, ca_file)
+
+    monkeypatch.setattr(tls, "_load", load_slowly)
     first = tls.context(authority.ca_file)
     made: list[ssl.SSLContext] = []
     threads = [
@@ -175,6 +187,7 @@ def test_a_context_is_made_once(authority: Authority, stranger: Authority) -> No
         thread.join()
 
     assert tls.context(authority.ca_file) is first
+    assert loaded == [authority.ca_file, stranger.ca_file]
     assert len(made) == 8
     assert len({id(context) for context in made}) == 1
     assert made[0] is not first
@@ -352,6 +365,7 @@ def test_hashed_directories_are_preferred(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A directory is used before any file, since from it only what is needed is parsed."""
+    monkeypatch.setattr(tls, "_A_STORE", 1)
     monkeypatch.setattr(tls, "_DIRECTORIES", (str(tmp_path / "none"), hashed(authority)))
     monkeypatch.setattr(tls, "_FILES", (stranger.ca_file,))
     nowhere = ssl.DefaultVerifyPaths("", "", "", f"{tmp_path}/no", "", f"{tmp_path}/no")
@@ -362,6 +376,25 @@ def test_hashed_directories_are_preferred(
     assert context.get_ca_certs() == []
     assert trusts(context, authority)
     assert not trusts(context, stranger)
+
+
+def test_a_directory_with_a_single_authority_is_not_the_whole_store(
+    authority: Authority,
+    stranger: Authority,
+    hashed: Callable[[Authority], str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where somebody hashed one CA of their own, those of the system's bundle are trusted too."""
+    monkeypatch.setattr(tls, "_DIRECTORIES", (hashed(authority),))
+    monkeypatch.setattr(tls, "_FILES", (stranger.ca_file,))
+    nowhere = ssl.DefaultVerifyPaths("", "", "", f"{tmp_path}/no", "", f"{tmp_path}/no")
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: nowhere)
+
+    context = tls.context(None)
+
+    assert trusts(context, authority)
+    assert trusts(context, stranger)
 
 
 def test_a_system_without_authorities_is_told(
@@ -474,4 +507,29 @@ def test_dates_that_are_none_are_unverified(authority: Authority) -> None:
     link = handshake(tls.context(authority.ca_file), with_broken_dates(authority))
 
     with pytest.raises(Unverified):
+        tls.verified_chain(cast(ssl.SSLSocket, link))
+
+
+def test_text_that_is_none_is_unverified(authority: Authority) -> None:
+    """An extension whose text is not even UTF-8, rightly signed, fails its source by name."""
+    root, key = authority._root, ec.generate_private_key(ec.SECP256R1())
+    uri = _der(0x30, _der(0x06, bytes.fromhex("2b06010505073001")) + _der(0x86, b"http://\xff"))
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
+    leaf = (
+        authority._builder(subject, key, LIFETIME, root)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
+        .add_extension(
+            x509.UnrecognizedExtension(ExtensionOID.AUTHORITY_INFORMATION_ACCESS, _der(0x30, uri)),
+            critical=False,
+        )
+        .sign(root.key, hashes.SHA256())
+    )
+    pem, private = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    identity = (
+        authority._write("text.pem", leaf.public_bytes(pem)),
+        authority._write("text.key", key.private_bytes(pem, private, serialization.NoEncryption())),
+    )
+    link = handshake(tls.context(authority.ca_file), identity)
+
+    with pytest.raises(Unverified, match="cannot be read"):
         tls.verified_chain(cast(ssl.SSLSocket, link))
