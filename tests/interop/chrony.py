@@ -28,11 +28,16 @@ def faketime_library() -> str:
 
 
 def faked(offset: str, **more: str) -> dict[str, str]:
-    """Return the environment that makes a process see the time shifted by `offset` ("-4s")."""
+    """Return the environment that makes a process see the time shifted by `offset` ("-4s").
+
+    Without the last of these, libfaketime 0.9.10 ends every timed wait for a condition at once, and
+    Python's threads spin instead of waiting for one another.
+    """
     return {
         "LD_PRELOAD": faketime_library(),
         "FAKETIME": offset,
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "FAKETIME_FORCE_MONOTONIC_FIX": "0",
         **more,
     }
 

@@ -20,13 +20,12 @@ from sources.record import Record
 from tests.conftest import Program
 from tests.dns_server import Scenario, run_in_namespace
 from tests.interop import chrony, web
-from tests.interop.chrony import chronyd
+from tests.interop.chrony import chronyd, faked
 from tests.interop.test_resolver_namespace import permitted
 from tests.interop.web import (
     LOOPBACK,
     Identity,
     asked,
-    bent,
     found,
     free_port,
     in_front_of,
@@ -119,14 +118,14 @@ def test_the_right_integer_whatever_the_clock_says(
     """With two chronyd and three web servers: the clock's true error, nothing on stderr."""
     config = written(lab.three, lab.clocks)
 
-    done = program("--config", config, environ=bent(offset))
+    done = program("--config", config, environ=faked(offset))
 
     assert ran(done) == (f"{printed}\n", "", 0)
 
 
 def test_web_servers_alone(program: Program, lab: Lab, written: Written) -> None:
     """Whole seconds of three web servers are enough for a clock that is whole seconds off."""
-    done = program("--config", written(lab.three), environ=bent("-4s"))
+    done = program("--config", written(lab.three), environ=faked("-4s"))
 
     assert ran(done) == ("-4\n", "", 0)
 
@@ -142,7 +141,7 @@ def test_web_servers_alone_whatever_the_fraction(
     for number in range(20):
         fraction_s = dice.uniform(0, 0.4) if number % 2 else dice.uniform(0.6, 0.9)
         off_s = dice.choice((-1, 1)) * (dice.randrange(100_000) + fraction_s)
-        done = program("--config", config, "--timeout", "6", environ=bent(f"{off_s:+.4f}s"))
+        done = program("--config", config, "--timeout", "6", environ=faked(f"{off_s:+.4f}s"))
 
         assert (done.stderr, done.returncode) == ("", 0), off_s
         assert abs(int(done.stdout) - off_s) < 1.5, off_s
@@ -158,7 +157,7 @@ def test_how_a_web_server_is_asked(program: Program, lab: Lab, written: Written)
     before = len(asked(lab.nginx))
 
     for offset in ("+0.3s", "-7.4s", "+0.48s"):
-        program("--config", config, environ=bent(offset))
+        program("--config", config, environ=faked(offset))
 
     requests = asked(lab.nginx)[before:]
     connections = {request.connection for request in requests}
@@ -195,7 +194,7 @@ def rejected(lab: Lab) -> Iterator[str]:
 @pytest.mark.parametrize("offset", WRONG_CLOCKS)
 def test_certificates_that_are_not_believed(program: Program, rejected: str, offset: str) -> None:
     """The verdict says why; whether the local clock is right or years off has no part in it."""
-    done = program("--config", rejected, "--json", environ=bent(offset))
+    done = program("--config", rejected, "--json", environ=faked(offset))
 
     assert done.returncode == 3
     found_out = verdicts(done)
@@ -256,7 +255,7 @@ def test_a_cache_that_remembers_nothing_may_be_ignored(
 
     heeded = program("--config", written(web.source(*table, path="/pass")), "--json")
     config = written(web.source(*table, IGNORED, path="/pass"))
-    ignored = program("--config", config, environ=bent("-4s"))
+    ignored = program("--config", config, environ=faked("-4s"))
 
     assert verdicts(heeded)["cache"].startswith("stale: from a cache: ")
     assert ran(ignored) == ("-4\n", "", 0)
@@ -302,15 +301,15 @@ def test_a_real_liar(
     """A web server an hour ahead among three honest ones: the truth, and the liar by name."""
     port = free_port()
     config = written(lab.three, web.source(port, "liar", lab.authority.ca_file))
-    ahead = bent("+3600s")
+    ahead = faked("+3600s")
 
     with (
         nginx(tmp_path / server, port, site(port, lab.identity), environ=ahead)
         if server == "nginx"
         else web.apache(tmp_path / server, port, lab.identity, ahead)
     ):
-        plain = program("--config", config, environ=bent("-4s"))
-        done = program("--config", config, "--json", "--explain", environ=bent("-4s"))
+        plain = program("--config", config, environ=faked("-4s"))
+        done = program("--config", config, "--json", "--explain", environ=faked("-4s"))
 
     assert ran(plain) == ("-4\n", "", 0)
     assert json.loads(done.stdout)["drift_s"] == -4
@@ -355,7 +354,7 @@ def test_ipv6(program: Program, lab: Lab, tmp_path: Path, written: Written) -> N
     config = written(web.source(port, "six", lab.authority.ca_file, address="::1"))
 
     with nginx(tmp_path / "nginx", port, site(port, identity, address="::1"), address="::1"):
-        done = program("--config", config, environ=bent("-4s"))
+        done = program("--config", config, environ=faked("-4s"))
 
     assert ran(done) == ("-4\n", "", 0)
 
@@ -423,8 +422,8 @@ def test_cas_of_the_environment(
     path = str(hashed) if variable == "SSL_CERT_DIR" else lab.authority.ca_file
     config = written(re.sub("ca_file.*", "", lab.three))
 
-    named = program("--config", config, environ=bent("-4s", **{variable: path}))
-    unnamed = program("--config", config, "--json", environ=bent("-4s"))
+    named = program("--config", config, environ=faked("-4s", **{variable: path}))
+    unnamed = program("--config", config, "--json", environ=faked("-4s"))
 
     assert ran(named) == ("-4\n", "", 0)
     assert {text.split(":")[0] for text in verdicts(unnamed).values()} == {"unverified"}
@@ -436,7 +435,7 @@ def test_proxies_of_the_environment(program: Program, lab: Lab, written: Written
     names = ("http_proxy", "https_proxy", "all_proxy")
     proxies = {spelt: proxy for name in names for spelt in (name, name.upper())}
 
-    done = program("--config", written(lab.three), environ=bent("-4s", **proxies))
+    done = program("--config", written(lab.three), environ=faked("-4s", **proxies))
 
     assert ran(done) == ("-4\n", "", 0)
 
@@ -452,7 +451,7 @@ def test_any_status_will_do(program: Program, lab: Lab, tmp_path: Path, written:
     config = written(*(web.source(port, path, lab.authority.ca_file, path=path) for path in paths))
 
     with nginx(tmp_path / "nginx", port, site(port, lab.identity, content)):
-        done = program("--config", config, environ=bent("-4s"))
+        done = program("--config", config, environ=faked("-4s"))
 
     assert ran(done) == ("-4\n", "", 0)
     assert {request.path for request in asked(tmp_path / "nginx")} == set(paths)

@@ -1,7 +1,7 @@
 """Real web servers on loopback: nginx, caddy, apache2, lighttpd, varnish.
 
 nginx serves any number of sites from one process, and stands in front of what speaks no TLS here:
-varnish, and lighttpd, whose TLS is a package of its own. `environ=bent("+3600s")` makes a liar of
+varnish, and lighttpd, whose TLS is a package of its own. `environ=faked("+3600s")` makes a liar of
 any of them but caddy: a Go program asks the kernel for the time, not the C library.
 """
 
@@ -21,7 +21,7 @@ from typing import NoReturn
 import pytest
 
 from sources.record import Record
-from tests.interop.chrony import faked, faketime_library
+from tests.interop.chrony import faketime_library
 
 LOOPBACK = "127.0.0.1"
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -119,15 +119,6 @@ def not_here(why: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(f"{why}, and CI may not skip")
     pytest.skip(f"{why}: this interop test did NOT run")
-
-
-def bent(offset: str, **more: str) -> dict[str, str]:
-    """Return `faked`, fit for programs of many threads.
-
-    Otherwise libfaketime 0.9.10 ends every wait for a condition at once, and Python's threads spin
-    instead of waiting for one another.
-    """
-    return faked(offset, FAKETIME_FORCE_MONOTONIC_FIX="0", **more)
 
 
 def free_port(address: str = LOOPBACK) -> int:
