@@ -243,7 +243,8 @@ def test_first_run_installs_what_the_lock_names(prepared: Prepared) -> None:
     """The environment holds every package of the lock, and no pip that nobody needs."""
     wanted = set(re.findall(r"^([\w-]+)==(\S+)", prepared.checkout.lock.read_text(), re.MULTILINE))
     code = "from importlib.metadata import distributions\n"
-    code += "for d in distributions(): print(d.metadata['Name'].lower().replace('_', '-'), d.version)"
+    code += "for d in distributions():\n"
+    code += "    print(d.metadata['Name'].lower().replace('_', '-'), d.version)"
     python = prepared.checkout.venv / "bin" / "python"
     listed = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=True)
 
