@@ -179,6 +179,8 @@ class Sample(Record):
     """The address that answered."""
     detail: str
     """For people: stratum, root distance and the like."""
+    transcript: tuple[bytes, bytes] | None = None
+    """Request and response to the byte, where the response is signed and so proves something."""
 
 
 class Failure(Record):
@@ -220,6 +222,10 @@ class Run:
         self.addresses = addresses
         self.random_bytes = random_bytes
 
+    def until(self, deadline_raw_ns: int) -> "Run":
+        """Return the same run with another deadline."""
+        return Run(deadline_raw_ns, self.clock, self.addresses, self.random_bytes)
+
 
 class Source(ABC):
     """One configured time source. `sample` is the only thing anybody asks of it."""
@@ -228,7 +234,7 @@ class Source(ABC):
     """Name of the module and of the table in config.toml."""
     cheap: ClassVar[bool]
     """One datagram and no heavy import: such sources are asked first (brief 3.9)."""
-    precise: ClassVar[bool]
+    precise: bool
     """Carries fractions of a second, so that it may decide the estimate (brief 3.4)."""
 
     def __init__(self, name: str, operator: str, endpoint: str) -> None:

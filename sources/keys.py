@@ -46,6 +46,10 @@ class Table:
         """Return a key that holds seconds, in nanoseconds."""
         return round(cast(float, self._values[key]) * NS)
 
+    def data(self, key: str) -> bytes:
+        """Return a key that holds bytes."""
+        return cast(bytes, self._values[key])
+
     def optional_text(self, key: str) -> str | None:
         """Return a key that holds a string, None where it is not written."""
         return cast(str | None, self._values[key])
@@ -152,6 +156,18 @@ def some_of(what: str, allowed: Iterable[str]) -> Key:
         return found
 
     return Key(f"a list of {what}: {', '.join(shown)}", read, ())
+
+
+def one_of(default: str, *others: str) -> Key:
+    """Return a key for one of a few words."""
+    allowed = (default, *others)
+
+    def read(value: object) -> str:
+        if value not in allowed:
+            raise ValueError(value)
+        return str(value)
+
+    return Key(" or ".join(f'"{word}"' for word in allowed), read, default)
 
 
 def port(default: int) -> Key:

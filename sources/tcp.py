@@ -12,7 +12,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from sources.base import Run, TimedOut, Unreachable
+from sources.base import Malformed, Run, TimedOut, Unreachable
 from sources.clock import NS
 
 _SILENCE_NS = NS // 4
@@ -49,6 +49,18 @@ def bounded(link: socket.socket, server: str, what: str, run: Run) -> Iterator[N
         raise TimedOut(f"{server}: {what} not done before the deadline") from error
     except OSError as error:
         raise Unreachable(f"{server}: {what}: {error.strerror or error}") from error
+
+
+def receive(link: socket.socket, count: int, server: str, what: str, run: Run) -> bytes:
+    """Return the next `count` bytes; raise Malformed where the server ends before."""
+    received = bytearray()
+    while len(received) < count:
+        with bounded(link, server, what, run):
+            data = link.recv(count - len(received))
+        if not data:
+            raise Malformed(f"{server}: {what} ends after {len(received)} of {count} bytes")
+        received += data
+    return bytes(received)
 
 
 class _Race:

@@ -4,7 +4,8 @@
 each one and says whether it is the answer. It sends
 
 - one request to the first address; a local error (no route, no such family) moves on at once;
-- when that address is silent for 1 s, one more request, to the next address if there is one;
+- when that address is silent for 1 s, one more request, to the next address if there is one, and so
+  on if the adapter's patience lists further silences;
 - when a network error comes back (ICMP), one more from a fresh socket after 0.1 s, the first one
   still listening: anybody who guesses a port can forge an ICMP error, and must not silence a
   source with it. Refused on the fresh socket too, the next address is asked.
@@ -18,12 +19,11 @@ from typing import TypeVar
 
 from sources.base import Run, TimedOut, Unreachable
 from sources.clock import NS
+from sources.record import Record
 
 _SO_TIMESTAMPNS = getattr(socket, "SO_TIMESTAMPNS", 35)
 _TIMESPEC = struct.Struct("qq")
 _LONGEST_DATAGRAM = 4096
-_SILENCE_NS = NS
-_AFTER_ICMP_NS = NS // 10
 _WALL_MOVED_NS = NS // 1000
 
 Answer = TypeVar("Answer")
@@ -58,19 +58,33 @@ class _Attempt:
         """At the sending, roughly: a later step of the wall clock shows against it."""
 
 
+class Patience(Record):
+    """When to ask again."""
+
+    silences_ns: tuple[int, ...]
+    """How long to listen after each request before the next one is sent."""
+    after_error_ns: int
+    """How long after a network error."""
+
+
+USUAL = Patience((NS,), NS // 10)
+"""Once more after a second, or soon after an ICMP error."""
+
+
 def ask(
     addresses: tuple[str, ...],
     port: int,
     request: Callable[[], bytes],
     accept: Callable[[Datagram], Answer | None],
     run: Run,
+    patience: Patience = USUAL,
 ) -> Answer:
     """Send `request()` to the addresses in turn; return the first answer that `accept` finds.
 
     `accept` returns None to go on listening and raises a SourceError to end the question. Raises
     Unreachable when no address is left to ask, TimedOut at the deadline.
     """
-    question = _Question(addresses, port, request, run)
+    question = _Question(addresses, port, request, run, patience)
     try:
         question.begin()
         while True:
@@ -87,7 +101,12 @@ class _Question:
     """The state of one `ask`: what was sent, who listens, and when to send again."""
 
     def __init__(
-        self, addresses: tuple[str, ...], port: int, request: Callable[[], bytes], run: Run
+        self,
+        addresses: tuple[str, ...],
+        port: int,
+        request: Callable[[], bytes],
+        run: Run,
+        patience: Patience,
     ) -> None:
         self._untried: Iterator[str] = iter(addresses)
         self._port = port
@@ -99,12 +118,14 @@ class _Question:
         self._retries_due_ns: dict[str, int] = {}
         self._retried: set[str] = set()
         self._errors: dict[str, None] = {}
+        self._silences_ns = iter(patience.silences_ns)
+        self._after_error_ns = patience.after_error_ns
         self._silence_ends_ns: int | None = None
 
     def begin(self) -> None:
         """Send the first request; raise Unreachable when no address takes one."""
         self._ask_next()
-        self._silence_ends_ns = self._clock.raw_ns() + _SILENCE_NS
+        self._listen()
 
     def close(self) -> None:
         """Close every socket."""
@@ -121,10 +142,10 @@ class _Question:
             if not self._send(address):
                 self._ask_next()
         if self._silence_ends_ns is not None and now_ns >= self._silence_ends_ns:
-            self._silence_ends_ns = None
             if not self._send_to_untried():
                 for address in [a.address for a in self._hopeful()][-1:]:
                     self._send(address)
+            self._listen()
 
     def arrivals(self) -> Iterator[Datagram]:
         """Wait until something arrives or falls due; yield the datagrams that have arrived."""
@@ -148,6 +169,11 @@ class _Question:
                 continue
             received_raw_ns = self._arrival_raw_ns(attempt, ancillary)
             yield Datagram(data, attempt.address, received_raw_ns, self._sent_raw_ns)
+
+    def _listen(self) -> None:
+        """Begin the next silence that is to be endured; after the last one nothing is sent."""
+        silence_ns = next(self._silences_ns, None)
+        self._silence_ends_ns = None if silence_ns is None else self._clock.raw_ns() + silence_ns
 
     def _hopeful(self) -> list[_Attempt]:
         return [attempt for attempt in self._attempts.values() if not attempt.errored]
@@ -195,7 +221,7 @@ class _Question:
             self._ask_next()
         else:
             self._retried.add(attempt.address)
-            self._retries_due_ns[attempt.address] = self._clock.raw_ns() + _AFTER_ICMP_NS
+            self._retries_due_ns[attempt.address] = self._clock.raw_ns() + self._after_error_ns
 
     def _arrival_raw_ns(self, attempt: _Attempt, ancillary: list[tuple[int, int, bytes]]) -> int:
         """Return when the kernel took the datagram in, or now where its stamp cannot be used.
