@@ -1,0 +1,60 @@
+"""Whether a Roughtime response is what the holder of a long-term key signed for our request. Pure.
+
+RFC 10049 section 5.4, in this order, so that the first failure names what is wrong: our nonce, a
+key delegated by the long-term key, the time inside the delegation, our request in the Merkle tree
+that was signed (section 5.3.1), the signature over it.
+"""
+
+from sources.base import Unverified
+from sources.wire.dialects import Dialect, Form, Reply, decode_reply, nonce_of
+
+_LEAF, _NODE = b"\0", b"\1"
+
+
+def verify(request: bytes, packet: bytes, form: Form, public_key: bytes) -> Reply:
+    """Return the response; raise Malformed or Unverified if it is not a valid one to `request`."""
+    reply = decode_reply(form, packet)
+    if reply.nonce is not None and reply.nonce != nonce_of(form, request):
+        raise Unverified("nonce: another request's")
+    contexts = _contexts_of_delegation(reply, public_key)
+    if not reply.not_before_unix_ns <= reply.midpoint_unix_ns <= reply.not_after_unix_ns:
+        raise Unverified("delegation: MIDP is outside MINT to MAXT")
+    leaf = request if reply.dialect.leaf_is_request else nonce_of(form, request)
+    if _root(reply.dialect, leaf, reply.path, reply.leaf_index) != reply.root:
+        raise Unverified("Merkle tree: PATH does not lead from our request to ROOT")
+    if not _holds(reply.delegated_key, reply.signature, contexts[1] + reply.signed):
+        raise Unverified("response signature: not made with the delegated key")
+    return reply
+
+
+def _contexts_of_delegation(reply: Reply, public_key: bytes) -> tuple[bytes, bytes]:
+    """Return the contexts that the delegation is signed with."""
+    for contexts in reply.dialect.contexts:
+        if _holds(public_key, reply.delegation_signature, contexts[0] + reply.delegation):
+            return contexts
+    raise Unverified("delegation signature: not made with the server's long-term key")
+
+
+def _root(dialect: Dialect, leaf: bytes, path: tuple[bytes, ...], index: int) -> bytes:
+    """Return the root of the tree that has the leaf at `index`."""
+    node = dialect.hashed(_LEAF + leaf)
+    for sibling in path:
+        pair = sibling + node if index & 1 else node + sibling
+        node = dialect.hashed(_NODE + pair)
+        index >>= 1
+    if index:
+        raise Unverified("Merkle tree: INDX has more bits than PATH has nodes")
+    return node
+
+
+def _holds(public_key: bytes, signature: bytes, data: bytes) -> bool:
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - 25 ms
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
+        Ed25519PublicKey,
+    )
+
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, data)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
