@@ -15,6 +15,7 @@ from drift.gather import gather
 from lab.behaviour import Behaviour, honest, shifted, silent
 from lab.https import HttpsServer, drip, with_header
 from lab.ntp import NtpServer
+from lab.roughtime import RoughtimeServer
 from lab.world import Server
 from sources.clock import NS, Clock
 from tests.conftest import Program
@@ -33,6 +34,9 @@ class Lab:
 
     def ntp(self, operator: str, behaviour: Behaviour = honest) -> NtpServer:
         return NtpServer(operator, behaviour, time_unix_ns=self.time_unix_ns)
+
+    def roughtime(self, operator: str) -> RoughtimeServer:
+        return RoughtimeServer(operator, time_unix_ns=self.time_unix_ns)
 
     def https(self, operator: str, behaviour: Behaviour = honest) -> HttpsServer:
         return HttpsServer(operator, behaviour, time_unix_ns=self.time_unix_ns)
@@ -65,9 +69,14 @@ def test_a_second_kind_confirms_what_ntp_says(program: Program, lab: Lab) -> Non
     assert (done.stdout, done.stderr, done.returncode) == ("-4\n", "", 0)
 
 
-def test_ntp_and_https_at_a_hundred_random_drifts(lab: Lab) -> None:
-    """Three NTP and three HTTPS sources, up to 0.4 s from an integer: 100 right of 100."""
-    text = lab.serve(*(lab.ntp(n) for n in "ABC"), *(lab.https(n) for n in "DEF"))
+@pytest.mark.parametrize("roughtime", ["", "GHI"], ids=["without Roughtime", "with Roughtime"])
+def test_all_kinds_at_a_hundred_random_drifts(lab: Lab, roughtime: str) -> None:
+    """Three sources of each kind, the drift up to 0.4 s from an integer: 100 right of 100."""
+    text = lab.serve(
+        *(lab.ntp(n) for n in "ABC"),
+        *(lab.https(n) for n in "DEF"),
+        *(lab.roughtime(n) for n in roughtime),
+    )
     config = parse(Path(text).read_text(), "the lab")
     clock = Clock()
     randomness = random.Random(3)  # noqa: S311 - a test that can be repeated
