@@ -24,6 +24,12 @@ examples:
   time-drift --config my.toml --check-config
   time-drift --demo                   run on a built-in little internet with a liar; prints -4
 
+other commands:
+  time-drift verify-evidence FILE     check a Roughtime malfeasance report, whoever made it:
+                                      who signed what, in which order, whom it convicts;
+                                      exit status 0 proven, 1 proves nothing, 2 unreadable
+  time-drift import-servers LIST.json print tables for config.toml from a Roughtime server list
+
 exit status:
   0 an integer was printed    2 wrong usage or configuration    3 no trustworthy answer
   70 a bug, or stdout cannot be written    130, 143 interrupted, terminated"""

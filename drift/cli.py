@@ -19,13 +19,14 @@ from drift.config import Config
 from drift.consensus import Answer, NoAnswer
 from drift.gather import Gathered, gather
 from drift.options import Options
-from sources.base import ConfigError
+from sources.base import ConfigError, Run
 from sources.clock import NS, BeyondReach, Clock, process_age_ns
 
 if TYPE_CHECKING:
     from drift.verdict import Verdict
 
 OK, WRONG_USAGE, NO_ANSWER, BUG = 0, 2, 3, 70
+COMMANDS = ("verify-evidence", "import-servers")
 
 _LAST_WORDS_NS = 30 * NS // 1000
 """Kept back from the timeout for deciding, printing and leaving."""
@@ -47,6 +48,8 @@ def main(arguments: Sequence[str]) -> int:
         say("stdout cannot be written: it is closed")
         return BUG
     try:
+        if arguments and arguments[0] in COMMANDS:
+            return _command(arguments, end_raw_ns)
         options = _options(arguments)
         with _settings(options) as settings:
             if options.check_config:
@@ -58,6 +61,14 @@ def main(arguments: Sequence[str]) -> int:
     except BeyondReach as error:
         say(f"no answer: {error}")
         return NO_ANSWER
+
+
+def _command(arguments: Sequence[str], end_raw_ns: int) -> int:
+    """Run a command that asks nobody, print what it says and return its exit status."""
+    from drift.commands import run  # noqa: PLC0415 - measuring needs none of it
+
+    text, status = run(arguments)
+    return _print(text, end_raw_ns) or status
 
 
 def say(line: str) -> None:
@@ -116,11 +127,31 @@ def _measure(options: Options, settings: Config, began_raw_ns: int) -> int:
     _leave_after(end_raw_ns, "no answer: still asking at the deadline", NO_ANSWER)
     deadline_raw_ns = end_raw_ns - min(kept_back_ns, timeout_ns // 4)
     gathered = gather(
-        settings.sources, settings.rule, deadline_raw_ns, _CLOCK, patient=options.picture
+        settings.sources,
+        settings.rule,
+        deadline_raw_ns,
+        _CLOCK,
+        patient=options.picture,
+        awaited_kind=None if settings.evidence is None else "roughtime",
     )
+    found = _collect(settings, gathered, deadline_raw_ns)
+    if options.verbose:
+        for note in found:
+            say(note)
     if options.plain and isinstance(gathered.decision, Answer):
         return _print(f"{gathered.decision.drift_s}\n", end_raw_ns)
     return _report(options, settings, gathered, end_raw_ns)
+
+
+def _collect(settings: Config, gathered: Gathered, deadline_raw_ns: int) -> list[str]:
+    """Collect evidence against Roughtime servers, if that is wanted; return notes about it."""
+    if settings.evidence is None:
+        return []
+    from drift.evidence import collect  # noqa: PLC0415 - only where a directory is configured
+    from sources.resolver import Resolver  # noqa: PLC0415
+
+    run = Run(deadline_raw_ns, _CLOCK, Resolver(deadline_raw_ns, _CLOCK).addresses, os.urandom)
+    return collect(gathered, settings.evidence, run, settings.rule.tolerance_ns)
 
 
 def _report(options: Options, settings: Config, gathered: Gathered, end_raw_ns: int) -> int:

@@ -27,7 +27,7 @@ MOST_SOURCES = 500
 """Twice as many names, on a machine whose name servers hang, would not end by their timeout."""
 LONGEST_FILE = 1 << 20
 
-_TOP = ("timeout", "consensus", "sources")
+_TOP = ("timeout", "evidence", "consensus", "sources")
 _CONSENSUS = ("min_operators", "min_kinds", "tolerance")
 _LONGEST_TOLERANCE_S = 1.0
 _LONGEST_PATH = 150
@@ -43,6 +43,8 @@ class Config(Record):
     rule: Rule
     sources: tuple[Source, ...]
     """In the order of the file within a kind; a pool counts as many as it asks."""
+    evidence: str | None = None
+    """The directory for evidence against Roughtime servers that lie; None collects none."""
 
 
 def find(named: str | None) -> str:
@@ -100,7 +102,17 @@ def parse(text: str, where: str) -> Config:
         raise _wrong(where, "timeout", 0, f"more than 0, up to {LONGEST_TIMEOUT_S:g} seconds")
     sources = _read_sources(where, tree)
     rule = _read_rule(where, tree, sources)
-    return Config(where, round(timeout_s * NS), rule, sources)
+    return Config(where, round(timeout_s * NS), rule, sources, _directory(where, tree))
+
+
+def _directory(where: str, tree: dict[str, object]) -> str | None:
+    """Read `evidence`; agents start us in any directory, so it has to be absolute."""
+    if "evidence" not in tree:
+        return None
+    value = tree["evidence"]
+    if not isinstance(value, str) or not value.isprintable() or not os.path.isabs(value):
+        raise _wrong(where, "evidence", value, "the absolute path of a directory")
+    return value
 
 
 def _read_rule(where: str, tree: dict[str, object], sources: Iterable[Source]) -> Rule:

@@ -61,28 +61,38 @@ def gather(
     clock: Clock,
     *,
     patient: bool = False,
+    awaited_kind: str | None = None,
 ) -> Gathered:
     """Ask the sources and return what came of it by `deadline_raw_ns`.
 
     `patient` goes on listening when the answer is settled, so that every source gets a verdict
-    of its own; it cannot change the integer.
+    of its own; `awaited_kind` does so for the sources of one kind, until half of the time is over.
+    Neither can change the integer.
     """
-    return _Gathering(sources, rule, deadline_raw_ns, clock).decide(patient=patient)
+    gathering = _Gathering(sources, rule, deadline_raw_ns, clock, awaited_kind)
+    return gathering.decide(patient=patient)
 
 
 class _Gathering:
     """The state of one run: who was asked, what came in."""
 
     def __init__(
-        self, sources: Sequence[Source], rule: Rule, deadline_raw_ns: int, clock: Clock
+        self,
+        sources: Sequence[Source],
+        rule: Rule,
+        deadline_raw_ns: int,
+        clock: Clock,
+        awaited_kind: str | None,
     ) -> None:
         self._sources = sources
+        self._awaited_kind = awaited_kind
         self._rule = rule
         self._clock = clock
         self._began_raw_ns = clock.raw_ns()
         self._suspended_ns = clock.suspended_ns()
         self._outcomes: list[Outcome] = [Pending(s.operator, s.kind) for s in sources]
         self._deadline_raw_ns = deadline_raw_ns
+        self._half_way_raw_ns = (self._began_raw_ns + deadline_raw_ns) // 2
         self._unasked = not all(source.cheap for source in sources)
         self._settled_early = False
         self._refine = threading.Event()
@@ -114,7 +124,7 @@ class _Gathering:
             settled = consensus.settle(self._outcomes, self._rule, wall_minus_raw_ns)
             if self._outstanding():
                 self._settled_early |= isinstance(settled, Answer)
-                over = self._settled_early and not patient
+                over = self._settled_early and not patient and not self._is_awaiting(now_ns)
             else:
                 over = not self._worth_refining(now_ns, wall_minus_raw_ns)
             if over:
@@ -133,11 +143,17 @@ class _Gathering:
             self._ask(cheap=False)
             return now_ns  # those that no thread could be had for have failed already
         # Who hangs until the deadline must not keep the others from being refined by then.
-        half_way_ns = (self._began_raw_ns + self._deadline_raw_ns) // 2
+        half_way_ns = self._half_way_raw_ns
         if not self._settled_early and (now_ns >= half_way_ns or not self._outstanding()):
             self._refine.set()
         return (
             half_way_ns if now_ns < half_way_ns and self._outstanding() else self._deadline_raw_ns
+        )
+
+    def _is_awaiting(self, now_ns: int) -> bool:
+        return now_ns < self._half_way_raw_ns and any(
+            isinstance(outcome, Pending) and outcome.kind == self._awaited_kind
+            for outcome in self._outcomes
         )
 
     def _ask(self, *, cheap: bool) -> None:

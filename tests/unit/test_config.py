@@ -19,6 +19,11 @@ THREE = "".join(
     for n, name in enumerate(["Alpha", "Bravo", "Charlie"], start=1)
 )
 
+ROUGHTIME = f"""[[sources.roughtime]]
+host = "roughtime.test"
+public_key = "{"A" * 43}="
+"""
+
 
 def parsed(text: str) -> config.Config:
     return config.parse(text, "here.toml")
@@ -36,7 +41,7 @@ def test_the_shipped_configuration_loads() -> None:
     assert len({s.operator for s in shipped.sources if s.precise}) > len(operators) / 2 >= 4
     assert shipped.timeout_ns == 2.5 * NS
     assert (shipped.rule.min_operators, shipped.rule.min_kinds) == (3, 2)
-    assert not any("." in operator for operator in operators - {"NTP.br"})
+    assert not any("." in operator for operator in operators - {"NTP.br", "roughtime.se"})
 
 
 def test_defaults_shrink_to_what_is_configured() -> None:
@@ -64,6 +69,12 @@ def test_a_pool_is_so_many_sources_of_one_operator() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
+        ('evidence = "here"\n' + ONE, "evidence = 'here': allowed is the absolute path of a"),
+        ("evidence = 1\n" + ONE, "evidence = 1: allowed is the absolute path of a directory"),
+        (ROUGHTIME.replace("AAA", "AA"), "public_key = .*: allowed is the base64 of the server's"),
+        (ROUGHTIME + 'transport = "quic"\n', 'allowed is "auto" or "udp" or "tcp"'),
+        (ROUGHTIME + 'transport = "tcp"\ndialect = "google"\n', 'allowed is "udp" with dialect'),
+        ("[[sources.roughtime]]\nhost = 'a.test'\n", "public_key is missing"),
         ("", "no sources"),
         ("timeout = 1\n", "no sources"),
         ("sources = 3\n", r"sources = 3: allowed is tables: \[\[sources.ntp\]\]"),
@@ -71,7 +82,7 @@ def test_a_pool_is_so_many_sources_of_one_operator() -> None:
         ('[sources.ntp]\nhost = "a"\n', r"sources.ntp = .*allowed is an array of tables: \[\["),
         ("[sources]\nntp = [1]\n", "allowed is an array of tables"),
         ("timeuot = 1\n" + ONE, r"top level: unknown key 'timeuot' \(did you mean timeout\?\)"),
-        ("x = 1\n" + ONE, "unknown key 'x'; allowed: timeout, consensus, sources"),
+        ("x = 1\n" + ONE, "unknown key 'x'; allowed: timeout, evidence, consensus, sources"),
         ('[[sources.htps]]\nurl = "x"\n', "sources: unknown key 'htps'"),
         ('[[sources.npt]]\nhost = "x"\n', r"unknown key 'npt' \(did you mean ntp\?\)"),
         ("[consensus]\nmin_operator = 1\n" + ONE, r"\[consensus\]: .*did you mean min_operators"),
