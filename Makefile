@@ -4,7 +4,7 @@ PYTHON ?= python3
 DEV = .venv-dev
 RUN = $(DEV)/bin/python
 
-.PHONY: help demo test lint type format check lock bench clean
+.PHONY: help demo test interop lint type format check lock bench clean
 
 help:            ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -14,6 +14,14 @@ demo:            ## run the program on its built-in lab
 
 test: $(DEV)     ## run every test; interop tests skip, loudly, without Debian's servers
 	$(RUN) -m pytest $(PYTEST)
+
+interop: $(DEV) .venv-interop/bin/roughly  ## the tests against real servers and other implementations
+	$(RUN) -m pytest tests/interop $(PYTEST)
+
+# roughly says that it wants Python 3.12, and runs on 3.11. In no lock of ours: it is a peer.
+.venv-interop/bin/roughly:
+	$(PYTHON) -m venv .venv-interop
+	.venv-interop/bin/python -m pip install --quiet --ignore-requires-python 'roughly[cli]==0.3.0'
 
 lint: $(DEV)     ## ruff, its formatter, and shellcheck where it is installed
 	$(RUN) -m ruff check .
