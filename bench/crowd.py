@@ -3,7 +3,7 @@
 python -m bench.crowd COUNT CONFIG [SECONDS]    writes the configuration, prints "ready", serves
 
 With SECONDS the servers are as far away as that, each way: they stamp a request so much later than
-it came, and send the reply after twice the time.
+it came, send the reply after twice the time, and stamp it so much earlier than it leaves.
 """
 
 import selectors
@@ -40,13 +40,16 @@ def main() -> None:
             link = key.fileobj  # type: ignore[assignment]
             data, client = link.recvfrom(100)
             now_ns = time.time_ns()
-            now = ntp.stamp_of(now_ns + away_ns).to_bytes(8, "big")
             template[24:32] = ntp.transmit_bytes(data)
-            template[32:48] = now + now
+            template[32:40] = _stamp(now_ns + away_ns)
             under_way.append((now_ns + 2 * away_ns, link, bytes(template), client))
         while under_way and _wait_s(under_way[0][0]) == 0:
             _, link, reply, client = under_way.popleft()
-            link.sendto(reply, client)
+            link.sendto(reply[:40] + _stamp(time.time_ns() - away_ns), client)
+
+
+def _stamp(unix_ns: int) -> bytes:
+    return ntp.stamp_of(unix_ns).to_bytes(8, "big")
 
 
 def _wait_s(due_unix_ns: int) -> float:

@@ -63,8 +63,10 @@ def measure(directory: Path, rounds: int) -> None:
         costs(directory, five, rounds)
         against_chronyd(directory, five, addresses)
         errors(directory, five, rounds)
-        with web_servers(directory, 3) as tables:
+        rough = directory / "rough.toml"
+        with web_servers(directory, 3) as tables, crowd("bench.rough", 3, rough):
             https(directory, Path(five).read_text() + tables, rounds)
+            every_kind(directory, Path(five).read_text() + rough.read_text() + tables, rounds)
             errors_while_importing(directory, tables, rounds)
     many_sources(directory, rounds)
 
@@ -98,6 +100,23 @@ def https(directory: Path, toml: str, rounds: int) -> None:
         rounds,
     )
     errors(directory, str(paths[2]), rounds)
+
+
+def every_kind(directory: Path, toml: str, rounds: int) -> None:
+    """Print the cost where cheap kinds, NTP and Roughtime, decide, though HTTPS is configured."""
+    script = str(directory / "time-drift.sh")
+    paths = {}
+    for kinds in (2, 3):
+        paths[kinds] = directory / f"every-{kinds}.toml"
+        paths[kinds].write_text(f"[consensus]\nmin_kinds = {kinds}\n{toml}")
+    print("\n5 NTP, 3 Roughtime (the lab's) and 3 HTTPS (nginx)")
+    table(
+        {
+            "time-drift.sh, NTP and Roughtime decide": [script, "--config", str(paths[2])],
+            "time-drift.sh, all three needed": [script, "--config", str(paths[3])],
+        },
+        rounds,
+    )
 
 
 def table(commands: dict[str, list[str]], rounds: int) -> None:
@@ -145,17 +164,17 @@ def errors(directory: Path, five: str, rounds: int) -> None:
 def errors_while_importing(directory: Path, https_tables: str, rounds: int) -> None:
     """Print the error when NTP replies arrive 0.2 s after the asking, while httpx is imported."""
     path = directory / "away.toml"
-    with crowd(3, path, "0.1"):
+    with crowd("bench.crowd", 3, path, "0.1"):
         path.write_text(f"[consensus]\nmin_kinds = 2\n{path.read_text()}\n{https_tables}")
         print("\nThe same with NTP servers 0.1 s away, each way: httpx is imported meanwhile:")
         errors(directory, str(path), rounds)
 
 
 @contextmanager
-def crowd(count: int, path: Path, *away_s: str) -> Iterator[None]:
-    """Run so many NTP servers in one process, which writes the configuration to `path`."""
+def crowd(module: str, count: int, path: Path, *away_s: str) -> Iterator[None]:
+    """Run so many servers in one process, which writes the configuration to `path`."""
     with subprocess.Popen(
-        [sys.executable, "-m", "bench.crowd", str(count), str(path), *away_s],
+        [sys.executable, "-m", module, str(count), str(path), *away_s],
         stdout=subprocess.PIPE,
         cwd=ROOT,
     ) as process:
@@ -168,7 +187,7 @@ def crowd(count: int, path: Path, *away_s: str) -> Iterator[None]:
 def many_sources(directory: Path, rounds: int) -> None:
     """Print the wall time of 10, 100 and 200 sources, each a port of one process on loopback."""
     script = str(directory / "time-drift.sh")
-    with crowd(200, directory / "crowd.toml"):
+    with crowd("bench.crowd", 200, directory / "crowd.toml"):
         tables = (directory / "crowd.toml").read_text().split("\n\n")
         commands = {}
         for count in (10, 100, 200):
