@@ -67,6 +67,7 @@ def _command(arguments: Sequence[str], end_raw_ns: int) -> int:
     """Run a command that asks nobody, print what it says and return its exit status."""
     from drift.commands import run  # noqa: PLC0415 - measuring needs none of it
 
+    _leave_after(end_raw_ns, f"{arguments[0]}: not done in time", WRONG_USAGE)
     text, status = run(arguments)
     return _print(text, end_raw_ns) or status
 
@@ -134,6 +135,9 @@ def _measure(options: Options, settings: Config, began_raw_ns: int) -> int:
         patient=options.picture,
         awaited_kind=None if settings.evidence is None else "roughtime",
     )
+    if options.plain and isinstance(gathered.decision, Answer):
+        # Whatever hangs from here on must not cost an answer that is settled.
+        _leave_after(end_raw_ns, None, OK, f"{gathered.decision.drift_s}\n")
     found = _collect(settings, gathered, deadline_raw_ns)
     if options.verbose:
         for note in found:
@@ -144,14 +148,20 @@ def _measure(options: Options, settings: Config, began_raw_ns: int) -> int:
 
 
 def _collect(settings: Config, gathered: Gathered, deadline_raw_ns: int) -> list[str]:
-    """Collect evidence against Roughtime servers, if that is wanted; return notes about it."""
+    """Collect evidence against Roughtime servers, if that is wanted; return notes about it.
+
+    The answer is settled: whatever happens here is told, and costs nothing.
+    """
     if settings.evidence is None:
         return []
     from drift.evidence import collect  # noqa: PLC0415 - only where a directory is configured
     from sources.resolver import Resolver  # noqa: PLC0415
 
     run = Run(deadline_raw_ns, _CLOCK, Resolver(deadline_raw_ns, _CLOCK).addresses, os.urandom)
-    return collect(gathered, settings.evidence, run, settings.rule.tolerance_ns)
+    try:
+        return collect(gathered, settings.evidence, run, settings.rule.tolerance_ns)
+    except Exception as error:  # noqa: BLE001 - evidence is no reason to take back the answer
+        return [f"evidence: could not be collected: {type(error).__name__}: {error}"]
 
 
 def _report(options: Options, settings: Config, gathered: Gathered, end_raw_ns: int) -> int:
@@ -207,11 +217,16 @@ def _print(text: str, end_raw_ns: int) -> int:
     return OK
 
 
-def _leave_after(end_raw_ns: int, line: str, status: int) -> None:
-    """End the program with this line and status shortly after `end_raw_ns`, whatever hangs."""
+def _leave_after(end_raw_ns: int, line: str | None, status: int, answer: str = "") -> None:
+    """End the program shortly after `end_raw_ns`, whatever hangs, with this answer and status.
+
+    The line, if there is one, says why on stderr.
+    """
 
     def leave(_number: int, _frame: FrameType | None) -> None:
-        say(line)
+        if line is not None:
+            say(line)
+        os.write(1, answer.encode())
         os._exit(status)
 
     signal.signal(signal.SIGALRM, leave)

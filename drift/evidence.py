@@ -12,6 +12,7 @@ import re
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from drift.gather import Gathered
 from drift.malfeasance import Judgement, Link, chained_nonce, judge, to_json
@@ -29,6 +30,8 @@ _PREFIX = "malfeasance-"
 _MOST_SUSPECTS = 3
 _WITNESSES = 2
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_UNIX_S = 253_402_300_799
+"""The end of the year 9999, beyond which nothing can be written as a date."""
 
 
 class _Heard(Record):
@@ -44,8 +47,10 @@ def collect(gathered: Gathered, directory: str, run: Run, tolerance_ns: int) -> 
     heard = _heard(gathered, tolerance_ns)
     notes = []
     for suspect in _suspects(heard)[:_MOST_SUSPECTS]:
-        # Those who agree with the majority first; without one, whoever contradicts the suspect.
-        witnesses = sorted((one for one in heard if one is not suspect), key=_is_doubtful)
+        # Only those who agree with the majority, if anybody does: liars of one mind would, as
+        # witnesses, convict an honest one.
+        others = [one for one in heard if one is not suspect]
+        witnesses = [one for one in others if not _is_doubtful(one)] or others
         links = _sequence(witnesses[:_WITNESSES], suspect, run)
         judgement = judge(links)
         if judgement.contradictions:
@@ -96,7 +101,7 @@ def _sequence(witnesses: Sequence[_Heard], suspect: _Heard, run: Run) -> list[Li
         rand = run.random_bytes(source.form.nonce_bytes)
         nonce = chained_nonce(source.form, links[-1].response, rand)
         try:
-            found = source.exchange(run, nonce)
+            found = source.exchange(run, partial(bytes, nonce))
         except SourceError:
             break
         links.append(Link(source.public_key, found.request, found.response, rand))
@@ -105,9 +110,11 @@ def _sequence(witnesses: Sequence[_Heard], suspect: _Heard, run: Run) -> list[Li
 
 def _write(links: Sequence[Link], judgement: Judgement, suspect: _Heard, directory: str) -> str:
     """Write the report, all of it or nothing, readable by us only; return a note."""
-    stamp = _EPOCH + timedelta(seconds=judgement.replies[0].midpoint_unix_ns // NS)
+    seconds = min(judgement.replies[0].midpoint_unix_ns // NS, _LAST_UNIX_S)
+    stamp = _EPOCH + timedelta(seconds=seconds)
     liar = re.sub(r"[^A-Za-z0-9.]+", "-", suspect.source.operator).strip("-.") or "unnamed"
-    path = os.path.join(directory, f"{_PREFIX}{stamp:%Y%m%dT%H%M%SZ}-{liar[:60]}.json")
+    key = suspect.source.public_key.hex()[:8]
+    path = os.path.join(directory, f"{_PREFIX}{stamp:%Y%m%dT%H%M%SZ}-{liar[:60]}-{key}.json")
     try:
         os.makedirs(directory, mode=0o700, exist_ok=True)
         held = sum(name.startswith(_PREFIX) for name in os.listdir(directory))

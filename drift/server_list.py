@@ -1,18 +1,23 @@
 """A Roughtime server list as tables for config.toml. Pure: text in, text out.
 
 Reads the format of RFC 10049 section 8.3, and the ecosystem.json of before, in which versions are
-words. What cannot be used is left out, and why stands in its place as a comment.
+words. What configuration would refuse is left out, and why stands in its place as a comment.
 """
 
 import base64
 import binascii
 import json
 
+from sources import keys
 from sources.base import DriftError
 
 _GOOGLE = (3_000_600_613, "Google-Roughtime")
 """How lists call Google's dialect."""
 _KEY_BYTES = 32
+_LONGEST_NAME = 250
+_LAST_PORT = 65_535
+
+_Place = tuple[str, int]
 
 
 class Unreadable(DriftError):
@@ -28,59 +33,83 @@ def tables(text: str) -> str:
     servers = tree.get("servers") if isinstance(tree, dict) else None
     if not isinstance(servers, list) or not servers:
         raise Unreadable('no list "servers" in it (RFC 10049 section 8.3)')
-    return "\n".join(_server(number, server) for number, server in enumerate(servers, start=1))
+    seen: set[tuple[str, int, str]] = set()
+    return "\n".join(_server(number, found, seen) for number, found in enumerate(servers, start=1))
 
 
-def _server(number: int, server: object) -> str:
+def _server(number: int, server: object, seen: set[tuple[str, int, str]]) -> str:
     """Return the tables of one server, or a comment that says why there is none."""
     if not isinstance(server, dict):
         return f"# server {number} is left out: not an object\n"
-    name = server.get("name")
-    shown = _quoted(name) if isinstance(name, str) and name.strip() else f"number {number}"
-    try:
-        key, places = _key(server), _places(server)
-    except ValueError as error:
-        return f"# server {shown} is left out: {error}\n"
-    operator = f"operator = {shown}\n" if shown.startswith('"') else ""
+    name = _printable(server.get("name"))
     google = server.get("version") in _GOOGLE
+    try:
+        key = _key(server)
+        places = _places(server, ("udp",) if google else ("udp", "tcp"))
+        new = {place: spoken for place, spoken in places.items() if (*place, key) not in seen}
+        if not new:
+            raise ValueError("it is listed already")
+    except ValueError as error:
+        return f"# server {_quoted(name) if name else f'number {number}'} is left out: {error}\n"
+    seen |= {(*place, key) for place in new}
     return "\n".join(
-        "[[sources.roughtime]]\n"
-        f"host = {_quoted(host)}\nport = {port}\n{operator}public_key = {_quoted(key)}\n"
+        f"[[sources.roughtime]]\nhost = {_quoted(host)}\nport = {port}\n"
+        + (f"operator = {_quoted(name)}\n" if name else "")
+        + f"public_key = {_quoted(key)}\n"
         + ('dialect = "google"\n' if google else "")
-        + (f'transport = "{protocols.pop()}"\n' if len(protocols) == 1 else "")
-        for (host, port), protocols in places.items()
+        + (f'transport = "{min(protocols)}"\n' if len(protocols) == 1 else "")
+        for (host, port), protocols in new.items()
     )
 
 
 def _key(server: dict[str, object]) -> str:
     kind, key = server.get("publicKeyType"), server.get("publicKey")
     if kind != "ed25519":
-        raise ValueError(f"publicKeyType {kind!r}: ed25519 wanted")
+        raise ValueError(f"publicKeyType {ascii(kind)[:60]}: ed25519 wanted")
     try:
         length = len(base64.b64decode(str(key), validate=True))
-    except binascii.Error:
+    except (binascii.Error, ValueError):
         length = 0
     if length != _KEY_BYTES:
         raise ValueError("publicKey is not the base64 of 32 bytes")
     return str(key)
 
 
-def _places(server: dict[str, object]) -> dict[tuple[str, int], set[str]]:
+def _places(server: dict[str, object], allowed: tuple[str, ...]) -> dict[_Place, set[str]]:
     """Return host and port of each address, and by which protocols it is spoken to."""
     addresses = server.get("addresses")
-    places: dict[tuple[str, int], set[str]] = {}
+    places: dict[_Place, set[str]] = {}
     for address in addresses if isinstance(addresses, list) else []:
-        if not isinstance(address, dict) or address.get("protocol") not in ("udp", "tcp"):
-            continue
-        host, _, port = str(address.get("address")).rpartition(":")
-        if host and port.isascii() and port.isdigit() and 0 < int(port) <= 65_535:  # noqa: PLR2004 - the last port
-            where = host.removeprefix("[").removesuffix("]"), int(port)
-            places.setdefault(where, set()).add(str(address["protocol"]))
+        if isinstance(address, dict) and address.get("protocol") in allowed:
+            host, _, port = str(address.get("address")).rpartition(":")
+            try:
+                place = keys.read_host(host.removeprefix("[").removesuffix("]")), _port(port)
+            except ValueError:
+                continue
+            places.setdefault(place, set()).add(str(address["protocol"]))
     if not places:
-        raise ValueError("no udp or tcp address of the form host:port")
+        raise ValueError(f"no {' or '.join(allowed)} address of the form host:port")
     return places
 
 
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(_LAST_PORT))):
+        raise ValueError(text)
+    if not 0 < int(text) <= _LAST_PORT:
+        raise ValueError(text)
+    return int(text)
+
+
+def _printable(name: object) -> str:
+    """Return what of a name can be shown, in one line; nothing if it is none."""
+    text = name if isinstance(name, str) else ""
+    return "".join(letter for letter in text if letter.isprintable())[:_LONGEST_NAME].strip()
+
+
 def _quoted(text: str) -> str:
-    """Return a string as TOML writes it; what JSON writes is that too."""
-    return json.dumps("".join(letter for letter in text if letter.isprintable()))
+    """Return a printable string as TOML writes it, in ASCII, so that any locale can print it."""
+    plain = (
+        letter if letter.isascii() and letter not in '"\\' else f"\\U{ord(letter):08x}"
+        for letter in text
+    )
+    return f'"{"".join(plain)}"'

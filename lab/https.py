@@ -112,11 +112,11 @@ class HttpsServer:
                 return
             link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.connections += 1
-            self._links.append(link)
             threading.Thread(target=self._serve, args=(link,), daemon=True).start()
 
     def _serve(self, link: socket.socket) -> None:
         with suppress(OSError), self._tls.wrap_socket(link, server_side=True) as secured:
+            self._links.append(secured)
             received = b""
             while data := secured.recv(_LONGEST_REQUEST):
                 received += data

@@ -2,12 +2,14 @@
 
 A reply that does not hold is not the end: servers send bad ones on purpose (section 7, grease), so
 that clients check, and anybody can forge one. Only at the deadline the last one names the failure.
-A request is sent again, the same to the bit, after 1 s, 1.5 s more, and so on (section 5); whatever
-answers is measured from the first sending, since it may answer that.
+A request is sent again, the same to the bit, after 1 s, 1.5 s more, and so on (section 5). Whoever
+answers may have seen the first one: what is certain is measured from the first sending, what is
+likely from that of the socket that the answer came to.
 """
 
 import base64
 import binascii
+from collections.abc import Callable
 
 from sources import keys, tcp, udp
 from sources.base import (
@@ -19,7 +21,6 @@ from sources.base import (
     SourceError,
     TimedOut,
     TooWide,
-    Unreachable,
     admit,
 )
 from sources.clock import NS
@@ -72,6 +73,9 @@ class Exchange(Record):
     response: bytes
     reply: Reply
     sent_raw_ns: int
+    """When the request was first sent."""
+    asked_raw_ns: int
+    """When it was sent the way that the response came."""
     received_raw_ns: int
     server: str
 
@@ -103,11 +107,12 @@ class RoughtimeSource(Source):
         self.public_key = public_key
         self.form = form
         self._endpoint = endpoint
-        self._transport = transport
+        # Google's dialect has no packets to be told apart in a stream.
+        self._transport = "udp" if form is Form.GOOGLE else transport
 
     def sample(self, run: Run) -> Sample:
         """Ask with a random nonce."""
-        found = self.exchange(run, run.random_bytes(self.form.nonce_bytes))
+        found = self.exchange(run, lambda: run.random_bytes(self.form.nonce_bytes))
         reply = found.reply
         if reply.radius_ns > _WIDEST_RADIUS_NS:
             raise TooWide(f"radius of {reply.radius_ns / NS:g} s: at most 10 s wanted")
@@ -122,48 +127,54 @@ class RoughtimeSource(Source):
                 found.sent_raw_ns - latest_unix_ns, found.received_raw_ns - earliest_unix_ns
             ),
             likely=Interval(
-                found.sent_raw_ns - likely_unix_ns, found.received_raw_ns - reply.midpoint_unix_ns
+                found.asked_raw_ns - likely_unix_ns, found.received_raw_ns - reply.midpoint_unix_ns
             ),
-            rtt_ns=found.received_raw_ns - found.sent_raw_ns,
+            rtt_ns=found.received_raw_ns - found.asked_raw_ns,
             server=found.server,
             detail=f"{reply.dialect.name}, radius {reply.radius_ns / NS:g} s",
             transcript=(found.request, found.response),
         )
         return admit(sample, latest_unix_ns)
 
-    def exchange(self, run: Run, nonce: bytes) -> Exchange:
-        """Ask with this nonce; return the response that holds, or raise why there is none."""
+    def exchange(self, run: Run, nonce: Callable[[], bytes]) -> Exchange:
+        """Ask with a nonce for each transport; return the response that holds, or raise why none.
+
+        One that has gone by UDP could by TCP be answered with what was made for it before.
+        """
         addresses = run.addresses(self._endpoint.host, self._endpoint.fallback)
-        request = encode_request(self.form, nonce, self.public_key)
         if self._transport == "tcp":
-            return self._by_tcp(run, addresses, request)
+            return self._by_tcp(run, addresses, nonce())
         if self._transport == "udp":
-            return self._by_udp(run, addresses, request)
+            return self._by_udp(run, addresses, nonce())
         now_ns = run.clock.raw_ns()
         two_thirds_ns = now_ns + (run.deadline_raw_ns - now_ns) * 2 // 3
         try:
-            return self._by_udp(run.until(two_thirds_ns), addresses, request)
+            return self._by_udp(run.until(two_thirds_ns), addresses, nonce())
         except SourceError as by_udp:
             try:
-                return self._by_tcp(run, addresses, request)
+                return self._by_tcp(run, addresses, nonce())
             except SourceError as by_tcp:
                 raise type(by_udp)(f"{by_udp}; by TCP: {by_tcp}") from by_tcp
 
-    def _by_udp(self, run: Run, addresses: tuple[str, ...], request: bytes) -> Exchange:
+    def _by_udp(self, run: Run, addresses: tuple[str, ...], nonce: bytes) -> Exchange:
+        request = encode_request(self.form, nonce, self.public_key)
         problems: list[SourceError] = []
 
         def accept(datagram: udp.Datagram) -> Exchange | None:
             try:
-                return self._verified(
-                    request,
-                    datagram.data,
-                    datagram.sent_raw_ns[request],
-                    datagram.received_raw_ns,
-                    datagram.server,
-                )
+                reply = self._verified(request, datagram.data)
             except SourceError as problem:
                 problems.append(problem)
                 return None
+            return Exchange(
+                request,
+                datagram.data,
+                reply,
+                datagram.sent_raw_ns[request],
+                datagram.asked_raw_ns,
+                datagram.received_raw_ns,
+                datagram.server,
+            )
 
         try:
             return udp.ask(addresses, self._endpoint.port, lambda: request, accept, run, _PATIENCE)
@@ -172,9 +183,8 @@ class RoughtimeSource(Source):
                 raise problems[-1] from None
             raise
 
-    def _by_tcp(self, run: Run, addresses: tuple[str, ...], request: bytes) -> Exchange:
-        if self.form is Form.GOOGLE:
-            raise Unreachable("Google's dialect knows no TCP")
+    def _by_tcp(self, run: Run, addresses: tuple[str, ...], nonce: bytes) -> Exchange:
+        request = encode_request(self.form, nonce, self.public_key)
         link, server = tcp.connect(addresses, self._endpoint.port, run)
         with link:
             sent_raw_ns = run.clock.raw_ns()
@@ -184,17 +194,17 @@ class RoughtimeSource(Source):
             length = wire.length_in(header, len(request) - wire.HEADER_BYTES)
             message = tcp.receive(link, length, server, "response", run)
             received_raw_ns = run.clock.raw_ns()
-        return self._verified(request, header + message, sent_raw_ns, received_raw_ns, server)
+        reply = self._verified(request, header + message)
+        return Exchange(
+            request, header + message, reply, sent_raw_ns, sent_raw_ns, received_raw_ns, server
+        )
 
-    def _verified(
-        self, request: bytes, response: bytes, sent_raw_ns: int, received_raw_ns: int, server: str
-    ) -> Exchange:
-        from sources.signed import verify  # noqa: PLC0415 - 25 ms, which the request need not wait for
+    def _verified(self, request: bytes, response: bytes) -> Reply:
+        from sources.signed import verify  # noqa: PLC0415 - 25 ms, for which no request waits
 
         if len(response) > len(request):
             raise Malformed(f"response of {len(response)} bytes: at most {len(request)} wanted")
-        reply = verify(request, response, self.form, self.public_key)
-        return Exchange(request, response, reply, sent_raw_ns, received_raw_ns, server)
+        return verify(request, response, self.form, self.public_key)
 
 
 def build(table: keys.Table) -> list[Source]:

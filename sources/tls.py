@@ -69,7 +69,9 @@ def _validity(certificate: Any) -> Validity:
     """
     try:
         found = certificate.get_info()
-        name = _name(found.get("subject", ()))
+        names = [_name(found.get("subject", ()))]
+        names += [text for _, text in found.get("subjectAltName", ())]
+        name = next(filter(None, names), "without a name")
         dates = found.get("notBefore", "none"), found.get("notAfter", "none")
     except ValueError as error:
         raise Unverified(f"certificate cannot be read: {error}") from error

@@ -33,17 +33,23 @@ class Datagram:
     """One datagram from the address that was asked, on the socket that asked it."""
 
     def __init__(
-        self, data: bytes, server: str, received_raw_ns: int, sent_raw_ns: dict[bytes, int]
+        self,
+        data: bytes,
+        attempt: "_Attempt",
+        received_raw_ns: int,
+        sent_raw_ns: dict[bytes, int],
     ) -> None:
-        """Hold the bytes and the address that sent them.
+        """Hold the bytes that came on the socket of an attempt.
 
         `received_raw_ns` is the raw time of its arrival, by the kernel's stamp where that can be
         trusted. `sent_raw_ns` has every request sent so far, and when it was FIRST sent.
         """
         self.data = data
-        self.server = server
+        self.server = attempt.address
         self.received_raw_ns = received_raw_ns
         self.sent_raw_ns = sent_raw_ns
+        self.asked_raw_ns = attempt.sent_raw_ns
+        """When this very socket sent its request, which may have been sent before by others."""
 
 
 class _Attempt:
@@ -168,7 +174,7 @@ class _Question:
                 self._take_network_error(attempt, error)
                 continue
             received_raw_ns = self._arrival_raw_ns(attempt, ancillary)
-            yield Datagram(data, attempt.address, received_raw_ns, self._sent_raw_ns)
+            yield Datagram(data, attempt, received_raw_ns, self._sent_raw_ns)
 
     def _listen(self) -> None:
         """Begin the next silence that is to be endured; after the last one nothing is sent."""

@@ -208,14 +208,14 @@ def decode_reply(form: Form, packet: bytes) -> Reply:
         return _reply(GOOGLE, None, message, signed, None)
     message = wire.decode(wire.unframe(packet), "response")
     signed = message.message(wire.SREP)
-    version = (message if wire.VER in message else signed).uint32(wire.VER)
+    version = (signed if wire.VER in signed else message).uint32(wire.VER)
     dialect = DIALECTS.get(version)
     if dialect is None:
         raise Malformed(f"response: version {version:#x}: none that was offered")
     if dialect.version_is_signed:
         _check_versions(signed, version)
-    elif wire.VER not in message:
-        raise Malformed(f"response: version {version:#x} only in SREP, where it is not yet")
+    elif message.uint32(wire.VER) != version:
+        raise Malformed(f"response: version {version:#x} in SREP, another one beside it")
     if (dialect.typed or wire.TYPE in message) and message.uint32(wire.TYPE) != _RESPONSE:
         raise Malformed(f"response: TYPE {message.uint32(wire.TYPE)}: {_RESPONSE} wanted")
     nonce = message.value(wire.NONC, form.nonce_bytes)

@@ -392,7 +392,7 @@ def test_valid_by_our_clock_is_expired_by_the_servers() -> None:
     ending = Identity(lifetime=(-2 * DAY_S, HOUR_S))
     with (
         HttpsServer("Alpha", behaviour.shifted(DAY_S), identity=ending) as server,
-        pytest.raises(Unverified, match="expired 82800 s before the time the server claims"),
+        pytest.raises(Unverified, match=r"expired 8280[01] s before the time the server claims"),
     ):
         sample_of(server)
 
@@ -454,7 +454,7 @@ def test_a_response_that_drips_is_cut_off_at_the_deadline() -> None:
     with (
         HttpsServer("Alpha", drip(0.02)) as server,
         Elapsed() as elapsed,
-        pytest.raises(TimedOut, match="response not done before the deadline"),
+        pytest.raises(TimedOut, match=r"response not done before the deadline|no time left"),
     ):
         sample_of(server, deadline_s=0.5)
 
@@ -534,12 +534,25 @@ def test_who_speaks_no_tls_is_malformed_at_once(ca_file: str, data: bytes) -> No
     assert elapsed.s < SOON_S
 
 
-def test_a_connection_that_is_closed_at_once_is_a_failure_at_once(ca_file: str) -> None:
-    """Hanging up instead of a handshake is no reason to wait."""
+def _read_once(link: socket.socket) -> None:
+    link.recv(65_536)
+
+
+@pytest.mark.parametrize(
+    ("serve", "says"),
+    [
+        (_read_once, r"127\.0\.0\.1: TLS handshake: connection closed$"),
+        (lambda link: None, r"127\.0\.0\.1: TLS handshake: connection closed|reset by peer$"),
+    ],
+)
+def test_hanging_up_instead_of_a_handshake_is_unreachable(
+    ca_file: str, serve: Callable[[socket.socket], None], says: str
+) -> None:
+    """A connection that is closed before it is secured is a failure of the network, at once."""
     with (
-        tcp_server(lambda link: None) as port,
+        tcp_server(serve) as port,
         Elapsed() as elapsed,
-        pytest.raises((Unverified, Unreachable), match="TLS handshake"),
+        pytest.raises(Unreachable, match=says),
     ):
         source_at(port, ca_file).sample(a_run())
 
@@ -1262,9 +1275,11 @@ def test_a_response_that_was_there_before_its_request_is_none(ca_file: str) -> N
             conversation.send((sample.likely.low_ns + sample.likely.high_ns) // 2)
 
 
-@pytest.mark.parametrize("host", ["xn--ls8h.example", "xn--a", "xn--zzzzzzzz999999"])
+@pytest.mark.parametrize(
+    "host", ["xn--ls8h.example", "xn--a", "xn--zzzzzzzz999999", "256.1.1.1", "\u00e4" * 60 + ".a"]
+)
 def test_a_name_that_no_registry_takes_is_unreachable(host: str) -> None:
-    """Punycode that IDNA rejects is told as what it is, and does not end the run."""
+    """What IDNA rejects, or no name can be, is told as what it is, and does not end the run."""
     table = f'[[sources.https]]\nurl = "https://{host}:9/"\naddresses = ["127.0.0.1"]\n'
     (source,) = parse(table, "the test").sources
 

@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import cast
 
@@ -27,6 +28,8 @@ from tests.fakes import TRUE_UNIX_NS
 NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME (openssl/x509_vfy.h)."""
 HOST = "time.lab.test"
+NAMED = x509.SubjectAlternativeName([x509.DNSName(HOST)])
+DER = serialization.Encoding.DER
 LONG_AGO = (-20 * 365 * DAY_S, -19 * 365 * DAY_S)
 FAR_AHEAD = (19 * 365 * DAY_S, 20 * 365 * DAY_S)
 
@@ -75,6 +78,7 @@ def handshake(
 ) -> ssl.SSLObject:
     """Shake hands in memory with a server that shows this chain; return the client's side."""
     server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_context.set_alpn_protocols(["h2", "http/1.1"])
     server_context.load_cert_chain(*files)
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = client_context.wrap_bio(to_client, to_server, server_hostname=host)
@@ -85,6 +89,33 @@ def handshake(
         except ssl.SSLWantReadError:
             continue
     return client
+
+
+def certificate(
+    authority: Authority, extensions: tuple[x509.ExtensionType, ...] = (NAMED,)
+) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    """Return a certificate of HOST that the root itself has signed, with its key."""
+    root, key = authority._root, ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
+    builder = authority._builder(subject, key, LIFETIME, root)
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=False)
+    return builder.sign(root.key, hashes.SHA256()), key
+
+
+def files_of(
+    authority: Authority, certificate: bytes, key: ec.EllipticCurvePrivateKey
+) -> tuple[str, str]:
+    """Return the files of a certificate, given in DER, and of its key."""
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return (
+        authority._write("made.pem", ssl.DER_cert_to_PEM_cert(certificate).encode()),
+        authority._write("made.key", private),
+    )
 
 
 def trusts(context: ssl.SSLContext, authority: Authority) -> bool:
@@ -133,6 +164,22 @@ def test_another_name_is_refused(authority: Authority, lifetime: tuple[int, int]
 
     with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
         handshake(tls.context(authority.ca_file), files)
+
+
+def test_a_common_name_names_nobody(authority: Authority) -> None:
+    """A host is who stands in subjectAltName, not who is called so (RFC 9110 section 4.3.4)."""
+    addresses_only = x509.SubjectAlternativeName([x509.IPAddress(ip_address("192.0.2.1"))])
+    leaf, key = certificate(authority, (addresses_only,))
+
+    with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
+        handshake(tls.context(authority.ca_file), files_of(authority, leaf.public_bytes(DER), key))
+
+
+def test_http_1_1_is_what_is_spoken(authority: Authority) -> None:
+    """To a server that would rather speak HTTP/2 the one protocol is named that we understand."""
+    link = handshake(tls.context(authority.ca_file), authority.identity([HOST]))
+
+    assert link.selected_alpn_protocol() == "http/1.1"
 
 
 @pytest.mark.parametrize("lifetime", [LIFETIME, LONG_AGO])
@@ -469,67 +516,36 @@ def test_a_certificate_is_called_by_its_common_name(
     assert tls._name(subject) == expected
 
 
-def with_broken_dates(authority: Authority) -> tuple[str, str]:
-    """Return the files of a certificate whose notAfter is no time at all, rightly signed."""
-    root, key = authority._root, ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
-    leaf = (
-        authority._builder(subject, key, LIFETIME, root)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
-        .sign(root.key, hashes.SHA256())
-    )
+def test_dates_that_are_none_are_unverified(authority: Authority) -> None:
+    """OpenSSL, told to overlook dates, takes any bytes for one: the source fails by name."""
+    leaf, key = certificate(authority)
     right = leaf.not_valid_after_utc.strftime("%y%m%d%H%M%SZ").encode()
     assert leaf.tbs_certificate_bytes.count(right) == 1
     signed = leaf.tbs_certificate_bytes.replace(right, b"2613990000--Z")
-    signature = root.key.sign(signed, ec.ECDSA(hashes.SHA256()))
+    signature = authority._root.key.sign(signed, ec.ECDSA(hashes.SHA256()))
     ecdsa_with_sha256 = bytes.fromhex("300a06082a8648ce3d040302")
-    whole = _der(0x30, signed + ecdsa_with_sha256 + _der(0x03, b"\0" + signature))
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    return (
-        authority._write("broken.pem", ssl.DER_cert_to_PEM_cert(whole).encode()),
-        authority._write("broken.key", private),
-    )
+    broken = _der(0x30, signed + ecdsa_with_sha256 + _der(0x03, b"\0" + signature))
+    link = handshake(tls.context(authority.ca_file), files_of(authority, broken, key))
+
+    with pytest.raises(Unverified, match=f"certificate '{HOST}' has no valid dates: "):
+        tls.verified_chain(cast(ssl.SSLSocket, link))
 
 
 def _der(tag: int, content: bytes) -> bytes:
+    """Write one value of ASN.1; from 128 bytes on the length has a length of its own."""
     size = len(content).to_bytes(2, "big").lstrip(b"\0")
-    return (
-        bytes([tag]) + (size if len(content) < 128 else bytes([0x80 | len(size)]) + size) + content
-    )
-
-
-def test_dates_that_are_none_are_unverified(authority: Authority) -> None:
-    """OpenSSL, told to overlook dates, takes any bytes for one: the source fails by name."""
-    link = handshake(tls.context(authority.ca_file), with_broken_dates(authority))
-
-    with pytest.raises(Unverified):
-        tls.verified_chain(cast(ssl.SSLSocket, link))
+    if len(content) > 127:
+        size = bytes([0x80 | len(size)]) + size
+    return bytes([tag]) + size + content
 
 
 def test_text_that_is_none_is_unverified(authority: Authority) -> None:
     """An extension whose text is not even UTF-8, rightly signed, fails its source by name."""
-    root, key = authority._root, ec.generate_private_key(ec.SECP256R1())
     uri = _der(0x30, _der(0x06, bytes.fromhex("2b06010505073001")) + _der(0x86, b"http://\xff"))
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
-    leaf = (
-        authority._builder(subject, key, LIFETIME, root)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
-        .add_extension(
-            x509.UnrecognizedExtension(ExtensionOID.AUTHORITY_INFORMATION_ACCESS, _der(0x30, uri)),
-            critical=False,
-        )
-        .sign(root.key, hashes.SHA256())
-    )
-    pem, private = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    identity = (
-        authority._write("text.pem", leaf.public_bytes(pem)),
-        authority._write("text.key", key.private_bytes(pem, private, serialization.NoEncryption())),
-    )
-    link = handshake(tls.context(authority.ca_file), identity)
+    access = x509.UnrecognizedExtension(ExtensionOID.AUTHORITY_INFORMATION_ACCESS, _der(0x30, uri))
+    leaf, key = certificate(authority, (NAMED, access))
+    files = files_of(authority, leaf.public_bytes(DER), key)
+    link = handshake(tls.context(authority.ca_file), files)
 
-    with pytest.raises(Unverified, match="cannot be read"):
+    with pytest.raises(Unverified, match="certificate cannot be read"):
         tls.verified_chain(cast(ssl.SSLSocket, link))
