@@ -136,11 +136,14 @@ class RoughtimeServer(UdpServer):
         self._behaviour = behaviour
         self._time_unix_ns = time_unix_ns
         self._manner = manner
-        super().__init__(self._answer if manner.udp else lambda _: [], address, port)
         self._listener: socket.socket | None = None
         if manner.tcp:
+            # First, so that it takes a port that is free for TCP; for UDP nearly all are.
             family = socket.AF_INET6 if ":" in address else socket.AF_INET
-            self._listener = socket.create_server((self.address, self.port), family=family)
+            self._listener = socket.create_server((address, port), family=family)
+            port = self._listener.getsockname()[1]
+        super().__init__(self._answer if manner.udp else lambda _: [], address, port)
+        if self._listener is not None:
             threading.Thread(target=self._listen, daemon=True).start()
 
     def __enter__(self) -> Self:

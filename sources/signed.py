@@ -1,12 +1,12 @@
 """Whether a Roughtime response is what the holder of a long-term key signed for our request. Pure.
 
-RFC 10049 section 5.4, in this order, so that the first failure names what is wrong: our nonce, a
-key delegated by the long-term key, the time inside the delegation, our request in the Merkle tree
-that was signed (section 5.3.1), the signature over it.
+RFC 10049 section 5.4, in this order, so that the first failure names what is wrong: a version that
+we offered, our nonce, a key delegated by the long-term key, the time inside the delegation, our
+request in the Merkle tree that was signed (section 5.3.1), the signature over it.
 """
 
 from sources.base import Unverified
-from sources.wire.dialects import Dialect, Form, Reply, decode_reply, nonce_of
+from sources.wire.dialects import Dialect, Form, Reply, decode_reply, nonce_of, versions_in
 
 _LEAF, _NODE = b"\0", b"\1"
 
@@ -14,6 +14,8 @@ _LEAF, _NODE = b"\0", b"\1"
 def verify(request: bytes, packet: bytes, form: Form, public_key: bytes) -> Reply:
     """Return the response; raise Malformed or Unverified if it is not a valid one to `request`."""
     reply = decode_reply(form, packet)
+    if reply.version is not None and reply.version not in versions_in(request):
+        raise Unverified(f"version: {reply.version:#x} was not offered")
     if reply.nonce is not None and reply.nonce != nonce_of(form, request):
         raise Unverified("nonce: another request's")
     contexts = _contexts_of_delegation(reply, public_key)

@@ -195,6 +195,11 @@ def nonce_of(form: Form, request: bytes) -> bytes:
     return message.value(wire.NONC, form.nonce_bytes)
 
 
+def versions_in(request: bytes) -> list[int]:
+    """Return the versions that an IETF request offers; raise Malformed if it is none."""
+    return wire.decode(wire.unframe(request), "request").uint32s(wire.VER)
+
+
 def form_of(packet: bytes) -> Form:
     """Return the form that a packet is of."""
     return Form.IETF if packet.startswith(wire.MAGIC) else Form.GOOGLE
@@ -213,7 +218,7 @@ def decode_reply(form: Form, packet: bytes) -> Reply:
     if dialect is None:
         raise Malformed(f"response: version {version:#x}: none that was offered")
     if dialect.version_is_signed:
-        _check_versions(signed, version)
+        _check_versions(signed, signed.uint32(wire.VER))
     elif message.uint32(wire.VER) != version:
         raise Malformed(f"response: version {version:#x} in SREP, another one beside it")
     if (dialect.typed or wire.TYPE in message) and message.uint32(wire.TYPE) != _RESPONSE:

@@ -74,7 +74,8 @@ def bound_to_nothing(response: bytes, reply: Reply) -> set[int]:
 
     - Google's dialect has no NONC in the response; `roughly` sends it, as an unknown tag to us.
     - Drafts 8 to 19 need no TYPE: where the tag is called otherwise, it is an unknown one.
-    - Drafts 8 to 11: the last two bits of VER. It is not signed, and these drafts read the same.
+    - Drafts 8 to 11: the last two bits of VER, where SREP has not got it too (as `roughly` does).
+      It is not signed then, and these drafts read the same.
     """
     if reply.version is None:
         tag = response.index(b"NONC")
@@ -146,7 +147,7 @@ def test_a_vector_proves_nothing_to_another_request(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("dialect", "count"),
-    [("RFC 10049", 0), ("draft 12-19", 26), ("draft 8-11", 28), ("draft 7", 0), ("Google's", 540)],
+    [("RFC 10049", 0), ("draft 12-19", 26), ("draft 8-11", 26), ("draft 7", 0), ("Google's", 540)],
 )
 def test_no_bit_can_be_flipped(dialect: str, count: int) -> None:
     """Each bit of a response is signed, hashed or checked, but for the few that say nothing.

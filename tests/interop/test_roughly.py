@@ -1,0 +1,184 @@
+"""The program against real servers of `roughly`, and its client against our lab server.
+
+`make interop` puts `roughly` where these tests look for it; $TIME_DRIFT_ROUGHLY names another.
+"""
+
+import base64
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from lab import behaviour
+from lab.behaviour import Behaviour
+from lab.roughtime import Manner, RoughtimeServer
+from sources.clock import NS
+from sources.wire.dialects import Form, encode_request
+from tests.conftest import ROOT, Program
+from tests.interop.chrony import faked, free_port
+from tests.interop.web import found, not_here
+
+pytestmark = pytest.mark.interop
+
+NAMED = os.environ.get("TIME_DRIFT_ROUGHLY")
+"""Read before the tests' environment is scrubbed."""
+YEAR_S = 365 * 86_400
+"""faketime's year."""
+WRONG_CLOCKS = [("-4s", -4), ("+10y", 10 * YEAR_S), ("-30y", -30 * YEAR_S)]
+
+
+@pytest.fixture(scope="module")
+def roughly() -> str:
+    """Return the path of `roughly`; skip without it, fail in CI."""
+    path = shutil.which(NAMED or ROOT / ".venv-interop" / "bin" / "roughly")
+    if path is None:
+        not_here("roughly is not installed")
+    found("faketime")
+    return path
+
+
+@contextmanager
+def served(roughly: str, operator: str, *options: str) -> Iterator[str]:
+    """Run a server until the end of the block; yield the table that asks it."""
+    port, key = free_port(), Ed25519PrivateKey.generate()
+    secret = base64.b64encode(key.private_bytes_raw()).decode()
+    public = key.public_key().public_bytes_raw()
+    where = ["--host", "127.0.0.1", "--port", str(port), "--private-key", secret]
+    process = subprocess.Popen(
+        [roughly, "server", "run", *where, *options],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _wait_until_it_answers(port, public)
+        yield (
+            f'[[sources.roughtime]]\nhost = "127.0.0.1"\nport = {port}\n'
+            f'operator = "{operator}"\npublic_key = "{base64.b64encode(public).decode()}"\n'
+        )
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+def _wait_until_it_answers(port: int, public_key: bytes) -> None:
+    request = encode_request(Form.IETF, bytes(32), public_key)
+    for _ in range(200):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
+            link.settimeout(0.2)
+            try:
+                link.connect(("127.0.0.1", port))
+                link.send(request)
+                if link.recv(2000):
+                    return
+            except OSError:
+                time.sleep(0.05)
+    raise AssertionError(f"roughly on port {port} does not answer")
+
+
+@contextmanager
+def three(roughly: str, directory: Path, settings: str, *options: str) -> Iterator[str]:
+    """Run three servers; yield the path of the configuration that asks them."""
+    with ExitStack() as running:
+        tables = [
+            running.enter_context(served(roughly, name, *options))
+            for name in ("alpha", "bravo", "charlie")
+        ]
+        path = directory / "config.toml"
+        path.write_text("\n".join([settings, *tables]), encoding="utf-8")
+        yield str(path)
+
+
+@pytest.fixture(scope="module")
+def honest(roughly: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run three servers that do not grease."""
+    with three(roughly, tmp_path_factory.mktemp("honest"), "", "--no-grease") as config:
+        yield config
+
+
+@pytest.mark.parametrize(("offset", "true_s"), WRONG_CLOCKS)
+def test_the_truth_is_in_every_certain_interval(
+    program: Program, honest: str, offset: str, true_s: int
+) -> None:
+    """Whatever the clock says: each server proves an interval that the clock's error is in.
+
+    And no wider than its radius, 3 s either way, and a round trip on loopback.
+    """
+    done = program("--config", honest, "--json", environ=faked(offset))
+
+    said = json.loads(done.stdout)
+    assert done.stderr == ""
+    assert [source["verdict"] for source in said["sources"]] == ["agrees"] * 3
+    for source in said["sources"]:
+        low_ns, high_ns = source["certain_ns"]
+        assert low_ns <= true_s * NS <= high_ns
+        assert 6 * NS <= high_ns - low_ns < 6.5 * NS
+        assert (source["kind"], source["authenticated"]) == ("roughtime", True)
+
+
+@pytest.mark.parametrize(("offset", "true_s"), WRONG_CLOCKS)
+def test_the_integer_is_within_one_of_the_truth(
+    program: Program, honest: str, offset: str, true_s: int
+) -> None:
+    """Whole seconds cannot do better alone; nothing is on stderr."""
+    done = program("--config", honest, environ=faked(offset))
+
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert abs(int(done.stdout) - true_s) <= 1
+
+
+def test_servers_that_grease_are_used(program: Program, roughly: str, tmp_path: Path) -> None:
+    """Of replies 30 % are no good: with time to ask again, that keeps hardly anybody from use.
+
+    Each server is asked four times before it is given up on: of 24 questions 0.2 fail on average.
+    """
+    grease = ("--grease-probability", "0.3")
+    with three(roughly, tmp_path, "timeout = 10\n", *grease) as config:
+        runs = [program("--config", config, "--json", environ=faked("-4s")) for _ in range(8)]
+
+    said = [json.loads(done.stdout) for done in runs]
+    words = [(each["verdict"], each["text"]) for run in said for each in run["sources"]]
+    assert [word for word, _ in words].count("agrees") >= 22, words
+    assert {run["drift_s"] for run in said} <= {-5, -4, -3, None}
+
+
+def asked(roughly: str, server: RoughtimeServer) -> "subprocess.CompletedProcess[str]":
+    """Ask a lab server by roughly's own client."""
+    key = base64.b64encode(server.signer.public_key).decode()
+    where = [server.address, str(server.port), key]
+    return subprocess.run(
+        [roughly, "query", "--terse", "--timeout", "5", *where],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+
+
+@pytest.mark.parametrize("version", [1, 0x8000000F, 0x8000000C, 0x8000000B, 0x80000008])
+def test_its_client_believes_our_lab_server(roughly: str, version: int) -> None:
+    """An independent client verifies what the lab signs, in each dialect that it offers."""
+    with RoughtimeServer("Alpha", manner=Manner(versions=(version,))) as server:
+        done = asked(roughly, server)
+
+        assert len(server.requests) == 1
+    assert done.stderr == ""
+    assert abs(int(done.stdout) - time.time()) < 5
+
+
+@pytest.mark.parametrize(
+    "behave", [behaviour.silent, behaviour.only(b"ROUGHTIM")], ids=["silent", "junk"]
+)
+def test_its_client_can_tell(roughly: str, behave: Behaviour) -> None:
+    """The same client prints no time where there was none."""
+    with RoughtimeServer("Alpha", behave) as server:
+        done = asked(roughly, server)
+
+    assert not done.stdout.strip().isdigit()
