@@ -722,3 +722,15 @@ def _cured(packet: bytes, tag: bytes | None) -> bytes:
         certificate[wire.SIG] = SIGNER._long_term.sign(before + certificate[wire.DELE])
     response[wire.CERT] = wire.encode(certificate)
     return wire.frame(wire.encode(response))
+
+
+@pytest.mark.parametrize("version", [v for v in VERSIONS if v is not None])
+def test_a_version_that_this_request_did_not_offer(version: int) -> None:
+    """Another client's request may offer less than ours: its response has to keep to that."""
+    values = values_of(wire.unframe(request_to(SIGNER, version)))
+    other = next(number for number in DIALECTS if number != version)
+    request = wire.frame(wire.encode(changed(values, {wire.VER: uint32(other)})))
+    packet = SIGNER.respond(request, version, TRUE_UNIX_NS)
+
+    with pytest.raises(Unverified, match=f"version: {version:#x} was not offered"):
+        verify(request, packet, Form.IETF, SIGNER.public_key)
