@@ -9,6 +9,7 @@ from drift.config import Config, parse
 from lab.behaviour import shifted
 from lab.https import EXPIRED, HttpsServer
 from lab.ntp import NtpServer
+from lab.roughtime import RoughtimeServer
 from sources.clock import NS
 from sources.record import Record
 
@@ -63,6 +64,7 @@ def demo() -> Iterator[Config]:
         NtpServer("Charlie", time_unix_ns=lab_time_unix_ns),
         NtpServer("Delta", time_unix_ns=lab_time_unix_ns),
         NtpServer("Mallory", shifted(3600), time_unix_ns=lab_time_unix_ns),
+        RoughtimeServer("Foxtrot", time_unix_ns=lab_time_unix_ns),
         HttpsServer("Echo", time_unix_ns=lab_time_unix_ns),
         HttpsServer("Trudy", time_unix_ns=lab_time_unix_ns, identity=EXPIRED),
     ) as lab:
