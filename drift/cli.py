@@ -135,24 +135,25 @@ def _measure(options: Options, settings: Config, began_raw_ns: int) -> int:
         patient=options.picture,
         awaited_kind=None if settings.evidence is None else "roughtime",
     )
+    # Collecting evidence may hang, but must not cost what is settled.
     if options.plain and isinstance(gathered.decision, Answer):
-        # Whatever hangs from here on must not cost an answer that is settled.
-        _leave_after(end_raw_ns, None, OK, f"{gathered.decision.drift_s}\n")
-    found = _collect(settings, gathered, deadline_raw_ns)
-    if options.verbose:
-        for note in found:
-            say(note)
-    if options.plain and isinstance(gathered.decision, Answer):
-        return _print(f"{gathered.decision.drift_s}\n", end_raw_ns)
-    return _report(options, settings, gathered, end_raw_ns)
+        text = f"{gathered.decision.drift_s}\n"
+        if settings.evidence is not None:
+            _leave_after(end_raw_ns, None, OK, text)
+            _collect(settings, gathered, deadline_raw_ns)
+        return _print(text, end_raw_ns)
+    status = _report(options, settings, gathered, end_raw_ns)
+    if settings.evidence is not None:
+        _leave_after(end_raw_ns, None, status)
+        for note in _collect(settings, gathered, deadline_raw_ns):
+            if options.verbose:
+                say(note)
+    return status
 
 
 def _collect(settings: Config, gathered: Gathered, deadline_raw_ns: int) -> list[str]:
-    """Collect evidence against Roughtime servers, if that is wanted; return notes about it.
-
-    The answer is settled: whatever happens here is told, and costs nothing.
-    """
-    if settings.evidence is None:
+    """Collect evidence against Roughtime servers, if there is time; return notes for -v."""
+    if settings.evidence is None or _CLOCK.raw_ns() >= deadline_raw_ns:
         return []
     from drift.evidence import collect  # noqa: PLC0415 - only where a directory is configured
     from sources.resolver import Resolver  # noqa: PLC0415

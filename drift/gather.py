@@ -95,6 +95,7 @@ class _Gathering:
         self._half_way_raw_ns = (self._began_raw_ns + deadline_raw_ns) // 2
         self._unasked = not all(source.cheap for source in sources)
         self._settled_early = False
+        self._patient = False
         self._refine = threading.Event()
         self._refinable: set[int] = set()
         """Sources that have answered and can be asked again."""
@@ -113,6 +114,7 @@ class _Gathering:
 
     def decide(self, *, patient: bool) -> Gathered:
         """Ask, wait and settle until there is an answer or nothing left to wait for."""
+        self._patient = patient
         self._ask(cheap=True)
         while True:
             now_ns = self._clock.raw_ns()
@@ -135,6 +137,8 @@ class _Gathering:
 
     def _go_on(self, now_ns: int) -> int:
         """Begin what is due; return until when there is nothing to do but to wait."""
+        if self._settled_early and not self._patient:
+            return self._half_way_raw_ns  # only those of the awaited kind are waited for
         head_start_ends_ns = self._began_raw_ns + HEAD_START_NS
         if self._unasked:
             if now_ns < head_start_ends_ns and self._outstanding(cheap=True):

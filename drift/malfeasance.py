@@ -3,7 +3,8 @@
 Each request's nonce is made from the response before it, so the order of all of them is proven, and
 every response says, signed, between which times it was made (RFC 10049 section 8.2). A response
 whose times lie wholly after those of a later one contradicts it: one of the two servers lied. Who
-it was follows if only one key is in all contradictions.
+it was follows if one contradicts itself; or, unless the others lied together, if only one key is in
+all contradictions. Keys are free to make: such a report is worth what the other keys are trusted.
 """
 
 import base64
@@ -76,10 +77,15 @@ def judge(links: Sequence[Link]) -> Judgement:
     return Judgement(tuple(replies), None, contradictions, _convicted(links, contradictions))
 
 
+MOST_RESPONSES = 64
+"""How many responses a report may have; all pairs of them are looked at."""
+
+
 def _convicted(links: Sequence[Link], contradictions: tuple[tuple[int, int], ...]) -> bytes | None:
-    """Return the one key that has a part in every contradiction, if it is the only such key."""
+    """Return the key that contradicts itself, or else the only one in every contradiction."""
     pairs = [{links[one].public_key, links[other].public_key} for one, other in contradictions]
-    common = set.intersection(*pairs) if pairs else set()
+    by_itself = set().union(*(pair for pair in pairs if len(pair) == 1))
+    common = by_itself or (set.intersection(*pairs) if pairs else set())
     return common.pop() if len(common) == 1 else None
 
 
@@ -110,6 +116,8 @@ def parse(text: str) -> list[Link]:
     responses = tree.get("responses") if isinstance(tree, dict) else None
     if not isinstance(responses, list) or not responses:
         raise Unreadable('no list "responses" in it (RFC 10049 section 8.4.1)')
+    if len(responses) > MOST_RESPONSES:
+        raise Unreadable(f"{len(responses)} responses: at most {MOST_RESPONSES} are looked at")
     return [_link(number, entry) for number, entry in enumerate(responses, start=1)]
 
 
@@ -152,10 +160,11 @@ def told(links: Sequence[Link], judgement: Judgement) -> list[str]:
         return [*lines, "This proves nothing: the times are consistent with their order."]
     if judgement.convicted is None:
         return [*lines, "This proves that one of the servers lied, but not which."]
-    return [
-        *lines,
-        f"This convicts {_base64(judgement.convicted)}: without it nothing contradicts.",
-    ]
+    key = _base64(judgement.convicted)
+    if any(links[a].public_key == links[b].public_key for a, b in judgement.contradictions):
+        return [*lines, f"This convicts {key}: it contradicts itself."]
+    only = "without it nothing contradicts, unless the others lied together"
+    return [*lines, f"This convicts {key}: {only}."]
 
 
 def _base64(data: bytes) -> str:

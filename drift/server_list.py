@@ -46,12 +46,14 @@ def _server(number: int, server: object, seen: set[tuple[str, int, str]]) -> str
     try:
         key = _key(server)
         places = _places(server, ("udp",) if google else ("udp", "tcp"))
-        new = {place: spoken for place, spoken in places.items() if (*place, key) not in seen}
+        new = {
+            place: spoken for place, spoken in places.items() if (*_same(place), key) not in seen
+        }
         if not new:
             raise ValueError("it is listed already")
     except ValueError as error:
         return f"# server {_quoted(name) if name else f'number {number}'} is left out: {error}\n"
-    seen |= {(*place, key) for place in new}
+    seen |= {(*_same(place), key) for place in new}
     return "\n".join(
         f"[[sources.roughtime]]\nhost = {_quoted(host)}\nport = {port}\n"
         + (f"operator = {_quoted(name)}\n" if name else "")
@@ -67,12 +69,12 @@ def _key(server: dict[str, object]) -> str:
     if kind != "ed25519":
         raise ValueError(f"publicKeyType {ascii(kind)[:60]}: ed25519 wanted")
     try:
-        length = len(base64.b64decode(str(key), validate=True))
+        data = base64.b64decode(str(key), validate=True)
     except (binascii.Error, ValueError):
-        length = 0
-    if length != _KEY_BYTES:
+        data = b""
+    if len(data) != _KEY_BYTES:
         raise ValueError("publicKey is not the base64 of 32 bytes")
-    return str(key)
+    return base64.b64encode(data).decode()
 
 
 def _places(server: dict[str, object], allowed: tuple[str, ...]) -> dict[_Place, set[str]]:
@@ -90,6 +92,11 @@ def _places(server: dict[str, object], allowed: tuple[str, ...]) -> dict[_Place,
     if not places:
         raise ValueError(f"no {' or '.join(allowed)} address of the form host:port")
     return places
+
+
+def _same(place: _Place) -> _Place:
+    """Return what is equal for all ways to write a place."""
+    return place[0].lower().removesuffix("."), place[1]
 
 
 def _port(text: str) -> int:

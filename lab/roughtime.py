@@ -1,6 +1,7 @@
 """A Roughtime server of any dialect, by UDP and TCP, that one can make lie and grease."""
 
 import base64
+import itertools
 import socket
 import threading
 import time
@@ -224,6 +225,13 @@ def greased(every: int) -> Behaviour:
         return [Reply(packet[:-1] + bytes([packet[-1] ^ 1]))]
 
     return behave
+
+
+def contradicting(seconds: float) -> Behaviour:
+    """Answer ahead by so much, then behind, and so on: a chain that asks twice is contradicted."""
+    ahead, behind = (round(sign * seconds * NS) for sign in (1, -1))
+    lies = itertools.cycle((ahead, behind))
+    return lambda reply: [Reply(reply(next(lies)))]
 
 
 def _tree(dialect: Dialect, request: bytes, index: int, siblings: int) -> tuple[bytes, bytes]:

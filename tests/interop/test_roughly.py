@@ -18,8 +18,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from lab import behaviour
-from lab.behaviour import Behaviour
+from lab.behaviour import Behaviour, shifted
+from lab.ntp import NtpServer
 from lab.roughtime import Manner, RoughtimeServer
+from lab.world import world
 from sources.clock import NS
 from sources.wire.dialects import Form, encode_request
 from tests.conftest import ROOT, Program
@@ -182,3 +184,44 @@ def test_its_client_can_tell(roughly: str, behave: Behaviour) -> None:
         done = asked(roughly, server)
 
     assert not done.stdout.strip().isdigit()
+
+
+@pytest.mark.parametrize("off_s", [3600, -3600])
+def test_its_checker_accepts_our_evidence(
+    program: Program, roughly: str, tmp_path: Path, off_s: int
+) -> None:
+    """A liar ahead, and one behind: roughly finds the proof in our report, not in a broken one."""
+    directory = tmp_path / "evidence"
+    path = tmp_path / "config.toml"
+    servers = [RoughtimeServer("A"), RoughtimeServer("B"), RoughtimeServer("L", shifted(off_s))]
+    settings = f'evidence = "{directory}"\n'
+    with world(*(NtpServer(n) for n in "CDE"), *servers, settings=settings) as lab:
+        path.write_text(lab.toml, encoding="utf-8")
+        done = program("--config", str(path))
+    (report,) = directory.iterdir()
+    broken = tmp_path / "broken.json"
+    tree = json.loads(report.read_text(encoding="utf-8"))
+    liars = bytearray(base64.b64decode(tree["responses"][2]["response"]))
+    liars[-1] ^= 1
+    tree["responses"][2]["response"] = base64.b64encode(liars).decode()
+    broken.write_text(json.dumps(tree), encoding="utf-8")
+
+    assert (done.stdout, done.stderr, done.returncode) == ("0\n", "", 0)
+    assert program("verify-evidence", str(report)).returncode == 0
+    assert program("verify-evidence", str(broken)).returncode == 1
+    assert checked_by(roughly, report) == "True"
+    assert checked_by(roughly, broken) != "True"
+
+
+def checked_by(roughly: str, report: Path) -> str:
+    """Return what roughly's library says of a report."""
+    code = (
+        "import json, sys\n"
+        "from roughly.ecosystem import confirm_malfeasance\n"
+        "print(confirm_malfeasance(json.load(open(sys.argv[1]))['responses']))\n"
+    )
+    python = Path(roughly).parent / "python"
+    done = subprocess.run(
+        [python, "-c", code, str(report)], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip()

@@ -190,3 +190,49 @@ def test_a_system_without_threads_to_spare_is_a_failure_not_a_crash(
 
     assert isinstance(found.decision, Answer)
     assert found.outcomes[0] == Failure("A", "ntp", Reason.UNREACHABLE, "can't start new thread")
+
+
+class AwaitedFakeSource(FakeSource):
+    """A source of the kind that is waited for."""
+
+    kind = "roughtime"
+
+
+def test_an_awaited_kind_is_waited_for_until_half_way_and_nobody_else_is_asked() -> None:
+    """Settled, the run goes on for one kind only, and costs no heavy import meanwhile."""
+    late = AwaitedFakeSource("R", hangs("R").answer)
+    heavy = honest("H", HeavyFakeSource)
+    clock = ShiftedClock()
+    began = time.monotonic()
+
+    found = gather(
+        [*(honest(name) for name in "ABCD"), late, heavy],
+        RULE,
+        clock.raw_ns() + NS,
+        clock,
+        awaited_kind="roughtime",
+    )
+
+    assert isinstance(found.decision, Answer)
+    assert 0.45 < time.monotonic() - began < 0.8
+    assert isinstance(found.outcomes[4], Pending)
+    assert isinstance(found.outcomes[5], Pending)
+
+
+def test_an_awaited_kind_that_answers_ends_the_waiting() -> None:
+    """As soon as the last source of the awaited kind is in, the run is over."""
+    quick = AwaitedFakeSource("R", says(-4.1, -3.9, "R"))
+    clock = ShiftedClock()
+    began = time.monotonic()
+
+    found = gather(
+        [*(honest(name) for name in "ABCD"), quick, hangs("E")],
+        RULE,
+        clock.raw_ns() + 5 * NS,
+        clock,
+        awaited_kind="roughtime",
+    )
+
+    assert isinstance(found.decision, Answer)
+    assert isinstance(found.outcomes[4], Sample)
+    assert time.monotonic() - began < 1

@@ -486,7 +486,8 @@ def test_a_conviction_in_words() -> None:
         f"5. {base64_of(DRAFT_7)} signed 2026-11-23T02:13:21+00:00 +- 1 s (draft 7)",
         "Response 3 came before response 4, but says a later time.",
         "Response 3 came before response 5, but says a later time.",
-        f"This convicts {base64_of(LIAR)}: without it nothing contradicts.",
+        f"This convicts {base64_of(LIAR)}: without it nothing contradicts, "
+        "unless the others lied together.",
     ]
 
 
