@@ -65,8 +65,13 @@ def measure(directory: Path, rounds: int) -> None:
         errors(directory, five, rounds)
         rough = directory / "rough.toml"
         with web_servers(directory, 3) as tables, crowd("bench.rough", 3, rough):
-            https(directory, Path(five).read_text() + tables, rounds)
-            every_kind(directory, Path(five).read_text() + rough.read_text() + tables, rounds)
+            two = Path(five).read_text() + tables
+            programs = {"HTTPS not needed": 1, "HTTPS needed": 2}
+            paths = mixed(directory, "5 NTP and 3 HTTPS (nginx)", two, programs, rounds)
+            errors(directory, paths["HTTPS needed"], rounds)
+            programs = {"NTP and Roughtime decide": 2, "all three needed": 3}
+            title = "5 NTP, 3 HTTPS (nginx) and 3 Roughtime (the lab's)"
+            mixed(directory, title, two + rough.read_text(), programs, rounds)
             errors_while_importing(directory, tables, rounds)
     many_sources(directory, rounds)
 
@@ -84,39 +89,19 @@ def costs(directory: Path, five: str, rounds: int) -> None:
     )
 
 
-def https(directory: Path, toml: str, rounds: int) -> None:
-    """Print the cost of HTTPS sources beside NTP ones: not needed, and needed for the answer."""
+def mixed(
+    directory: Path, title: str, toml: str, programs: dict[str, int], rounds: int
+) -> dict[str, str]:
+    """Print the cost of a mix of kinds, by how many must agree; return the configurations."""
     script = str(directory / "time-drift.sh")
     paths = {}
-    for kinds in (1, 2):
-        paths[kinds] = directory / f"kinds-{kinds}.toml"
-        paths[kinds].write_text(f"[consensus]\nmin_kinds = {kinds}\n{toml}")
-    print("\n5 NTP and 3 HTTPS (nginx)")
-    table(
-        {
-            "time-drift.sh, HTTPS not needed": [script, "--config", str(paths[1])],
-            "time-drift.sh, HTTPS needed": [script, "--config", str(paths[2])],
-        },
-        rounds,
-    )
-    errors(directory, str(paths[2]), rounds)
-
-
-def every_kind(directory: Path, toml: str, rounds: int) -> None:
-    """Print the cost where cheap kinds, NTP and Roughtime, decide, though HTTPS is configured."""
-    script = str(directory / "time-drift.sh")
-    paths = {}
-    for kinds in (2, 3):
-        paths[kinds] = directory / f"every-{kinds}.toml"
-        paths[kinds].write_text(f"[consensus]\nmin_kinds = {kinds}\n{toml}")
-    print("\n5 NTP, 3 Roughtime (the lab's) and 3 HTTPS (nginx)")
-    table(
-        {
-            "time-drift.sh, NTP and Roughtime decide": [script, "--config", str(paths[2])],
-            "time-drift.sh, all three needed": [script, "--config", str(paths[3])],
-        },
-        rounds,
-    )
+    for name, kinds in programs.items():
+        path = directory / f"{len(list(directory.iterdir()))}.toml"
+        path.write_text(f"[consensus]\nmin_kinds = {kinds}\n{toml}")
+        paths[name] = str(path)
+    print(f"\n{title}")
+    table({name: [script, "--config", path] for name, path in paths.items()}, rounds)
+    return paths
 
 
 def table(commands: dict[str, list[str]], rounds: int) -> None:

@@ -82,7 +82,10 @@ def _is_doubtful(heard: _Heard) -> bool:
 
 
 def _suspects(heard: Sequence[_Heard]) -> list[_Heard]:
-    """Return who was outvoted, and of those that contradict each other who is not in a majority."""
+    """Return who was outvoted, and of those that contradict each other who is not in a majority.
+
+    Where all of them are in it, one of those that contradict each other.
+    """
     if len({one.source.public_key for one in heard}) < 2:  # noqa: PLR2004 - who would witness?
         return []
     contradicting = [one for one in heard if _contradicts_any(one, heard)]

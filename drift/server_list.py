@@ -47,13 +47,15 @@ def _server(number: int, server: object, seen: set[tuple[str, int, str]]) -> str
         key = _key(server)
         places = _places(server, ("udp",) if google else ("udp", "tcp"))
         new = {
-            place: spoken for place, spoken in places.items() if (*_same(place), key) not in seen
+            (host, port): protocols
+            for (host, port), protocols in places.items()
+            if (keys.same(host), port, key) not in seen
         }
         if not new:
             raise ValueError("it is listed already")
     except ValueError as error:
         return f"# server {_quoted(name) if name else f'number {number}'} is left out: {error}\n"
-    seen |= {(*_same(place), key) for place in new}
+    seen |= {(keys.same(host), port, key) for host, port in new}
     return "\n".join(
         f"[[sources.roughtime]]\nhost = {_quoted(host)}\nport = {port}\n"
         + (f"operator = {_quoted(name)}\n" if name else "")
@@ -92,11 +94,6 @@ def _places(server: dict[str, object], allowed: tuple[str, ...]) -> dict[_Place,
     if not places:
         raise ValueError(f"no {' or '.join(allowed)} address of the form host:port")
     return places
-
-
-def _same(place: _Place) -> _Place:
-    """Return what is equal for all ways to write a place."""
-    return place[0].lower().removesuffix("."), place[1]
 
 
 def _port(text: str) -> int:

@@ -67,6 +67,17 @@ class Table:
         return self.texts("addresses")
 
 
+def shown(host: str, port: int, usual_port: int) -> str:
+    """Return what people call a server: its host, and its port where that is not the usual one."""
+    bracketed = f"[{host}]" if ":" in host else host
+    return host if port == usual_port else f"{bracketed}:{port}"
+
+
+def same(host: str) -> str:
+    """Return what is equal for all ways to write a host: "A.example." and "a.example" are one."""
+    return host.lower().removesuffix(".")
+
+
 def is_address(text: str) -> bool:
     """Whether `text` is a literal IPv4 or IPv6 address, a zone (`%eth0`) allowed for the latter."""
     bare, percent, zone = text.partition("%")

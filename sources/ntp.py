@@ -37,12 +37,11 @@ class NtpSource(Source):
         share_of: int = 1,
     ) -> None:
         """Configure it. `fallback` holds addresses for when `host` cannot be resolved."""
-        bracketed = f"[{host}]" if ":" in host else host
-        name = host if port == PORT else f"{bracketed}:{port}"
+        name = keys.shown(host, port, PORT)
         super().__init__(
             name if share_of == 1 else f"{name} #{share + 1}",
             operator,
-            f"{host.lower().removesuffix('.')} {port}",
+            f"{keys.same(host)} {port}",
         )
         self._host = host
         self._port = port

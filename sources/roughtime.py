@@ -97,12 +97,8 @@ class RoughtimeSource(Source):
     ) -> None:
         """Configure it."""
         host, port, _ = endpoint
-        bracketed = f"[{host}]" if ":" in host else host
-        super().__init__(
-            host if port == PORT else f"{bracketed}:{port}",
-            operator,
-            f"{host.lower().removesuffix('.')} {port} {public_key.hex()}",
-        )
+        endpoint_key = f"{keys.same(host)} {port} {public_key.hex()}"
+        super().__init__(keys.shown(host, port, PORT), operator, endpoint_key)
         self.precise = form is Form.GOOGLE
         self.public_key = public_key
         self.form = form

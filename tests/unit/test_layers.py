@@ -88,8 +88,12 @@ def test_only_named_libraries_are_imported(name: str) -> None:
         "sources.base",
         "sources.dated",
         "sources.exchange",
+        "sources.signed",
         "sources.validity",
+        "sources.wire.dialects",
         "sources.wire.ntp",
+        "sources.wire.roughtime",
+        "drift.server_list",
     ],
 )
 def test_pure_modules_touch_no_clock_and_no_socket(name: str) -> None:
