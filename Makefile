@@ -3,8 +3,9 @@
 PYTHON ?= python3
 DEV = .venv-dev
 RUN = $(DEV)/bin/python
+URL ?= https://example.org/
 
-.PHONY: help demo test interop lint type format check lock bench clean
+.PHONY: help demo test interop tools lint type format check lock bench site clean
 
 help:            ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -15,8 +16,11 @@ demo:            ## run the program on its built-in lab
 test: $(DEV)     ## run every test; interop tests skip, loudly, without Debian's servers
 	$(RUN) -m pytest $(PYTEST)
 
-interop: $(DEV) .venv-interop/bin/roughly  ## the tests against real servers and other implementations
-	$(RUN) -m pytest tests/interop $(PYTEST)
+interop: $(DEV) tools  ## the tests against real servers and other implementations
+	$(RUN) -m pytest tests/interop tests/site $(PYTEST)
+
+# Peers and heavy tools, in environments of their own: some 900 MB.
+tools: .venv-interop/bin/roughly .venv-aws .venv-checkov  ## what only the interop tests need
 
 # roughly says that it wants Python 3.12, and runs on 3.11. In no lock of ours: it is a peer.
 .venv-interop/bin/roughly:
@@ -42,18 +46,24 @@ bench: $(DEV)         ## compare with ntpdig and chronyd (root, and Debian's chr
 	$(RUN) -m bench.run
 	$(RUN) -m bench.simulation
 
+site: .venv-site      ## build the hand-over site in build/site (URL=https://...), from a clean clone
+	.venv-site/bin/python -m cloudformation site --url $(URL)
+
+UV = .venv-lock/bin/uv pip compile -q -U --generate-hashes --universal --python-version 3.11 --no-header
+LOCKS = requirements requirements-dev requirements-site tests/tools/aws tests/tools/checkov
 lock:            ## renew the locks; they name no index
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet uv
-	.venv-lock/bin/uv pip compile -q -U --generate-hashes --universal --python-version 3.11 \
-		--no-header requirements.in -o requirements.txt
-	.venv-lock/bin/uv pip compile -q -U --generate-hashes --universal --python-version 3.11 \
-		--no-header requirements-dev.in -o requirements-dev.txt
+	for lock in $(LOCKS); do $(UV) $$lock.in -o $$lock.txt || exit; done
 
 clean:           ## remove what the other verbs made
-	rm -rf .venv .venv-* .venv*.lock .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+	rm -rf .venv .venv-* .venv*.lock .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
-# The preparation itself sees whether the lock has changed, and does nothing if it has not.
-.PHONY: $(DEV)
+# The preparation itself sees whether a lock has changed, and does nothing if it has not.
+.PHONY: $(DEV) .venv-site .venv-aws .venv-checkov
 $(DEV):
-	@$(PYTHON) -I drift/prepare.py requirements-dev.txt $(DEV)
+	@$(PYTHON) -I drift/prepare.py requirements-dev.txt $@
+.venv-site:
+	@$(PYTHON) -I drift/prepare.py requirements-site.txt $@
+.venv-aws .venv-checkov:
+	@$(PYTHON) -I drift/prepare.py tests/tools/$(@:.venv-%=%).txt $@
