@@ -4,6 +4,8 @@ PYTHON ?= python3
 DEV = .venv-dev
 RUN = $(DEV)/bin/python
 URL ?= https://example.org/
+# Two workers: what measures time, one test at a time, beside what only computes.
+TWICE = -n 2 --dist loadgroup
 
 .PHONY: help demo test interop tools lint type format check lock bench site clean
 
@@ -14,7 +16,7 @@ demo:            ## run the program on its built-in lab
 	./time-drift.sh --demo
 
 test: $(DEV)     ## run every test; interop tests skip, loudly, without Debian's servers
-	$(RUN) -m pytest $(PYTEST)
+	$(RUN) -m pytest $(TWICE) $(PYTEST)
 
 interop: $(DEV) tools  ## the tests against real servers and other implementations
 	$(RUN) -m pytest tests/interop tests/site $(PYTEST)

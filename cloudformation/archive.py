@@ -61,7 +61,11 @@ def write(repository: Path, directory: Path) -> Archive:
 
 
 def _refuse_half_a_history(repository: Path) -> None:
-    top = Path(_git(repository, "rev-parse", "--show-toplevel").rstrip("\n"))
+    top = Path(_git(repository, "rev-parse", "--show-toplevel", status=128).rstrip("\n"))
+    if not top.name:
+        raise ArchiveError(
+            f"{repository} is no git clone: make one of the {BUNDLE} that the archive carries"
+        )
     if top.resolve() != repository.resolve():
         raise ArchiveError(f"{repository} is no clone of its own: it lies inside that of {top}")
     if _git(repository, "rev-parse", "--is-shallow-repository").strip() == "true":

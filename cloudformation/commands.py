@@ -25,14 +25,14 @@ class Place:
     stack: str
     region: str | None
 
-    def aws(self, service: str, verb: str, *rest: str) -> Command:
-        """Return a command of the AWS CLI in this region."""
+    def aws(self, verb: str, *rest: str) -> Command:
+        """Return a command of the AWS CLI, of two words or three, in this region."""
         region = ["--region", self.region] if self.region else []
-        return ["aws", service, verb, *region, *rest]
+        return ["aws", *verb.split(), *region, *rest]
 
     def cloudformation(self, verb: str, *rest: str) -> Command:
         """Return a command about this stack."""
-        return self.aws("cloudformation", verb, "--stack-name", self.stack, *rest)
+        return self.aws(f"cloudformation {verb}", "--stack-name", self.stack, *rest)
 
 
 def deploy(place: Place, parameters: Mapping[str, str], tags: Mapping[str, str]) -> Command:
@@ -59,12 +59,12 @@ def publish(place: Place, bucket: str, distribution: str, site: str) -> list[Com
     pages = ("--recursive", "--exclude", "*.zip", "--cache-control", PAGES_KEPT)
     whose = ("--distribution-id", distribution)
     return [
-        place.aws("s3", "sync", site, target, *archive, *saved),
+        place.aws("s3 sync", site, target, *archive, *saved),
         # cp, since sync would skip a page of the same size that was built before the last upload.
-        place.aws("s3", "cp", site, target, *pages),
+        place.aws("s3 cp", site, target, *pages),
         # All is there by now, so this only removes.
-        place.aws("s3", "sync", site, target, "--delete", "--size-only"),
-        place.aws("cloudfront", "create-invalidation", *whose, "--paths", "/*"),
+        place.aws("s3 sync", site, target, "--delete", "--size-only"),
+        place.aws("cloudfront create-invalidation", *whose, "--paths", "/*"),
     ]
 
 
@@ -75,13 +75,13 @@ def resources(place: Place) -> Command:
 
 def empty(place: Place, bucket: str) -> Command:
     """Remove everything from the bucket: CloudFormation deletes empty ones only."""
-    return place.aws("s3", "rm", f"s3://{bucket}", "--recursive")
+    return place.aws("s3 rm", f"s3://{bucket}", "--recursive")
 
 
 def records(place: Place, zone: str) -> Command:
     """Print the records of a zone as JSON."""
     return place.aws(
-        "route53", "list-resource-record-sets", "--hosted-zone-id", zone, "--output", "json"
+        "route53 list-resource-record-sets", "--hosted-zone-id", zone, "--output", "json"
     )
 
 
@@ -102,14 +102,14 @@ def forget(place: Place, zone: str, unwanted: Iterable[Mapping[str, Any]]) -> Co
     """Remove records from a zone: CloudFormation deletes zones without records of others only."""
     batch = {"Changes": [{"Action": "DELETE", "ResourceRecordSet": one} for one in unwanted]}
     told = ("--hosted-zone-id", zone, "--change-batch", json.dumps(batch))
-    return place.aws("route53", "change-resource-record-sets", *told)
+    return place.aws("route53 change-resource-record-sets", *told)
 
 
 def delete(place: Place) -> list[Command]:
     """Delete the stack and wait until it is gone; a distribution takes some ten minutes."""
     return [
         place.cloudformation("delete-stack"),
-        place.aws("cloudformation", "wait", "stack-delete-complete", "--stack-name", place.stack),
+        place.cloudformation("wait stack-delete-complete"),
     ]
 
 

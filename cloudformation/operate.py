@@ -86,7 +86,7 @@ def _run(command: Command, *, read: bool = False) -> str:
     try:
         done = subprocess.run(  # noqa: S603 - the AWS CLI, with words and no shell
             command,
-            stdout=subprocess.PIPE if read else sys.stderr,
+            stdout=subprocess.PIPE if read else 2,  # stdout is for what we found
             stdin=subprocess.DEVNULL,
             env=os.environ | {"AWS_PAGER": ""},
             cwd=_ROOT,

@@ -53,6 +53,8 @@ from troposphere.validators.route53 import AliasTarget
 
 LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 DOMAIN_PATTERN = rf"^({LABEL}\.)+[a-z]([a-z0-9-]{{0,61}}[a-z0-9])$"
+SIX = "[A-Za-z0-9+/]"
+"""What base64 says six bits with."""
 CLOUDFRONT_ZONE = "Z2FDTNDATAQYW2"
 """The hosted zone of every CloudFront distribution's name (Route 53, AliasTarget)."""
 CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
@@ -184,7 +186,8 @@ def _add_parameters(template: Template) -> None:
             Type="String",
             Default="",
             NoEcho=True,
-            AllowedPattern="^[A-Za-z0-9+/]{0,256}={0,2}$",
+            AllowedPattern=rf"^({SIX}{{4}})*({SIX}{{2}}==|{SIX}{{3}}=)?$",
+            MaxLength=256,
             ConstraintDescription="base64 of user:password",
             Description="Base64 of user:password that visitors must give. Empty: the site is open "
             "to everybody who knows its name.",

@@ -17,7 +17,18 @@ ROOT = Path(__file__).resolve().parent.parent
 _SCRUBBED_PREFIXES = ("PYTHON", "SSL_", "TIME_DRIFT_")
 _SCRUBBED = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
+_FREE = ("tests/unit/", "tests/property/")
+"""What may run anywhere at any time, on every worker of a parallel run."""
+
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one worker of a parallel run have what measures time, and one the hand-over site."""
+    for item in items:
+        if not item.nodeid.startswith(_FREE):
+            group = "site" if item.nodeid.startswith("tests/site/") else "timed"
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,0 +1,70 @@
+"""What somebody does who downloaded the archive: unpack, run the demo, clone, test."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cloudformation import archive
+from tests.conftest import ROOT
+
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(1200)]
+
+LEFT_OUT = "--ignore=tests/site --ignore=tests/image"
+"""Of the nested run: it would build the archive, and test it, for ever."""
+_TESTED_WITHIN_S = 1100
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the archive of HEAD unpacks to, in a directory that was empty."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("this is no git clone: the archive was NOT made")
+    work = tmp_path_factory.mktemp("handover")
+    clone = work / "clone"
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
+    made = archive.write(clone, work)
+    subprocess.run(["unzip", "-q", str(made.path), "-d", str(work / "empty")], check=True)
+    return work / "empty" / made.folder
+
+
+def as_a_visitor(place: Path, *command: str, within_s: float) -> "subprocess.CompletedProcess[str]":
+    """Run a command with nothing of the tests' own surroundings."""
+    ours = ("CI", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+    environ = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ours and not name.startswith(("PYTEST", "COV_", "HYPOTHESIS"))
+    }
+    return subprocess.run(
+        command,
+        cwd=place,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=within_s,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def test_the_demo_runs_from_the_archive(unpacked: Path) -> None:
+    """Two commands after the download there is a picture, and the integer."""
+    done = as_a_visitor(unpacked, "./time-drift.sh", "--demo", within_s=300)
+
+    assert (done.stdout, done.returncode) == ("-4\n", 0)
+    assert "falseticker" in done.stderr
+
+
+def test_the_tests_pass_in_a_clone_of_the_bundle(unpacked: Path) -> None:
+    """All of them but those of the site and the image, as on any user's machine."""
+    subprocess.run(["git", "clone", "-q", archive.BUNDLE, "history"], cwd=unpacked, check=True)
+    done = as_a_visitor(
+        unpacked / "history", "make", "test", f"PYTEST=-n 0 {LEFT_OUT}", within_s=_TESTED_WITHIN_S
+    )
+    told = done.stdout[-3000:]
+
+    assert done.returncode == 0, told + done.stderr[-1000:]
+    assert int(re.findall(r"(\d+) passed", told)[-1]) > 3000
