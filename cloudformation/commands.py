@@ -113,5 +113,11 @@ def delete(place: Place) -> list[Command]:
     ]
 
 
+def refusals(place: Place) -> Command:
+    """Print what could not be deleted, and why."""
+    query = "StackEvents[?ResourceStatus=='DELETE_FAILED'].[LogicalResourceId,ResourceStatusReason]"
+    return place.cloudformation("describe-stack-events", "--query", query, "--output", "text")
+
+
 def _pairs(named: Mapping[str, str]) -> list[str]:
     return [f"{name}={value}" for name, value in named.items()]

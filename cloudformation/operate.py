@@ -68,8 +68,13 @@ def destroy(place: Place) -> None:
         _run(commands.empty(place, standing["Site"]))
     if "Zone" in standing:
         _forget_validation(place, standing["Zone"])
-    for command in commands.delete(place):
-        _run(command)
+    delete, wait = commands.delete(place)
+    _run(delete)
+    try:
+        _run(wait)
+    except Failed:
+        _run(commands.refusals(place))  # for instance a zone with records of the user's own
+        raise
 
 
 def _forget_validation(place: Place, zone: str) -> None:
@@ -98,7 +103,8 @@ def _run(command: Command, *, read: bool = False) -> str:
             "the AWS CLI is not installed: `aws` is not on PATH (Debian, Ubuntu: awscli)"
         ) from error
     if done.returncode:
-        raise Failed(f"`{' '.join(command[:3])}` exited with {done.returncode}", done.returncode)
+        status = done.returncode if done.returncode > 0 else 128 - done.returncode  # a signal
+        raise Failed(f"`{' '.join(command[:3])}` exited with {status}", status)
     return done.stdout or ""
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 settings.register_profile("dev", deadline=None, max_examples=100)
-settings.register_profile("ci", deadline=None, max_examples=1000)
+settings.register_profile("ci", deadline=None, max_examples=400)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 ROOT = Path(__file__).resolve().parent.parent

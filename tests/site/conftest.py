@@ -60,9 +60,13 @@ class Aws(NamedTuple):
         keys = {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}
         return self._replace(environ=self.environ | keys)
 
+    def cli(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run the real command line."""
+        return self._process(tool("aws"), *arguments)
+
     def run(self, *arguments: str) -> Any:
         """Run the real command line and return what it printed, parsed; None if it was nothing."""
-        done = self._process(tool("aws"), *arguments, "--output", "json")
+        done = self.cli(*arguments, "--output", "json")
         assert done.returncode == 0, f"{arguments}: {done.stderr}"
         return json.loads(done.stdout) if done.stdout.strip() else None
 
@@ -154,7 +158,12 @@ def an_account(directory: Path) -> Iterator[Aws]:
         port = _port(process, log)
         yield Aws(port, _environ(home, port))
     finally:
-        process.communicate(timeout=_ENDS_WITHIN_S)  # it ends with its stdin
+        try:
+            process.communicate(timeout=_ENDS_WITHIN_S)  # it ends with its stdin
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise
 
 
 @pytest.fixture(scope="module")

@@ -147,13 +147,17 @@ def assert_gone(aws: Aws, before: dict[str, Any]) -> None:
     for kind in ("Buckets", "Distributions", "Others"):
         assert after[kind] == before[kind], kind
     assert after["Zones"].keys() == before["Zones"].keys()
-    assert not any(after["Stacks"].values())
+    assert _names(after["Stacks"]) == _names(before["Stacks"])
 
 
-@pytest.fixture(autouse=True)
-def _no_stacks(aws: Aws) -> None:
-    """Each test starts without stacks, so that each can tell what it left."""
-    assert not any(aws.account()["Stacks"].values())
+def _names(stacks: dict[str, dict[str, Any]]) -> set[tuple[str, str]]:
+    return {(region, name) for region, there in stacks.items() for name in there}
+
+
+def change_records(aws: Aws, zone: str, action: str, records: list[dict[str, Any]]) -> None:
+    changes = [{"Action": action, "ResourceRecordSet": record} for record in records]
+    batch = ("--change-batch", json.dumps({"Changes": changes}), "--region", "us-east-1")
+    aws.run("route53", "change-resource-record-sets", "--hosted-zone-id", zone, *batch)
 
 
 @pytest.fixture(scope="module")
@@ -161,25 +165,23 @@ def given_zone(aws: Aws) -> str:
     """A zone example.org that was there before any stack, with records of its own."""
     reference = ("--name", "example.org", "--caller-reference", "given", "--region", "us-east-1")
     zone: str = aws.run("route53", "create-hosted-zone", *reference)["HostedZone"]["Id"]
-    changes = [
+    own = [
         {
-            "Action": "CREATE",
-            "ResourceRecordSet": {
-                "Name": name,
-                "Type": kind,
-                "TTL": 300,
-                "ResourceRecords": [{"Value": value} for value in values],
-            },
+            "Name": name,
+            "Type": kind,
+            "TTL": 300,
+            "ResourceRecords": [{"Value": value} for value in values],
         }
         for name, kind, values in OWN_RECORDS
     ]
-    batch = ("--change-batch", json.dumps({"Changes": changes}), "--region", "us-east-1")
-    aws.run("route53", "change-resource-record-sets", "--hosted-zone-id", zone, *batch)
+    change_records(aws, zone, "CREATE", own)
     return zone.removeprefix("/hostedzone/")
 
 
 @EVERYWHERE
-def test_a_new_zone_takes_two_phases_and_goes_with_its_stack(aws: Aws, region: str) -> None:
+def test_a_new_zone_takes_two_phases_and_goes_with_its_stack(
+    aws: Aws, region: str, tmp_path: Path
+) -> None:
     """Before the delegation: a site at CloudFront's name, and the name servers to enter.
 
     After it, us-east-1 issues a certificate and binds the name by itself; elsewhere a given one is
@@ -206,7 +208,7 @@ def test_a_new_zone_takes_two_phases_and_goes_with_its_stack(aws: Aws, region: s
     certificate = physical(aws, stack, region, "Certificate") if issued else GIVEN_CERTIFICATE
     assert_bound(aws, stack, region, certificate)
 
-    aws.put(first.told["BucketName"], "index.html", b"here")
+    assert_kept_and_filled(aws, stack, region, second.told, tmp_path)
     delete_by_hand(aws, stack, region)
     assert aws.account()["Stacks"][region][stack]["Status"] == "DELETE_FAILED"
     assert made(aws, stack, region) == {"Site"} | ({"Zone"} if issued else set())
@@ -216,7 +218,9 @@ def test_a_new_zone_takes_two_phases_and_goes_with_its_stack(aws: Aws, region: s
 
 
 @EVERYWHERE
-def test_a_given_zone_stays_as_it_was(aws: Aws, region: str, given_zone: str) -> None:
+def test_a_given_zone_stays_as_it_was(
+    aws: Aws, region: str, given_zone: str, tmp_path: Path
+) -> None:
     """In us-east-1 the name is bound at once; elsewhere the site is up, and says what is missing.
 
     destroy takes the stack's records back and no others. The record by which ACM validated the
@@ -231,14 +235,12 @@ def test_a_given_zone_stays_as_it_was(aws: Aws, region: str, given_zone: str) ->
         assert ran.told["WebsiteUrl"] == f"https://{stack}.example.org/"
         assert_bound(aws, stack, region, physical(aws, stack, region, "Certificate"))
         assert addresses(aws, stack, given_zone).keys() == {"A", "AAAA"}
-        again = deploy(aws, stack, region, "--zone", given_zone)
-        assert "No changes to deploy" in again.stderr
-        assert again.told == ran.told
     else:
         assert made(aws, stack, region) == ALWAYS
         assert re.fullmatch(UNBOUND, ran.told["WebsiteUrl"])
         assert_unbound(aws, stack, region)
         assert "--certificate" in ran.stderr
+    assert_kept_and_filled(aws, stack, region, ran.told, tmp_path)
 
     proofs = validations(aws, given_zone)
     ran = destroy(aws, stack, region)
@@ -267,26 +269,32 @@ def deploy_all_given(aws: Aws, stack: str, region: str, zone: str, *more: str) -
     return ran
 
 
+@EVERYWHERE
 def test_publish_makes_the_bucket_what_the_directory_is(
-    aws: Aws, given_zone: str, tmp_path: Path
+    aws: Aws, region: str, given_zone: str, tmp_path: Path
 ) -> None:
     """Bytes, types and caching are what they ought to be, and what the directory lost is gone.
 
-    The archive's name changes with its content, so caches keep it; they ask for pages again.
+    The archive's name changes with its content, so caches keep it; they ask for pages again. Zone
+    and certificate are given, so the name is bound at once in either region.
     """
-    stack, region, before = "publish", "eu-west-1", aws.account()
+    stack, before = f"publish-{region}", aws.account()
     told = deploy_all_given(aws, stack, region, given_zone).told
-    site = a_site(tmp_path / "site", archive="time-drift-000000000001.zip")
-    assert publish(aws, stack, region, site).stdout == told["WebsiteUrl"] + "\n"
-    assert_published(aws, told["BucketName"], site)
-
-    (site / "time-drift-000000000001.zip").rename(site / "time-drift-000000000002.zip")
+    again = deploy_all_given(aws, stack, region, given_zone)
+    assert "No changes to deploy" in again.stderr
+    assert again.told == told
+    site, bucket = a_site(tmp_path / "site", "time-drift-000000000002.zip"), told["BucketName"]
     page = site / "index.html"
-    page.write_text(page.read_text().replace("01.zip", "02.zip"))
-    os.utime(page, (1e9, 1e9))  # no byte longer, and older than what is there: news all the same
-    publish(aws, stack, region, site)
-    assert_published(aws, told["BucketName"], site)
-    assert aws.account()["Distributions"][told["DistributionId"]] == [["/*"], ["/*"]]
+    os.utime(page, (1e9, 1e9))
+    # What an earlier publish left: its archive, and a page as long as ours and of a later date.
+    aws.put(bucket, "time-drift-000000000001.zip", b"PK")
+    aws.put(bucket, page.name, page.read_bytes().replace(b"02.zip", b"01.zip"))
+
+    ran = publish(aws, stack, region, site)
+    assert ran.stdout == told["WebsiteUrl"] + "\n"
+    assert_published(aws, bucket, site)
+    assert aws.account()["Distributions"][told["DistributionId"]] == [["/*"]]
+    assert_fetched(aws, region, bucket, site, tmp_path / "back")
 
     destroy(aws, stack, region)
     assert_gone(aws, before)
@@ -340,6 +348,26 @@ def assert_published(aws: Aws, bucket: str, site: Path) -> None:
             assert "content-disposition" not in got.headers
 
 
+def assert_fetched(aws: Aws, region: str, bucket: str, site: Path, back: Path) -> None:
+    """The AWS CLI brings back what was published, byte for byte."""
+    done = aws.cli("s3", "sync", f"s3://{bucket}", str(back), "--region", region)
+    assert done.returncode == 0, done.stderr
+    found = {path.name: path.read_bytes() for path in back.iterdir()}
+    assert found == {path.name: path.read_bytes() for path in site.iterdir()}
+
+
+def assert_kept_and_filled(
+    aws: Aws, stack: str, region: str, told: dict[str, str], tmp_path: Path
+) -> None:
+    """Deploying again changes nothing, and what is published comes back."""
+    again = deploy(aws, stack, region)
+    assert "No changes to deploy" in again.stderr
+    assert again.told == told
+    site = a_site(tmp_path / "site", "time-drift-000000000003.zip")
+    assert publish(aws, stack, region, site).stdout == told["WebsiteUrl"] + "\n"
+    assert_fetched(aws, region, told["BucketName"], site, tmp_path / "back")
+
+
 def test_a_password_comes_and_goes_and_is_never_shown(
     aws: Aws, given_zone: str, tmp_path: Path
 ) -> None:
@@ -380,6 +408,23 @@ def test_a_stack_that_could_not_be_made_says_so_and_can_be_destroyed(
     destroy(aws, stack, region)
     assert_gone(aws, before)
     assert addresses(aws, stack, given_zone) == {"A": ["192.0.2.1"]}
+
+
+def test_destroy_says_what_stands_in_its_way_and_may_be_run_again(aws: Aws) -> None:
+    """A record of the user's own in the stack's zone is theirs: it stays until they remove it."""
+    stack, region, before = "records", "eu-west-1", aws.account()
+    deploy(aws, stack, region)
+    zone = physical(aws, stack, region, "Zone")
+    mail = {"Name": f"{stack}.example.org.", "Type": "MX", "TTL": 300}
+    mail |= {"ResourceRecords": [{"Value": "10 mail.example.org."}]}
+    change_records(aws, zone, "CREATE", [mail])
+
+    done = aws.ours("destroy", "--stack", stack, "--region", region, "--yes")
+    assert done.returncode == 255
+    assert re.search(r"^Zone\s+\S", done.stderr, re.MULTILINE)
+    change_records(aws, zone, "DELETE", [mail])
+    destroy(aws, stack, region)
+    assert_gone(aws, before)
 
 
 def test_destroy_removes_nothing_unasked(aws: Aws) -> None:
