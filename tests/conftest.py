@@ -1,5 +1,6 @@
 """What every test gets: a scrubbed environment, and the ways to run the program as a process."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -19,15 +20,18 @@ _SCRUBBED = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 _FREE = ("tests/unit/", "tests/property/")
 """What may run anywhere at any time, on every worker of a parallel run."""
+_BESIDE = ("tests/site/", "tests/image/", "tests/supply/")
+"""What is about the hand-over: it builds and waits, and measures no time."""
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one worker of a parallel run have what measures time, and one the hand-over site."""
+    """Let one worker of a parallel run have what measures time, and one what is beside that."""
     for item in items:
         if not item.nodeid.startswith(_FREE):
-            group = "site" if item.nodeid.startswith("tests/site/") else "timed"
+            group = "beside" if item.nodeid.startswith(_BESIDE) else "timed"
             item.add_marker(pytest.mark.xdist_group(group))
 
 
@@ -46,7 +50,9 @@ def _scrubbed_environment() -> Iterator[None]:
 def script(_scrubbed_environment: None) -> str:
     """The path of time-drift.sh, its environment prepared."""
     path = str(ROOT / "time-drift.sh")
-    subprocess.run([path, "--version"], check=True, stdout=subprocess.DEVNULL, timeout=300)
+    with open(path, encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # the other workers wait instead of being refused
+        subprocess.run([path, "--version"], check=True, stdout=subprocess.DEVNULL, timeout=300)
     return path
 
 
