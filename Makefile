@@ -7,10 +7,10 @@ URL ?= https://example.org/
 # Two workers: what measures time, one test at a time, beside what only computes.
 TWICE = -n 2 --dist loadgroup
 
-.PHONY: help demo test interop tools lint type format check lock bench site clean
+.PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed image bench bench-image site clean
 
 help:            ## list the verbs
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
 
 demo:            ## run the program on its built-in lab
 	./time-drift.sh --demo
@@ -18,11 +18,20 @@ demo:            ## run the program on its built-in lab
 test: $(DEV)     ## run every test; interop tests skip, loudly, without Debian's servers
 	$(RUN) -m pytest $(TWICE) $(PYTEST)
 
+# On which the tests build the image where no registry can be asked; needs root and debootstrap.
+build/base:
+	rm -rf build/base.new
+	mkdir -p build
+	debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates \
+		bookworm build/base.new >build/base.log
+	rm -rf build/base.new/dev/* build/base.new/var/cache/apt/* build/base.new/var/lib/apt/lists/*
+	mv build/base.new build/base
+
 interop: $(DEV) tools  ## the tests against real servers and other implementations
 	$(RUN) -m pytest tests/interop tests/site $(PYTEST)
 
 # Peers and heavy tools, in environments of their own: some 900 MB.
-tools: .venv-interop/bin/roughly .venv-aws .venv-checkov  ## what only the interop tests need
+tools: .venv-interop/bin/roughly .venv-aws .venv-checkov .venv-supply  ## what only the interop tests need
 
 # roughly says that it wants Python 3.12, and runs on 3.11. In no lock of ours: it is a peer.
 .venv-interop/bin/roughly:
@@ -44,28 +53,64 @@ format: $(DEV)   ## put the code in form
 
 check: lint type test  ## everything before a commit
 
-bench: $(DEV)         ## compare with ntpdig and chronyd (root, and Debian's chrony and ntpsec-ntpdig)
-	$(RUN) -m bench.run
-	$(RUN) -m bench.simulation
+bench: .venv-bench    ## compare with ntpdig and chronyd (root, and Debian's chrony and ntpsec-ntpdig)
+	.venv-bench/bin/python -m bench.run
+	.venv-bench/bin/python -m bench.simulation
 
 site: .venv-site      ## build the hand-over site in build/site (URL=https://...), from a clean clone
 	.venv-site/bin/python -m cloudformation site --url $(URL)
 
 UV = .venv-lock/bin/uv pip compile -q -U --generate-hashes --universal --python-version 3.11 --no-header
-LOCKS = requirements requirements-dev requirements-site tests/tools/aws tests/tools/checkov
+LOCKS = requirements requirements-bench requirements-dev requirements-site tests/tools/aws tests/tools/checkov tests/tools/supply
+bench-image: .venv-bench  ## size and start-up of the image (root, and Debian's buildah, crun, debootstrap)
+	.venv-bench/bin/python -m bench.image
+
 lock:            ## renew the locks; they name no index
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet uv
 	for lock in $(LOCKS); do $(UV) $$lock.in -o $$lock.txt || exit; done
 
+audit: .venv-supply   ## look for known vulnerabilities in the locks; without the database it fails
+	.venv-supply/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off \
+		-r requirements.txt -r requirements-site.txt
+
+sbom: .venv-supply    ## write build/sbom.cdx.json, the bill of materials of what runs (CycloneDX)
+	./time-drift.sh --version >/dev/null
+	mkdir -p build
+	.venv-supply/bin/cyclonedx-py environment --pyproject pyproject.toml --mc-type application \
+		--output-reproducible --of JSON -o build/sbom.cdx.json .venv/bin/python
+
+wheel: .venv-supply   ## build dist/*.whl
+	rm -rf dist
+	.venv-supply/bin/python -m build --wheel --outdir dist
+
+# Those that need this checkout, and no installation has: its script, its layout, the site.
+TREE_ONLY = test_layers test_prepare test_site_commands test_site_picture test_site_template test_supply
+INSTALLED = build/installed
+installed: wheel      ## run the tests against the installed wheel, away from this checkout
+	rm -rf $(INSTALLED)
+	$(PYTHON) -m venv $(INSTALLED)/venv
+	$(INSTALLED)/venv/bin/python -m pip install --quiet --require-hashes -r requirements-dev.txt
+	$(INSTALLED)/venv/bin/python -m pip install --quiet --no-deps --no-index dist/*.whl
+	cp -R tests pyproject.toml CHANGELOG.md config.toml $(INSTALLED)/
+	cd $(INSTALLED) && venv/bin/python -m pytest -q $(TWICE) tests/unit tests/property tests/contract \
+		$(TREE_ONLY:%=--ignore=tests/unit/%.py)
+
+ENGINE ?= docker
+image:           ## build the image (ENGINE=podman, BASE=python:3.13-slim@sha256:...)
+	$(ENGINE) build -t time-drift --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
+		$(if $(BASE),--build-arg BASE=$(BASE)) .
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' drift/__init__.py)
+REVISION = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+
 clean:           ## remove what the other verbs made
 	rm -rf .venv .venv-* .venv*.lock .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
 # The preparation itself sees whether a lock has changed, and does nothing if it has not.
-.PHONY: $(DEV) .venv-site .venv-aws .venv-checkov
+.PHONY: $(DEV) .venv-bench .venv-site .venv-aws .venv-checkov .venv-supply
 $(DEV):
 	@$(PYTHON) -I drift/prepare.py requirements-dev.txt $@
-.venv-site:
-	@$(PYTHON) -I drift/prepare.py requirements-site.txt $@
-.venv-aws .venv-checkov:
+.venv-bench .venv-site:
+	@$(PYTHON) -I drift/prepare.py requirements-$(@:.venv-%=%).txt $@
+.venv-aws .venv-checkov .venv-supply:
 	@$(PYTHON) -I drift/prepare.py tests/tools/$(@:.venv-%=%).txt $@

@@ -1,0 +1,52 @@
+# One run, one integer: `docker run --rm IMAGE` prints the host's clock minus true time in seconds.
+# README.md has the lines for docker, podman, compose and Kubernetes, and how to pin the base.
+
+# Any image with python3 (3.11 or newer, with venv) and a shell.
+ARG BASE=python:3.13-slim
+
+FROM ${BASE} AS build
+WORKDIR /opt/time-drift
+COPY requirements.txt time-drift.sh LICENSE ./
+COPY sources sources
+COPY lab lab
+COPY drift drift
+# The script prepares its environment as it does on any machine: from the hashed lock, and without
+# pip in it. Byte code that is not compared with its source: nothing changes here any more.
+RUN ./time-drift.sh --version \
+    && .venv/bin/python -m compileall -q -f --invalidation-mode unchecked-hash \
+        .venv/packages/ drift sources lab \
+    && rm -f .venv.lock \
+    && chmod -R u+rwX,go+rX,go-w .
+
+FROM ${BASE}
+ARG VERSION=0.0.0
+ARG REVISION=unknown
+ARG BASE
+LABEL org.opencontainers.image.title="time-drift" \
+      org.opencontainers.image.description="One integer: the host's clock minus true time, in seconds" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.base.name="${BASE}"
+
+# Nothing is installed in a container: neither pip, nor the wheels that venv would make one of; no
+# cache. And nothing can be written in it, but below /tmp and in the state directory.
+RUN packages=$(python3 -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
+    && library=$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))') \
+    && scripts=$(python3 -c 'import sysconfig; print(sysconfig.get_path("scripts"))') \
+    && rm -rf "$packages"/pip "$packages"/pip-*.dist-info "$scripts"/pip* "$library"/ensurepip \
+        /usr/share/python-wheels /var/lib/apt/lists/* /var/cache/apt/* /root/.cache \
+    && find / -xdev -path /tmp -prune -o -type d -perm -0002 -exec chmod o-w {} + \
+    && install -d -m 0755 /etc/time-drift \
+    && install -d -m 0700 -o 10001 -g 10001 /var/lib/time-drift
+
+COPY --from=build /opt/time-drift /opt/time-drift
+# Where a configuration is mounted over it; beside the script it would be found before that.
+COPY --chmod=0644 config.toml /etc/time-drift/config.toml
+
+USER 10001:10001
+WORKDIR /
+STOPSIGNAL SIGTERM
+# A run lasts seconds and ends with its own verdict; there is nothing that could be asked meanwhile.
+HEALTHCHECK NONE
+ENTRYPOINT ["/opt/time-drift/time-drift.sh"]

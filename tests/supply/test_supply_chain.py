@@ -1,0 +1,123 @@
+"""What `make audit`, `make sbom` and `make wheel` promise, by running them."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from drift import __version__
+from tests.conftest import ROOT
+
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(400)]
+
+_WITHIN_S = 300
+
+
+def make(
+    *arguments: str, wrap: tuple[str, ...] = (), **environ: str
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*wrap, "make", "--silent", *arguments],
+        cwd=ROOT,
+        env=os.environ | environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_WITHIN_S,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tools() -> None:
+    """The tools are installed already: nothing here fetches anything but what it is about."""
+    if not (ROOT / ".venv-supply").exists():
+        if os.environ.get("CI"):
+            pytest.fail("no .venv-supply, and CI may not skip")
+        pytest.skip("no .venv-supply (`make tools`): this test did NOT run")
+
+
+def test_an_audit_without_its_database_fails(offline: tuple[str, ...]) -> None:
+    """Who cannot know of a vulnerability may not say that there is none."""
+    done = make("audit", wrap=offline)
+
+    assert done.returncode != 0
+    assert "No known vulnerabilities" not in done.stdout + done.stderr
+
+
+def test_the_bill_of_materials_is_that_of_the_lock(script: str) -> None:
+    """CycloneDX, with each package that is installed and the version that is pinned."""
+    assert Path(script).exists()  # its environment is what is listed
+    done = make("sbom")
+    assert done.returncode == 0, done.stderr
+    told = json.loads((ROOT / "build" / "sbom.cdx.json").read_text(encoding="utf-8"))
+    listed = {one["name"].lower().replace("_", "-"): one["version"] for one in told["components"]}
+    lock = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+
+    assert told["bomFormat"] == "CycloneDX"
+    assert told["metadata"]["component"]["name"] == "time-drift"
+    assert len(listed) >= 14
+    assert all(f"\n{name}=={version} " in "\n" + lock for name, version in listed.items())
+    assert all(one.get("licenses") for one in told["components"])
+
+
+def test_it_is_a_product_of_the_build(script: str) -> None:
+    """It names where packages come from, so it is written where git does not look."""
+    assert Path(script).exists()
+    done = subprocess.run(
+        ["git", "check-ignore", "-q", "build/sbom.cdx.json", "dist/x.whl"], cwd=ROOT, check=False
+    )
+
+    assert done.returncode in (0, 128)  # 128: an unpacked archive, without git
+
+
+@pytest.fixture(scope="module")
+def wheel() -> Path:
+    """The wheel of this checkout."""
+    done = make("wheel")
+    assert done.returncode == 0, done.stderr
+    (found,) = (ROOT / "dist").glob("*.whl")
+    return found
+
+
+def test_the_wheel_holds_the_product_alone(wheel: Path) -> None:
+    """Three packages, the shipped configuration, the schema; no tests, no site."""
+    with zipfile.ZipFile(wheel) as opened:
+        names = opened.namelist()
+    tops = {name.split("/")[0] for name in names}
+
+    assert wheel.name == f"time_drift-{__version__}-py3-none-any.whl"
+    assert tops == {"drift", "sources", "lab", f"time_drift-{__version__}.dist-info"}
+    assert {"drift/config.toml", "drift/report/time-drift-1.schema.json"} <= set(names)
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+def test_the_wheel_runs_in_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
+    """With the locked libraries, from any directory: the demo, and the shipped configuration."""
+    python = tmp_path / "empty" / "bin" / "python"
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    for command in (
+        [sys.executable, "-m", "venv", str(tmp_path / "empty")],
+        [*pip, "--require-hashes", "-r", str(ROOT / "requirements.txt")],
+        [*pip, "--no-deps", "--no-index", str(wheel)],
+    ):
+        subprocess.run(command, check=True, cwd=tmp_path, capture_output=True, timeout=_WITHIN_S)
+    ran = [
+        subprocess.run(
+            [str(python.parent / "time-drift"), option],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=tmp_path,
+            timeout=30,
+        )
+        for option in ("--demo", "--check-config")
+    ]
+
+    assert (ran[0].stdout, ran[0].returncode) == ("-4\n", 0)
+    assert ran[1].returncode == 0, ran[1].stderr
+    assert str(tmp_path) in ran[1].stdout + ran[1].stderr  # the packaged file, not a checkout's
