@@ -36,7 +36,9 @@ if [ -x "$venv/bin/python" ] && [ -e "$stamp" ] &&
         cmp -s "$lock" "$stamp" 2>/dev/null; }; then
     # -I: nothing of the user's environment or directory gets in. -S: no site, it costs 3 ms.
     exec "$venv/bin/python" -I -S -c '
-import sys
+import _signal, posix, sys
+for number in 2, 15:  # before anything else: the first process of a container has no defaults
+    _signal.signal(number, lambda number, _: posix._exit(128 + number))
 sys.path += sys.argv[1:3]
 del sys.argv[1:3]
 from drift.__main__ import main

@@ -22,7 +22,8 @@ def main() -> None:
     with built(directory) as image, NtpServer("Alpha") as server:
         configuration = directory / "config.toml"
         configuration.write_text(server.toml(), encoding="utf-8")
-        print(f"The image holds {image.bytes_added / 1e6:.1f} MB beyond its base.\n")
+        print(f"The base holds {image.base_bytes / 1e6:.1f} MB.")
+        print(f"The image adds {image.bytes_added / 1e6:.1f} MB to it.\n")
         _print_start_up(image, configuration)
 
 

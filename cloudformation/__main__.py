@@ -12,7 +12,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cloudformation import operate, policy, site, template
+try:
+    from cloudformation import operate, policy, site, template
+except ModuleNotFoundError as missing:
+    sys.exit(
+        f"cloudformation: {missing.name} is not installed: `make .venv-site`, and then "
+        "`.venv-site/bin/python -m cloudformation ...`"
+    )
 from cloudformation.archive import ArchiveError
 from cloudformation.commands import Place
 
@@ -26,7 +32,8 @@ _OPTIONS = {
     "certificate": "CertificateArn",
 }
 _STACK = re.compile("[A-Za-z][A-Za-z0-9-]{0,127}")
-_REGION = re.compile("(?!cn-|us-gov-|us-iso)[a-z]{2}(-[a-z]+)+-[0-9]+")
+_REGION = re.compile("(?!cn-)[a-z]{2}-[a-z]+-[0-9]+")
+_LONGEST_TOKEN = 256
 _TAG = re.compile(r"[^=]{1,128}=.{0,256}")
 
 
@@ -74,6 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     one = add("policy", "print the least IAM policy that deploy, publish and destroy need", _policy)
     one.add_argument("--account", required=True, metavar="ID", help="the account's 12 digits")
     one.add_argument("--explain", action="store_true", help="the reasons, statement by statement")
+    one.add_argument(
+        "--zone", metavar="ID", help="a zone that is there already: no other is touched"
+    )
     _add_place(one, needed=True)
 
     one = add("site", "build the site of HEAD: archive, digest, pages", _site)
@@ -144,12 +154,17 @@ def _policy(parsed: argparse.Namespace) -> None:
     if not re.fullmatch("[0-9]{12}", parsed.account):
         raise Usage(f"--account {parsed.account!r}: allowed are twelve digits")
     place = _place(parsed)
-    made = policy.build(parsed.account, parsed.region, place.stack)
+    zone = _zone_id(parsed.zone)
+    _check({"HostedZoneId": zone or ""})
+    made = policy.build(parsed.account, parsed.region, place.stack, zone)
     sys.stdout.write(policy.explained(made) if parsed.explain else policy.text(made))
 
 
 def _site(parsed: argparse.Namespace) -> None:
-    parts = urlsplit(parsed.url)
+    try:
+        parts = urlsplit(parsed.url)
+    except ValueError:
+        parts = urlsplit("")
     if parts.scheme != "https" or not parts.netloc or parts.query or parts.fragment:
         raise Usage(f"--url {parsed.url!r}: allowed is an address like https://review.example.org/")
     built = site.build(ROOT, parsed.output, parsed.url.rstrip("/") + "/")
@@ -162,8 +177,7 @@ def _deploy(parsed: argparse.Namespace) -> None:
         given["Delegated"] = "yes"
     if parsed.basic_auth_file is not None:
         given["BasicAuthToken"] = _token(parsed.basic_auth_file)
-    if given["HostedZoneId"]:
-        given["HostedZoneId"] = given["HostedZoneId"].removeprefix("/hostedzone/")
+    given["HostedZoneId"] = _zone_id(given["HostedZoneId"])
     parameters = {name: value for name, value in given.items() if value is not None}
     _check(parameters)
     for tag in parsed.tag:
@@ -174,6 +188,11 @@ def _deploy(parsed: argparse.Namespace) -> None:
     sys.stdout.writelines(f"{name}: {value}\n" for name, value in sorted(found.items()))
     if urlsplit(found.get("WebsiteUrl", "")).hostname != parsed.domain:
         sys.stderr.write(f"note: {parsed.domain} is not bound yet: {_what_is_missing(found)}\n")
+
+
+def _zone_id(given: str | None) -> str | None:
+    """Return a zone's id without what some commands of the AWS CLI print before it."""
+    return given and given.removeprefix("/hostedzone/")
 
 
 def _what_is_missing(found: dict[str, str]) -> str:
@@ -189,11 +208,16 @@ def _token(path: str) -> str:
     """Return what a browser sends for the user:password in a file; nothing for no file."""
     if not path:
         return ""
-    told = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+    told = Path(path).read_text(encoding="utf-8", errors="replace").rstrip("\r\n")
     user, colon, password = told.partition(":")
-    if not (user and colon and password) or not told.isprintable():
-        raise Usage(f"--basic-auth-file {path}: allowed is one line, user:password")
-    return base64.b64encode(told.encode()).decode()
+    token = base64.b64encode(told.encode()).decode()
+    fits = told.isprintable() and "\ufffd" not in told and len(token) <= _LONGEST_TOKEN
+    if not (user and colon and password and fits):
+        raise Usage(
+            f"--basic-auth-file {path}: allowed is one line of UTF-8, user:password, "
+            f"at most {_LONGEST_TOKEN * 3 // 4} bytes"
+        )
+    return token
 
 
 def _check(parameters: dict[str, str]) -> None:
@@ -214,6 +238,7 @@ def _publish(parsed: argparse.Namespace) -> None:
 
 
 def _destroy(parsed: argparse.Namespace) -> None:
+    place = _place(parsed)
     if not parsed.yes:
         if not sys.stdin.isatty():
             raise Usage("destroy asks first, and nobody is there to answer: add --yes")
@@ -221,7 +246,7 @@ def _destroy(parsed: argparse.Namespace) -> None:
         sys.stderr.flush()
         if sys.stdin.readline().strip() != parsed.stack:
             raise operate.Failed("not removed")
-    operate.destroy(_place(parsed))
+    operate.destroy(place)
 
 
 if __name__ == "__main__":

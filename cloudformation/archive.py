@@ -61,11 +61,14 @@ def write(repository: Path, directory: Path) -> Archive:
 
 
 def _refuse_half_a_history(repository: Path) -> None:
-    top = Path(_git(repository, "rev-parse", "--show-toplevel", status=128).rstrip("\n"))
-    if not top.name:
+    try:
+        top = Path(_git(repository, "rev-parse", "--show-toplevel").rstrip("\n"))
+    except ArchiveError as error:
+        if "not a git repository" not in str(error):
+            raise  # somebody else's, for instance, and git says what helps
         raise ArchiveError(
             f"{repository} is no git clone: make one of the {BUNDLE} that the archive carries"
-        )
+        ) from error
     if top.resolve() != repository.resolve():
         raise ArchiveError(f"{repository} is no clone of its own: it lies inside that of {top}")
     if _git(repository, "rev-parse", "--is-shallow-repository").strip() == "true":
@@ -82,12 +85,19 @@ def _refuse_half_a_history(repository: Path) -> None:
 
 def _refuse_changes(repository: Path) -> None:
     """Refuse what is not committed, new files included: the archive would be without it."""
-    told = _git(repository, "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames")
+    whole = ("--untracked-files=no", "--ignore-submodules=none", "--no-renames")
+    told = _git(repository, "status", "--porcelain", "-z", *whole)
     changed = [entry[3:] for entry in told.split("\0") if entry]
+    # Not by `status`: what the user alone ignores, in whatever file, would be missing all the same.
+    new = _git(repository, "ls-files", "-z", "--others", "--exclude-per-directory=.gitignore")
+    changed += [name for name in new.split("\0") if name]
+    flagged = _git(repository, "ls-files", "-z", "-v").split("\0")
+    changed += [entry[2:] for entry in flagged if entry[:1].islower() or entry[:1] == "S"]
     if changed:
-        shown = ", ".join(changed[:_SHOWN]) + (", ..." if changed[_SHOWN:] else "")
+        shown = ", ".join(map(repr, changed[:_SHOWN])) + (", ..." if changed[_SHOWN:] else "")
         raise ArchiveError(
-            f"{len(changed)} files differ from HEAD ({shown}): commit, stash or remove them first"
+            f"{len(changed)} of the files differ from HEAD, or git is told not to look ({shown}): "
+            "commit, stash or remove them first"
         )
 
 
@@ -112,7 +122,12 @@ def _git(repository: Path, *arguments: str, alone: bool = False, status: int = 0
     a hook that calls us has it in its environment.
     """
     environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    environ |= {"GIT_NO_REPLACE_OBJECTS": "1", "LC_ALL": "C", "TZ": "UTC"}
+    environ |= {
+        "GIT_GRAFT_FILE": os.devnull,
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "LC_ALL": "C",
+        "TZ": "UTC",
+    }
     settings = []
     if alone:
         environ |= {
@@ -132,6 +147,6 @@ def _git(repository: Path, *arguments: str, alone: bool = False, status: int = 0
     except FileNotFoundError as error:
         raise ArchiveError("git is not installed, and the archive is made by git") from error
     if done.returncode not in (0, status):
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise ArchiveError(f"git {arguments[0]}: {said[-1] if said else done.returncode}")
+        said = " ".join(done.stderr.decode(errors="replace").split())
+        raise ArchiveError(f"git {arguments[0]}: {said or done.returncode}")
     return done.stdout.decode(errors="replace")

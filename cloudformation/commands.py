@@ -45,17 +45,16 @@ def deploy(place: Place, parameters: Mapping[str, str], tags: Mapping[str, str])
     )
 
 
-def outputs(place: Place) -> Command:
-    """Print the stack's outputs as JSON."""
-    query = "Stacks[0].Outputs"
-    return place.cloudformation("describe-stacks", "--query", query, "--output", "json")
+def described(place: Place) -> Command:
+    """Print the stack's parameters, tags and outputs as JSON."""
+    return place.cloudformation("describe-stacks", "--output", "json")
 
 
 def publish(place: Place, bucket: str, distribution: str, site: str) -> list[Command]:
     """Upload the archive, then the pages that name it; remove what is old; tell the caches."""
     target = f"s3://{bucket}"
     archive = ("--exclude", "*", "--include", "*.zip", "--cache-control", ARCHIVE_KEPT)
-    saved = ("--content-disposition", "attachment", "--checksum-algorithm", "SHA256")
+    saved = ("--content-disposition", "attachment")
     pages = ("--recursive", "--exclude", "*.zip", "--cache-control", PAGES_KEPT)
     whose = ("--distribution-id", distribution)
     return [

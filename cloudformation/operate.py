@@ -6,10 +6,12 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cloudformation import commands
+from cloudformation import commands, site
 from cloudformation.commands import Command, Place
 
 _SECRET = "BasicAuthToken="  # noqa: S105 - the name of one
@@ -26,26 +28,78 @@ class Failed(Exception):
         """What to exit with: that of the AWS CLI where it has one."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A stack as it is."""
+
+    parameters: dict[str, str]
+    tags: dict[str, str]
+    outputs: dict[str, str]
+
+
 def deploy(place: Place, parameters: Mapping[str, str], tags: Mapping[str, str]) -> dict[str, str]:
-    """Make or update the stack and return its outputs."""
-    _run(commands.deploy(place, parameters, tags))
-    return outputs(place)
+    """Make or update the stack and return its outputs. Tags that it has stay, or are replaced."""
+    before = look_at(place, may_be_missing=True)
+    _refuse_to_orphan_a_zone(place, before.parameters, parameters)
+    # The AWS CLI takes "no tags given" for "have no tags".
+    _run(commands.deploy(place, parameters, {**before.tags, **tags}))
+    return look_at(place).outputs
 
 
-def outputs(place: Place) -> dict[str, str]:
-    """Return the outputs of the stack by name."""
-    told = json.loads(_run(commands.outputs(place), read=True)) or []
-    return {output["OutputKey"]: output["OutputValue"] for output in told}
+def look_at(place: Place, *, may_be_missing: bool = False) -> Stack:
+    """Return the stack; an empty one if there is none and that is no failure."""
+    try:
+        told = _read(commands.described(place))
+    except Failed as failure:
+        if may_be_missing and "does not exist" in str(failure):
+            return Stack({}, {}, {})
+        raise
+    (one,) = told["Stacks"]
+    return Stack(
+        {entry["ParameterKey"]: entry["ParameterValue"] for entry in one.get("Parameters", [])},
+        {entry["Key"]: entry["Value"] for entry in one.get("Tags", []) if _is_ours(entry["Key"])},
+        {entry["OutputKey"]: entry["OutputValue"] for entry in one.get("Outputs", [])},
+    )
+
+
+def _is_ours(tag: str) -> bool:
+    """Whether a tag can be given: those of this prefix are AWS's own."""
+    return not tag.startswith("aws:")
+
+
+def _refuse_to_orphan_a_zone(
+    place: Place, before: Mapping[str, str], wanted: Mapping[str, str]
+) -> None:
+    """Refuse what would replace the zone that the stack made.
+
+    CloudFormation could not delete it, for ACM's record in it, and would forget it; and the new one
+    would be taken for delegated, on whose certificate the deployment then waits for days.
+    """
+    if not before or before.get("HostedZoneId"):
+        return
+    after = {**before, **wanted}
+    if after["DomainName"] != before["DomainName"] or after.get("HostedZoneId"):
+        raise Failed(
+            f"stack {place.stack} has a zone of its own for {before['DomainName']}, which would be "
+            "left behind: destroy it first, or deploy under another --stack",
+            2,
+        )
 
 
 def publish(place: Place, built: Path) -> str:
     """Put a site that was built where the stack serves it, and return its address."""
     if not (built / "index.html").is_file():
         raise Failed(f"{built} holds no site: `python -m cloudformation site --output {built}`")
-    found = outputs(place)
+    site.check(built)
+    found = look_at(place).outputs
     missing = {"BucketName", "DistributionId", "WebsiteUrl"} - found.keys()
     if missing:
         raise Failed(f"stack {place.stack} has no output {min(missing)}: is it ours, and deployed?")
+    if found["WebsiteUrl"] not in (built / "index.html").read_text(encoding="utf-8"):
+        sys.stderr.write(
+            f"note: the page's own commands name another address than {found['WebsiteUrl']}: "
+            "build it with --url\n"
+        )
     source = str(built.resolve())
     for command in commands.publish(place, found["BucketName"], found["DistributionId"], source):
         _run(command)
@@ -58,14 +112,15 @@ def destroy(place: Place) -> None:
     Two things do: a bucket that is not empty, and the record by which ACM validated the domain,
     which stays in a zone of the stack's own when the certificate is gone.
     """
-    told = json.loads(_run(commands.resources(place), read=True))["StackResources"]
+    told = _read(commands.resources(place))["StackResources"]
     standing = {
         one["LogicalResourceId"]: one["PhysicalResourceId"]
         for one in told
         if one["ResourceStatus"] != "DELETE_COMPLETE" and one.get("PhysicalResourceId")
     }
     if "Site" in standing:
-        _run(commands.empty(place, standing["Site"]))
+        with suppress(Failed):  # gone already; if it is not, CloudFormation is going to say so
+            _run(commands.empty(place, standing["Site"]))
     if "Zone" in standing:
         _forget_validation(place, standing["Zone"])
     delete, wait = commands.delete(place)
@@ -78,20 +133,44 @@ def destroy(place: Place) -> None:
 
 
 def _forget_validation(place: Place, zone: str) -> None:
-    listed: dict[str, Any] = json.loads(_run(commands.records(place, zone), read=True))
-    unwanted = commands.left_by_validation(listed)
+    unwanted = commands.left_by_validation(_read(commands.records(place, zone)))
     if unwanted:
         _run(commands.forget(place, zone, unwanted))
 
 
-def _run(command: Command, *, read: bool = False) -> str:
-    """Print a command, run it, and return what it printed if that is to be read."""
+def _read(command: Command) -> dict[str, Any]:
+    """Run a command and return the JSON object that it prints; what it says is the failure's."""
+    done = _process(command, subprocess.PIPE)
+    if done.returncode:
+        raise _failure(command, done.returncode, " ".join(done.stderr.split()))
+    try:
+        told: dict[str, Any] = json.loads(done.stdout)
+    except ValueError as error:
+        raise Failed(f"`{' '.join(command[:3])}` printed no JSON") from error
+    return told
+
+
+def _run(command: Command) -> None:
+    """Run a command; what it prints goes to stderr, since stdout is for what we found."""
+    done = _process(command, 2)
+    if done.returncode:
+        raise _failure(command, done.returncode)
+
+
+def _failure(command: Command, returncode: int, said: str = "") -> Failed:
+    status = returncode if returncode > 0 else 128 - returncode  # a signal
+    why = f": {said}" if said else ""
+    return Failed(f"`{' '.join(command[:3])}` exited with {status}{why}", status)
+
+
+def _process(command: Command, output: int) -> "subprocess.CompletedProcess[str]":
     sys.stderr.write(f"$ {shown(command)}\n")
     sys.stderr.flush()
     try:
-        done = subprocess.run(  # noqa: S603 - the AWS CLI, with words and no shell
+        return subprocess.run(  # noqa: S603 - the AWS CLI, with words and no shell
             command,
-            stdout=subprocess.PIPE if read else 2,  # stdout is for what we found
+            stdout=output,
+            stderr=subprocess.PIPE if output == subprocess.PIPE else None,
             stdin=subprocess.DEVNULL,
             env=os.environ | {"AWS_PAGER": ""},
             cwd=_ROOT,
@@ -102,10 +181,6 @@ def _run(command: Command, *, read: bool = False) -> str:
         raise Failed(
             "the AWS CLI is not installed: `aws` is not on PATH (Debian, Ubuntu: awscli)"
         ) from error
-    if done.returncode:
-        status = done.returncode if done.returncode > 0 else 128 - done.returncode  # a signal
-        raise Failed(f"`{' '.join(command[:3])}` exited with {status}", status)
-    return done.stdout or ""
 
 
 def shown(command: Command) -> str:

@@ -8,7 +8,7 @@ against the handlers that AWS publishes.
 """
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from awacs import acm, cloudformation, cloudfront, route53, s3
@@ -17,6 +17,7 @@ from awacs.aws import (
     Allow,
     Condition,
     ForAllValuesStringEquals,
+    ForAllValuesStringLike,
     ForAnyValueStringEquals,
     PolicyDocument,
     Statement,
@@ -33,7 +34,7 @@ class Needs:
     there: tuple[Action, ...]
     """Actions on a resource, or below it."""
     arns: tuple[str, ...]
-    """Of the resources; {account} and {bucket} are filled in."""
+    """Of the resources; {account}, {bucket} and {zone} are filled in."""
     anywhere: tuple[Action, ...] = ()
     """Actions that know no resource: what they make has no name before."""
 
@@ -130,7 +131,7 @@ NEEDS = {
             route53.GetHostedZone,
             route53.ListResourceRecordSets,
         ),
-        ("arn:aws:route53:::hostedzone/*", "arn:aws:route53:::change/*"),
+        ("arn:aws:route53:::hostedzone/{zone}", "arn:aws:route53:::change/*"),
     ),
     "AWS::S3::Bucket": Needs(
         "Makes, changes and removes the bucket; the handler reads every setting, used or not.",
@@ -256,19 +257,27 @@ UNNEEDED = {
 """What the types' handlers may call and we do not grant, by reason."""
 
 _LONGEST_PREFIX = 24
-"""How much of the stack's name the policy relies on in names that CloudFormation makes of it."""
+"""Longer names of stacks may be cut in the names that CloudFormation makes of them."""
 
 
-def build(account: str, region: str, stack: str) -> list[Grant]:
-    """Return the statements for one stack, in an account (12 digits) and a region."""
-    bucket = f"{stack.lower()[:_LONGEST_PREFIX]}*"
+def build(account: str, region: str, stack: str, zone: str | None = None) -> list[Grant]:
+    """Return the statements for one stack, in an account (12 digits) and a region.
+
+    With the id of a zone that is there already, no other zone may be touched, nor made.
+    """
+    name = stack.lower()
+    bucket = f"{name}-site-*" if len(name) <= _LONGEST_PREFIX else f"{name[:_LONGEST_PREFIX]}*"
     used = {str(resource.resource_type) for resource in build_template().resources.values()}
     if region != "us-east-1":
         used.remove("AWS::CertificateManager::Certificate")  # it is issued there only
+    if zone:
+        used.remove("AWS::Route53::HostedZone")
+    filled = {"account": account, "bucket": bucket, "zone": zone or "*"}
     return [
-        *_by_hand(account, region, stack, bucket),
+        *_by_hand(region, stack, filled),
+        *([] if zone else _by_hand_in_own_zone()),
         _anywhere(sorted(used)),
-        *(_there(kind, account, bucket) for kind in sorted(used)),
+        *(_there(kind, filled) for kind in sorted(used)),
     ]
 
 
@@ -302,12 +311,9 @@ def _names(actions: Sequence[Action]) -> list[str]:
     return [f"{action.prefix}:{action.action}" for action in actions]
 
 
-def _by_hand(account: str, region: str, stack: str, bucket: str) -> list[Grant]:
-    """What the AWS CLI calls itself."""
-    cname_only = {
-        "route53:ChangeResourceRecordSetsActions": ["DELETE"],
-        "route53:ChangeResourceRecordSetsRecordTypes": ["CNAME"],
-    }
+def _by_hand(region: str, stack: str, filled: Mapping[str, str]) -> list[Grant]:
+    """Return what the AWS CLI calls itself."""
+    account, bucket = filled["account"], filled["bucket"]
     return [
         _grant(
             "Stack",
@@ -345,6 +351,25 @@ def _by_hand(account: str, region: str, stack: str, bucket: str) -> list[Grant]:
             (cloudfront.CreateInvalidation,),
             [f"arn:aws:cloudfront::{account}:distribution/*"],
         ),
+    ]
+
+
+def _by_hand_in_own_zone() -> list[Grant]:
+    """Return what destroy does in a zone that the stack made, whose id nobody knows before."""
+    one_record = Condition(
+        [
+            ForAllValuesStringEquals(
+                {
+                    "route53:ChangeResourceRecordSetsActions": ["DELETE"],
+                    "route53:ChangeResourceRecordSetsRecordTypes": ["CNAME"],
+                }
+            ),
+            ForAllValuesStringLike(
+                {"route53:ChangeResourceRecordSetsNormalizedRecordNames": ["_*"]}
+            ),
+        ]
+    )
+    return [
         _grant(
             "SeeRecords",
             "destroy: find the record that ACM left in a zone that the stack made.",
@@ -353,10 +378,10 @@ def _by_hand(account: str, region: str, stack: str, bucket: str) -> list[Grant]:
         ),
         _grant(
             "ForgetValidation",
-            "destroy: remove that record, without which the zone cannot be deleted; no other type.",
+            "destroy: remove that one record, for which the zone could not be deleted.",
             (route53.ChangeResourceRecordSets,),
             ["arn:aws:route53:::hostedzone/*"],
-            Condition(ForAllValuesStringEquals(cname_only)),
+            one_record,
         ),
     ]
 
@@ -372,10 +397,10 @@ def _anywhere(kinds: Sequence[str]) -> Grant:
     )
 
 
-def _there(kind: str, account: str, bucket: str) -> Grant:
+def _there(kind: str, filled: Mapping[str, str]) -> Grant:
     needs = NEEDS[kind]
     service, name = kind.split("::")[1:]
-    arns = [arn.format(account=account, bucket=bucket) for arn in needs.arns]
+    arns = [arn.format_map(filled) for arn in needs.arns]
     return _grant(f"{service}{name}", needs.why, needs.there, arns, _via_cloudformation())
 
 

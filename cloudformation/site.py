@@ -49,7 +49,9 @@ def build(repository: Path, output: Path, url: str) -> Site:
 
     Raises SiteError, ArchiveError (a dirty or shallow clone) or OSError.
     """
-    _refuse_what_is_no_site(output)
+    output = output.resolve()
+    if output.exists():
+        check(output)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as work:
         aside = Path(work, "site")
@@ -61,23 +63,22 @@ def build(repository: Path, output: Path, url: str) -> Site:
         (aside / "demo.svg").write_text(picture.svg, encoding="utf-8")
         (aside / SUMS).write_text(f"{sha256}  {archive.path.name}\n", encoding="utf-8")
         if output.exists():
-            shutil.rmtree(output)
+            output.rename(Path(work, "before"))
         aside.rename(output)
     return Site(output, replace(archive, path=output / archive.path.name), sha256)
 
 
-def _refuse_what_is_no_site(output: Path) -> None:
-    """Refuse to replace a directory that holds anything else than a site built earlier."""
-    if not output.exists():
-        return
+def check(directory: Path) -> None:
+    """Raise SiteError if there is anything else in a directory than a site built earlier."""
+    if not directory.is_dir():
+        raise SiteError(f"{directory} is no directory")
     ours = {path.name for path in PAGES.iterdir()} | {"demo.svg", SUMS}
-    found = sorted(path.name for path in output.iterdir()) if output.is_dir() else [output.name]
-    foreign = [name for name in found if name not in ours and not _ARCHIVE.fullmatch(name)]
-    if foreign:
-        raise SiteError(
-            f"{output} holds {foreign[0]}, which is not of a site built earlier: "
-            "name a new or empty directory"
-        )
+    for path in sorted(directory.iterdir()):
+        if path.name not in ours and not _ARCHIVE.fullmatch(path.name):
+            raise SiteError(
+                f"{directory} holds {path.name!r}, which is not of a site: name a new or empty "
+                "directory to build one in"
+            )
 
 
 def _told(archive: Archive, sha256: str, url: str, picture: Picture) -> dict[str, str]:
@@ -113,7 +114,7 @@ def _fill(directory: Path, told: dict[str, str]) -> None:
 def _demo(script: Path) -> str:
     """Return what `time-drift.sh --demo` shows on a terminal, its colours included."""
     # The first run prepares the environment and says so; that is no part of the picture.
-    _run([str(script), "--version"], subprocess.DEVNULL, _PREPARED_WITHIN_S)
+    _run([str(script), "--version"], subprocess.PIPE, _PREPARED_WITHIN_S)
     ours, theirs = pty.openpty()
     try:
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", _ROWS, _COLUMNS, 0, 0))
@@ -155,5 +156,6 @@ def _run(command: list[str], stderr: int, within_s: float) -> str:
     except subprocess.TimeoutExpired as error:
         raise SiteError(f"{' '.join(command)} did not end within {within_s:g} s") from error
     if done.returncode:
-        raise SiteError(f"{' '.join(command)} exited with {done.returncode}")
+        said = f": {' '.join(done.stderr.split())}" if done.stderr else ""
+        raise SiteError(f"{' '.join(command)} exited with {done.returncode}{said}")
     return done.stdout

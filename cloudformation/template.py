@@ -41,7 +41,6 @@ from troposphere import (
     Select,
     Split,
     StackId,
-    StackName,
     Sub,
     Template,
     certificatemanager,
@@ -188,7 +187,7 @@ def _add_parameters(template: Template) -> None:
             NoEcho=True,
             AllowedPattern=rf"^({SIX}{{4}})*({SIX}{{2}}==|{SIX}{{3}}=)?$",
             MaxLength=256,
-            ConstraintDescription="base64 of user:password",
+            ConstraintDescription="base64 of user:password, at most 256 characters",
             Description="Base64 of user:password that visitors must give. Empty: the site is open "
             "to everybody who knows its name.",
         ),
@@ -380,7 +379,7 @@ def _distribution() -> AWSObject:
         Metadata=_skipping("Distribution"),
         DistributionConfig=cloudfront.DistributionConfig(
             Aliases=If("BindDomain", [Ref("DomainName")], NoValue),
-            Comment=Join(" ", [StackName, "serves", Ref("DomainName")]),
+            Comment=Ref("DomainName"),  # of at most 128 characters
             CustomErrorResponses=[
                 # S3 says 403 where there is nothing, since nobody may list the bucket.
                 cloudfront.CustomErrorResponse(

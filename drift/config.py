@@ -61,14 +61,25 @@ def find(named: str | None) -> str:
     package = os.path.dirname(os.path.abspath(__file__))
     checkout = os.path.dirname(package)
     candidates = ["/etc/time-drift/config.toml", os.path.join(package, "config.toml")]
-    if os.path.exists(os.path.join(checkout, "time-drift.sh")):
+    if _is_there(os.path.join(checkout, "time-drift.sh")):
         candidates.insert(0, os.path.join(checkout, "config.toml"))
     for candidate in candidates:
-        if os.path.exists(candidate):
+        if _is_there(candidate):
             return candidate
     raise ConfigError(
         f"no configuration: none of {', '.join(candidates)} exists; name one: --config"
     )
+
+
+def _is_there(path: str) -> bool:
+    """Whether there is such a file; one that may not be looked at is there, not to be ignored."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def load(path: str) -> Config:

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from sources.base import ConfigError
 from sources.clock import NS
 from sources.keys import is_address
 from sources.record import Record
@@ -20,6 +21,7 @@ LIFETIME = (-2 * DAY_S, 30 * DAY_S)
 """From when until when a server's certificate is valid, in seconds after the lab's present."""
 FOR_LIFE = (-60 * 365 * DAY_S, 60 * 365 * DAY_S)
 """The same, of those that sign it."""
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - where containers can write, if anywhere
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PEM = serialization.Encoding.PEM
 
@@ -37,7 +39,7 @@ class Authority:
     def __init__(self, now_unix_ns: int, name: str = "Lab Root") -> None:
         """Make root and directory; lifetimes are counted from `now_unix_ns`."""
         self._now = _EPOCH + timedelta(seconds=now_unix_ns // NS)
-        self._directory = tempfile.TemporaryDirectory(prefix="time-drift-lab-")
+        self._directory = _directory()
         self._root = self.issuer(name)
         self.ca_file = self._write("root.pem", self._root.certificate.public_bytes(_PEM))
 
@@ -105,3 +107,18 @@ class Authority:
         path = Path(self._directory.name, name)
         path.write_bytes(data)
         return str(path)
+
+
+def _directory() -> "tempfile.TemporaryDirectory[str]":
+    """Make a directory where one can be made: in containers, often in shared memory only."""
+    prefix = "time-drift-lab-"
+    try:
+        return tempfile.TemporaryDirectory(prefix=prefix)
+    except OSError as nowhere:
+        try:
+            return tempfile.TemporaryDirectory(prefix=prefix, dir=_SHARED_MEMORY)
+        except OSError:
+            raise ConfigError(
+                "the demo's certificates need a directory that can be written to: /tmp "
+                "(in a container: --tmpfs /tmp), $TMPDIR or /dev/shm"
+            ) from nowhere

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BASE = "localhost/time-drift-base"
 IMAGE = "localhost/time-drift"
 USER = 10001
+_TMP = "/tmp"  # noqa: S108 - the container's
 _BUILT_WITHIN_S = 400
 _RUNS_WITHIN_S = 30
 _IN_A_NAMESPACE = """\
@@ -48,7 +49,8 @@ class Built(Record):
     config: dict[str, Any]
     """What the image says of itself: Entrypoint, User, Env, Labels, ..."""
     bytes_added: int
-    """What the image holds beyond its base."""
+    """What the image adds to its base, or changes."""
+    base_bytes: int
 
     def command(
         self,
@@ -56,12 +58,17 @@ class Built(Record):
         *arguments: str,
         mounts: Sequence[tuple[Path, str]] = (),
         instead: Sequence[str] | None = None,
+        tmp: bool = True,
     ) -> list[str]:
         """Return the command that runs a container, with everything dropped that can be."""
         bundle = self.directory / "bundles" / name
         bundle.mkdir(parents=True)
         run = [*(instead or self.config["Entrypoint"]), *arguments]
         specification = _specification(self.config, self.root, run, mounts)
+        if not tmp:
+            specification["mounts"] = [
+                one for one in specification["mounts"] if one["destination"] != _TMP
+            ]
         (bundle / "config.json").write_text(json.dumps(specification), encoding="utf-8")
         state = str(self.directory / "state")
         return ["unshare", "-m", "sh", "-c", _IN_A_NAMESPACE, "sh", state, str(bundle), name]
@@ -95,7 +102,7 @@ def _specification(
         {"destination": "/proc", "type": "proc", "source": "proc"},
         {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid"]},
         {
-            "destination": "/tmp",  # noqa: S108 - the container's
+            "destination": _TMP,
             "type": "tmpfs",
             "source": "tmpfs",
             "options": ["nosuid", "nodev", "noexec", "mode=1777"],
@@ -127,14 +134,25 @@ def _specification(
     }
 
 
-def _bytes(root: Path) -> int:
-    """Return how many bytes the files below a directory hold, once however many names one has."""
-    found = {}
-    for path in root.rglob("*"):
-        if path.is_file() and not path.is_symlink():
-            told = path.stat()
-            found[told.st_dev, told.st_ino] = told.st_size
-    return sum(found.values())
+def _files(root: Path) -> dict[str, tuple[int, int]]:
+    """Return (bytes, when changed) of each file below a directory."""
+    return {
+        str(path.relative_to(root)): (path.stat().st_size, int(path.stat().st_mtime))
+        for path in root.rglob("*")
+        if path.is_file() and not path.is_symlink()
+    }
+
+
+def _make_like_the_usual_one(root: Path) -> None:
+    """Give the base what python:slim has: pip, and a standard library without byte code."""
+    (library,) = (root / "usr" / "lib").glob("python3.*")
+    for compiled in [*library.rglob("__pycache__")]:
+        shutil.rmtree(compiled)
+    packages = root / "usr" / "local" / "lib" / library.name / "dist-packages"
+    for name in ("pip", "pip-1.dist-info"):
+        (packages / name).mkdir(parents=True)
+        (packages / name / "x").write_text("x")
+    (root / "usr" / "local" / "bin" / "pip3").write_text("#!/bin/sh\n")
 
 
 @contextmanager
@@ -157,7 +175,10 @@ def built(directory: Path) -> Iterator[Built]:
 
     subprocess.run(["make", "--silent", "build/base"], cwd=ROOT, check=True)
     base = call("from", "scratch")
-    call("add", "-q", base, str(ROOT / "build" / "base"), "/")
+    base_root = Path(call("mount", base))
+    subprocess.run(["cp", "-a", f"{ROOT}/build/base/.", str(base_root)], check=True)
+    _make_like_the_usual_one(base_root)
+    call("config", "--cmd", "python3", base)
     call("commit", "-q", base, BASE)
     call(
         *("bud", "-q", "--isolation", "chroot", "--format", "docker"),
@@ -166,11 +187,13 @@ def built(directory: Path) -> Iterator[Built]:
         *("-t", IMAGE, "."),
     )
     container = call("from", "--pull-never", IMAGE)
-    root, base_root = Path(call("mount", container)), Path(call("mount", base))
+    root = Path(call("mount", container))
     told = json.loads(call("inspect", "--type", "image", IMAGE))
-    added = _bytes(root) - _bytes(base_root)
+    files, base_files = _files(root), _files(base_root)
+    added = sum(told[0] for path, told in files.items() if base_files.get(path) != told)
+    all_of_base = sum(size for size, _ in base_files.values())
     try:
-        yield Built(directory, root, base_root, told["Docker"]["config"], added)
+        yield Built(directory, root, base_root, told["Docker"]["config"], added, all_of_base)
     finally:
         call("rm", "--all")
         shutil.rmtree(directory, ignore_errors=True)

@@ -153,7 +153,7 @@ class Bucket(Resource):
         self.attributes = {"Arn": bucket.arn, "RegionalDomainName": regional}
 
     def delete(self) -> None:
-        if S3.delete_bucket(self.name) is None:
+        if self.name in S3.buckets and S3.delete_bucket(self.name) is None:
             raise ValueError("The bucket you tried to delete is not empty")
 
 

@@ -180,6 +180,54 @@ def test_a_dirty_tree_is_refused_although_the_user_looks_away(clone: Clone, tmp_
         written(place, tmp_path / "a")
 
 
+def test_what_the_user_alone_ignores_is_no_excuse(
+    clone: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new file that git is told to overlook, by the clone or by the user, would be missing."""
+    by_clone, by_user = clone("by-clone"), clone("by-user")
+    (by_clone / ".git" / "info" / "exclude").write_text("*.local\n")
+    (tmp_path / ".gitconfig").write_text(f"[core]\n\texcludesFile = {tmp_path}/ignored\n")
+    (tmp_path / "ignored").write_text("*.local\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for place in (by_clone, by_user):
+        (place / "new.local").write_text("new")
+        with pytest.raises(ArchiveError, match=r"new\.local"):
+            written(place, tmp_path / "a")
+
+
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+def test_what_git_does_not_look_at_is_no_excuse(clone: Clone, tmp_path: Path, flag: str) -> None:
+    """A changed file stays changed, whether `git status` shows it or not."""
+    place = clone("plain")
+    git(place, "update-index", flag, "run.sh")
+    (place / "run.sh").write_text("changed")
+
+    with pytest.raises(ArchiveError, match=r"run\.sh"):
+        written(place, tmp_path / "a")
+
+
+def test_what_the_repository_ignores_is_no_change(clone: Clone, tmp_path: Path) -> None:
+    """.gitignore is of the commit: what it names was never meant to be in."""
+    place = clone("plain")
+    (place / ".gitignore").write_text("/build/\n")
+    git(place, "add", ".gitignore")
+    git(place, "-c", "user.name=A", "-c", "user.email=a@example.org", "commit", "-qm", "Ignore")
+    (place / "build").mkdir()
+    (place / "build" / "x").write_text("built")
+
+    assert written(place, tmp_path / "a").subject == "Ignore"
+
+
+def test_names_are_shown_as_one_line(clone: Clone, tmp_path: Path) -> None:
+    """Whatever a file is called, a terminal only gets to see it in writing."""
+    place = clone("plain")
+    (place / "a\nb\x1b[31m").write_text("new")
+
+    with pytest.raises(ArchiveError) as refused:
+        written(place, tmp_path / "a")
+    assert str(refused.value).isprintable()
+
+
 def test_a_shallow_clone_is_refused(clone: Clone, tmp_path: Path) -> None:
     """It has no history to hand over, and the message says what helps."""
     with pytest.raises(ArchiveError, match=r"shallow clone.*git fetch --unshallow"):

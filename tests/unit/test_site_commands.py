@@ -14,13 +14,14 @@ from tests.conftest import ROOT
 
 README = (ROOT / "cloudformation" / "README.md").read_text(encoding="utf-8")
 PLACE = Place("site", "eu-west-1")
+FORGET = commands.forget(PLACE, "ZONE", [{"RECORD": 1}])
 
 
-def documented() -> set[str]:
+def documented() -> list[str]:
     """Return every aws command of the README's shell blocks, line continuations joined."""
     blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
     lines = "\n".join(blocks).replace("\\\n", " ").split("\n")
-    return {" ".join(shlex.split(line)) for line in lines if line.startswith("aws ")}
+    return [line for line in lines if line.startswith("aws ")]
 
 
 @pytest.mark.parametrize(
@@ -31,17 +32,27 @@ def documented() -> set[str]:
             {"DomainName": "review.example.org", "HostedZoneId": "Z0123456789ABCDEFGHIJ"},
             {"Project": "time-drift"},
         ),
-        commands.outputs(PLACE),
+        commands.described(PLACE),
         *commands.publish(PLACE, "BUCKET", "DISTRIBUTION", "build/site"),
         commands.empty(PLACE, "BUCKET"),
+        commands.resources(PLACE),
         commands.records(PLACE, "ZONE"),
+        [word.replace('{"RECORD": 1}', "RECORD") for word in FORGET],
         *commands.delete(PLACE),
     ],
     ids=lambda command: " ".join(command[1:3]),
 )
 def test_the_readme_shows_what_is_run(command: list[str]) -> None:
     """Who types the commands does exactly what the program does."""
-    assert " ".join(command) in documented()
+    assert command in [shlex.split(line, comments=True) for line in documented()]
+
+
+def test_the_readme_can_be_typed_in_any_shell() -> None:
+    """No word that zsh or sh would look for among the files is without quotes."""
+    bare = [re.sub(r"'[^']*'|\"[^\"]*\"", "", line.partition("#")[0]) for line in documented()]
+
+    assert len(bare) > 10
+    assert [line for line in bare if re.search(r"[*?\[\]{}]", line)] == []
 
 
 def test_the_archive_is_there_before_the_page_that_names_it() -> None:
@@ -110,6 +121,9 @@ def test_only_validation_records_are_forgotten() -> None:
         ("policy --account 1234 --region us-east-1 --stack site", "twelve digits"),
         ("policy --account 123456789012 --region us-east-1 --stack *", "letters, digits"),
         ("site --url http://example.org/", "https://"),
+        ("site --url https://[", "https://"),
+        ("policy --account 123456789012 --region eu-isoe-west-1 --stack s", "a commercial region"),
+        ("policy --account 123456789012 --region eu-west-1 --stack s --zone x", "hosted zone"),
         ("destroy --stack site", "--yes"),
     ],
 )
@@ -142,6 +156,8 @@ def test_bad_arguments_name_what_is_allowed(
         ("u:p", "dTpw"),
         ("nothing\n", None),
         (":x", None),
+        ("u:" + "s3cret" * 40, None),
+        ("u:s3cret\nv:s3cret", None),
     ],
 )
 def test_a_password_comes_from_a_file(
@@ -154,7 +170,8 @@ def test_a_password_comes_from_a_file(
     """As user:password on one line; neither the printed command nor a refusal shows it."""
     (tmp_path / "secret").write_text(text)
     (tmp_path / "aws").write_text(
-        '#!/bin/sh\nfor word; do echo "$word"; done >>"$0.asked"\nexit 7\n'
+        '#!/bin/sh\nfor word; do echo "$word"; done >>"$0.asked"\n'
+        '[ "$2" = deploy ] && exit 7\necho "site does not exist" >&2; exit 255\n'
     )
     (tmp_path / "aws").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")

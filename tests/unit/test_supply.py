@@ -10,6 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import drift
 from tests.conftest import ROOT
 
 LOCKS = sorted([*ROOT.glob("requirements*.txt"), *(ROOT / "tests" / "tools").glob("*.txt")])
@@ -102,6 +103,13 @@ def test_locks_pin_by_hash_and_name_no_index(path: object) -> None:
     for line in lines:
         assert re.match(r"[a-z0-9][a-z0-9.-]*==\S+( ; [^-]*)?( --hash=sha256:[0-9a-f]{64})+$", line)
     assert "://" not in text
+
+
+def test_the_image_is_labelled_with_this_version() -> None:
+    """Also where it is built without `make image`."""
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+
+    assert f"\nARG VERSION={drift.__version__}\n" in dockerfile
 
 
 def test_each_purpose_has_its_lock() -> None:
