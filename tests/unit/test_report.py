@@ -2,13 +2,14 @@
 
 import json
 import re
+from importlib.resources import files
 
 import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drift import consensus
+from drift import consensus, report
 from drift.config import parse
 from drift.consensus import Lack, NoAnswer, Rule
 from drift.gather import Gathered
@@ -19,11 +20,10 @@ from drift.report.refusal import refusal
 from drift.verdict import span_text, verdicts
 from sources.base import Failure, Outcome, Pending, Reason, Sample
 from sources.clock import NS
-from tests.conftest import ROOT
 from tests.fakes import FakeSource, a_sample
 
 RULE = Rule(2, 1, 0)
-SCHEMA = json.loads((ROOT / "drift/report/time-drift-1.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((files(report) / "time-drift-1.schema.json").read_text(encoding="utf-8"))
 
 
 def gathered(*outcomes: Outcome, rule: Rule = RULE) -> Gathered:
