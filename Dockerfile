@@ -49,6 +49,8 @@ COPY --from=build /opt/time-drift /opt/time-drift
 # Where a configuration is mounted over it; beside the script it would be found before that.
 COPY --from=build /etc/time-drift /etc/time-drift
 
+# Used where a volume is mounted on it; a read-only root keeps nothing, and that costs no answer.
+ENV STATE_DIRECTORY=/var/lib/time-drift
 USER 10001:10001
 WORKDIR /
 STOPSIGNAL SIGTERM

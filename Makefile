@@ -27,6 +27,14 @@ build/base:
 	rm -rf build/base.new/dev/* build/base.new/var/cache/apt/* build/base.new/var/lib/apt/lists/*
 	mv build/base.new build/base
 
+# A second NTS server. Its package excludes chrony's, so it is unpacked here and not installed.
+build/ntpsec:
+	rm -rf build/ntpsec.new
+	mkdir -p build/ntpsec.new
+	cd build/ntpsec.new && apt-get download -qq -o APT::Sandbox::User=root ntpsec \
+		&& dpkg -x ntpsec_*.deb . && rm ntpsec_*.deb
+	mv build/ntpsec.new build/ntpsec
+
 interop: $(DEV) tools  ## the tests against real servers and other implementations
 	$(RUN) -m pytest tests/interop tests/site tests/image tests/supply $(PYTEST)
 

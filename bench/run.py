@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.measure import interleaved, once
-from bench.servers import configuration, servers, web_servers
+from bench.servers import configuration, nts_server, servers, web_servers
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = "/usr/bin/python3"
@@ -73,6 +73,8 @@ def measure(directory: Path, rounds: int) -> None:
             title = "5 NTP, 3 HTTPS (nginx) and 3 Roughtime (the lab's)"
             mixed(directory, title, two + rough.read_text(), programs, rounds)
             errors_while_importing(directory, tables, rounds)
+    with nts_server(directory) as toml:
+        nts(directory, toml, rounds)
     many_sources(directory, rounds)
 
 
@@ -87,6 +89,17 @@ def costs(directory: Path, five: str, rounds: int) -> None:
         },
         rounds,
     )
+
+
+def nts(directory: Path, toml: str, rounds: int) -> None:
+    """Print what one NTS server costs when keys are exchanged, and with cookies kept."""
+    paths = {}
+    for name, state in {"keys exchanged": "", "cookies kept": f"{directory}/state"}.items():
+        path = directory / f"nts-{len(state)}.toml"
+        path.write_text(f'state = "{state}"\n{toml}')
+        paths[name] = [str(directory / "time-drift.sh"), "--config", str(path)]
+    print("\n1 NTS server (chronyd)")
+    table(paths, rounds)
 
 
 def mixed(

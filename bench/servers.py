@@ -60,6 +60,30 @@ def configuration(addresses: list[str], path: Path) -> str:
 
 
 @contextmanager
+def nts_server(directory: Path) -> Iterator[str]:
+    """Run a chronyd that gives keys and authenticated time; yield the table that asks it."""
+    address = "127.0.2.1"
+    authority = Authority(time.time_ns())
+    chain, key = authority.identity([address])
+    path = directory / "nts.conf"
+    settings = f"ntsservercert {chain}\nntsserverkey {key}\n"
+    path.write_text(_CONFIGURATION.format(address=address, directory=directory) + settings)
+    process = subprocess.Popen(
+        ["chronyd", "-x", "-d", "-u", "root", "-f", str(path)], stderr=subprocess.DEVNULL
+    )
+    try:
+        time.sleep(1)
+        yield (
+            f'[[sources.nts]]\nhost = "{address}"\noperator = "{address}"\n'
+            f'ca_file = "{authority.ca_file}"\n'
+        )
+    finally:
+        process.terminate()
+        process.wait()
+        authority.close()
+
+
+@contextmanager
 def web_servers(directory: Path, count: int) -> Iterator[str]:
     """Run one nginx on so many addresses; yield the tables that ask each as its own operator."""
     addresses = [f"127.0.1.{number}" for number in range(1, count + 1)]

@@ -14,13 +14,14 @@ from io import TextIOWrapper
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from drift import config
+from drift import config, state
 from drift.config import Config
 from drift.consensus import Answer, NoAnswer
 from drift.gather import Gathered, gather
 from drift.options import Options
 from sources.base import ConfigError, Run
 from sources.clock import NS, BeyondReach, Clock, process_age_ns
+from sources.memory import Memory
 
 if TYPE_CHECKING:
     from drift.verdict import Verdict
@@ -127,6 +128,7 @@ def _measure(options: Options, settings: Config, began_raw_ns: int) -> int:
     kept_back_ns = _PICTURE_NS if options.picture else _LAST_WORDS_NS
     _leave_after(end_raw_ns, "no answer: still asking at the deadline", NO_ANSWER)
     deadline_raw_ns = end_raw_ns - min(kept_back_ns, timeout_ns // 4)
+    memory = _memory(options, settings)
     gathered = gather(
         settings.sources,
         settings.rule,
@@ -134,6 +136,7 @@ def _measure(options: Options, settings: Config, began_raw_ns: int) -> int:
         _CLOCK,
         patient=options.picture,
         awaited_kind=None if settings.evidence is None else "roughtime",
+        memory=memory,
     )
     # Collecting evidence may hang, but must not cost what is settled.
     if options.plain and isinstance(gathered.decision, Answer):
@@ -143,12 +146,20 @@ def _measure(options: Options, settings: Config, began_raw_ns: int) -> int:
             _collect(settings, gathered, deadline_raw_ns)
         return _print(text, end_raw_ns)
     status = _report(options, settings, gathered, end_raw_ns)
+    for note in memory.notes if options.verbose else []:
+        say(note)
     if settings.evidence is not None:
         _leave_after(end_raw_ns, None, status)
         for note in _collect(settings, gathered, deadline_raw_ns):
             if options.verbose:
                 say(note)
     return status
+
+
+def _memory(options: Options, settings: Config) -> Memory:
+    """Return what earlier runs left; the lab's servers are new each time."""
+    directory = None if options.demo else state.directory_of(settings.state)
+    return Memory() if directory is None else state.State(directory, _CLOCK)
 
 
 def _collect(settings: Config, gathered: Gathered, deadline_raw_ns: int) -> list[str]:

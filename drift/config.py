@@ -27,7 +27,7 @@ MOST_SOURCES = 500
 """Twice as many names, on a machine whose name servers hang, would not end by their timeout."""
 LONGEST_FILE = 1 << 20
 
-_TOP = ("timeout", "evidence", "consensus", "sources")
+_TOP = ("timeout", "evidence", "state", "consensus", "sources")
 _CONSENSUS = ("min_operators", "min_kinds", "tolerance")
 _LONGEST_TOLERANCE_S = 1.0
 _LONGEST_PATH = 150
@@ -45,6 +45,8 @@ class Config(Record):
     """In the order of the file within a kind; a pool counts as many as it asks."""
     evidence: str | None = None
     """The directory for evidence against Roughtime servers that lie; None collects none."""
+    state: str | None = None
+    """The directory for what later runs are to know; empty for none, None for the usual one."""
 
 
 def find(named: str | None) -> str:
@@ -113,16 +115,18 @@ def parse(text: str, where: str) -> Config:
         raise _wrong(where, "timeout", 0, f"more than 0, up to {LONGEST_TIMEOUT_S:g} seconds")
     sources = _read_sources(where, tree)
     rule = _read_rule(where, tree, sources)
-    return Config(where, round(timeout_s * NS), rule, sources, _directory(where, tree))
+    evidence = _directory(where, "evidence", tree)
+    state = "" if tree.get("state") == "" else _directory(where, "state", tree)
+    return Config(where, round(timeout_s * NS), rule, sources, evidence, state)
 
 
-def _directory(where: str, tree: dict[str, object]) -> str | None:
-    """Read `evidence`; agents start us in any directory, so it has to be absolute."""
-    if "evidence" not in tree:
+def _directory(where: str, key: str, tree: dict[str, object]) -> str | None:
+    """Read the path of a directory; agents start us in any one, so it has to be absolute."""
+    if key not in tree:
         return None
-    value = tree["evidence"]
+    value = tree[key]
     if not isinstance(value, str) or not value.isprintable() or not os.path.isabs(value):
-        raise _wrong(where, "evidence", value, "the absolute path of a directory")
+        raise _wrong(where, key, value, "the absolute path of a directory")
     return value
 
 

@@ -17,6 +17,7 @@ from queue import Empty, SimpleQueue
 
 from drift import consensus
 from drift.consensus import Answer, Lack, NoAnswer, Rule
+from sources import manners
 from sources.base import (
     Failure,
     Outcome,
@@ -30,6 +31,7 @@ from sources.base import (
     Stale,
 )
 from sources.clock import NS, Clock
+from sources.memory import Memory
 from sources.record import Record
 from sources.resolver import Resolver
 
@@ -54,7 +56,7 @@ class Gathered(Record):
     """From the start of gathering to the decision."""
 
 
-def gather(
+def gather(  # noqa: PLR0913 - all that a run is made of
     sources: Sequence[Source],
     rule: Rule,
     deadline_raw_ns: int,
@@ -62,14 +64,15 @@ def gather(
     *,
     patient: bool = False,
     awaited_kind: str | None = None,
+    memory: Memory | None = None,
 ) -> Gathered:
     """Ask the sources and return what came of it by `deadline_raw_ns`.
 
     `patient` goes on listening when the answer is settled, so that every source gets a verdict
     of its own; `awaited_kind` does so for the sources of one kind, until half of the time is over.
-    Neither can change the integer.
+    Neither can change the integer. `memory` holds what earlier runs left for this one.
     """
-    gathering = _Gathering(sources, rule, deadline_raw_ns, clock, awaited_kind)
+    gathering = _Gathering(sources, rule, deadline_raw_ns, clock, awaited_kind, memory or Memory())
     return gathering.decide(patient=patient)
 
 
@@ -83,6 +86,7 @@ class _Gathering:
         deadline_raw_ns: int,
         clock: Clock,
         awaited_kind: str | None,
+        memory: Memory,
     ) -> None:
         self._sources = sources
         self._awaited_kind = awaited_kind
@@ -93,7 +97,8 @@ class _Gathering:
         self._outcomes: list[Outcome] = [Pending(s.operator, s.kind) for s in sources]
         self._deadline_raw_ns = deadline_raw_ns
         self._half_way_raw_ns = (self._began_raw_ns + deadline_raw_ns) // 2
-        self._unasked = not all(source.cheap for source in sources)
+        self._cheap = [source.is_cheap(memory) for source in sources]
+        self._unasked = not all(self._cheap)
         self._settled_early = False
         self._patient = False
         self._refine = threading.Event()
@@ -108,8 +113,9 @@ class _Gathering:
         self._run = Run(
             last_words_raw_ns,
             clock,
-            Resolver(last_words_raw_ns, clock).addresses,
+            Resolver(last_words_raw_ns, clock, memory).addresses,
             os.urandom,
+            memory,
         )
 
     def decide(self, *, patient: bool) -> Gathered:
@@ -162,7 +168,7 @@ class _Gathering:
 
     def _ask(self, *, cheap: bool) -> None:
         for index, source in enumerate(self._sources):
-            if source.cheap is cheap:
+            if self._cheap[index] is cheap:
                 try:
                     start_new_thread(self._work, (index, source))
                 except RuntimeError as error:
@@ -174,7 +180,7 @@ class _Gathering:
             if isinstance(source, RefinableSource):
                 self._converse(index, source)
             else:
-                self._inbox.put((index, source.sample(self._run)))
+                self._inbox.put((index, manners.asked(source, self._run)))
         except SourceError as error:
             self._inbox.put((index, _failure(source, error.reason, str(error))))
         except Exception as bug:  # noqa: BLE001 - raised again, in the main thread
@@ -247,8 +253,8 @@ class _Gathering:
 
     def _outstanding(self, *, cheap: bool = False) -> bool:
         return any(
-            isinstance(outcome, Pending) and (source.cheap or not cheap)
-            for source, outcome in zip(self._sources, self._outcomes, strict=True)
+            isinstance(outcome, Pending) and (is_cheap or not cheap)
+            for is_cheap, outcome in zip(self._cheap, self._outcomes, strict=True)
         )
 
     def _fail_the_outstanding(self) -> None:

@@ -4,5 +4,5 @@ Nothing in here knows of consensus, of configuration files or of output. A kind 
 module of this package; its name is the kind's name in config.toml (`[[sources.ntp]]`).
 """
 
-KINDS = ("ntp", "roughtime", "https")
+KINDS = ("ntp", "nts", "roughtime", "https")
 """Every kind there is. A new kind is one module plus its name here."""

@@ -23,6 +23,7 @@ from enum import Enum
 from typing import ClassVar, Self
 
 from sources.clock import NS, Clock
+from sources.memory import Memory
 from sources.record import Record
 
 RELEASED_UNIX_S = 1_795_305_600
@@ -91,6 +92,11 @@ class Refused(SourceError):
     """The server answered that it will not serve us (kiss-o'-death)."""
 
     reason = Reason.REFUSED
+
+    def __init__(self, message: str, code: str = "") -> None:
+        """Hold what people are told, and the kiss code if it is one that asks for rest."""
+        super().__init__(message)
+        self.code = code
 
 
 class Malformed(SourceError):
@@ -211,20 +217,23 @@ class Run:
         clock: Clock,
         addresses: Callable[[str, tuple[str, ...]], tuple[str, ...]],
         random_bytes: Callable[[int], bytes],
+        memory: Memory | None = None,
     ) -> None:
         """Bound it by `deadline_raw_ns`: a source that has nothing by then has failed.
 
         `addresses` resolves (host, fallback addresses) to addresses worth trying, or raises
-        Unreachable or TimedOut. `random_bytes` yields unpredictable bytes, for nonces.
+        Unreachable or TimedOut. `random_bytes` yields unpredictable bytes, for nonces. `memory`
+        holds what earlier runs left; not given, none did.
         """
         self.deadline_raw_ns = deadline_raw_ns
         self.clock = clock
         self.addresses = addresses
         self.random_bytes = random_bytes
+        self.memory = memory or Memory()
 
     def until(self, deadline_raw_ns: int) -> "Run":
         """Return the same run with another deadline."""
-        return Run(deadline_raw_ns, self.clock, self.addresses, self.random_bytes)
+        return Run(deadline_raw_ns, self.clock, self.addresses, self.random_bytes, self.memory)
 
 
 class Source(ABC):
@@ -234,6 +243,8 @@ class Source(ABC):
     """Name of the module and of the table in config.toml."""
     cheap: ClassVar[bool]
     """One datagram and no heavy import: such sources are asked first (brief 3.9)."""
+    backs_off: ClassVar[bool] = False
+    """To be asked ever more rarely as long as it does not answer, from run to run."""
     precise: bool
     """Carries fractions of a second, so that it may decide the estimate (brief 3.4)."""
 
@@ -242,6 +253,10 @@ class Source(ABC):
         self.name = name
         self.operator = operator
         self.endpoint = endpoint
+
+    def is_cheap(self, memory: Memory) -> bool:  # noqa: ARG002 - most kinds need none
+        """Whether one datagram will do, by what earlier runs left."""
+        return self.cheap
 
     @abstractmethod
     def sample(self, run: Run) -> Sample:

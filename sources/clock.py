@@ -42,6 +42,10 @@ class Clock:
         """Return CLOCK_REALTIME minus CLOCK_MONOTONIC_RAW, now."""
         return _difference_ns(self.wall_ns, self.raw_ns)
 
+    def boot_ns(self) -> int:
+        """Read CLOCK_BOOTTIME, in nanoseconds since this machine booted, its sleep included."""
+        return _read_boot_ns()
+
     def suspended_ns(self) -> int:
         """Return how long this machine has slept since it booted; 0 where nothing can tell."""
         return _difference_ns(_read_boot_ns, _read_monotonic_ns)

@@ -5,7 +5,17 @@ server's, and E its own admitted error (root delay / 2 + root dispersion + preci
 section 11.2), the drift local - true is inside [t1 - t2 - E, t4 - t3 + E].
 """
 
-from sources.base import EPOCH_FLOOR_UNIX_NS, Interval, Malformed, Refused, TooWide, Unsynchronised
+from sources.base import (
+    EPOCH_FLOOR_UNIX_NS,
+    Interval,
+    Malformed,
+    Refused,
+    Sample,
+    Source,
+    TooWide,
+    Unsynchronised,
+    admit,
+)
 from sources.clock import NS
 from sources.record import Record
 from sources.wire import ntp
@@ -26,6 +36,8 @@ class Proof(Record):
     """Of raw - true; holds it if the server is honest about its own error."""
     rtt_ns: int
     """Round trip less the time the server held the request."""
+    earliest_unix_ns: int
+    """Earliest true time that the claim allows at the moment of the server's receiving."""
     latest_unix_ns: int
     """Latest true time that the claim allows at the moment of the server's sending."""
     detail: str
@@ -56,9 +68,25 @@ def prove(reply: ntp.Packet, sent_raw_ns: int, received_raw_ns: int) -> Proof:
         Interval(low_ns, high_ns),
         # A server may err by E about how long it held the request; a trip takes no less than none.
         max(0, received_raw_ns - sent_raw_ns - held_ns),
+        received_unix_ns - error_ns,
         sent_unix_ns + error_ns,
         f"stratum {reply.stratum}, root distance {error_ns / 1e6:.3f} ms",
     )
+
+
+def sampled(source: Source, proof: Proof, server: str, *, authenticated: bool) -> Sample:
+    """Return what a server's proof is for the vote; raise what `admit` does."""
+    sample = Sample(
+        operator=source.operator,
+        kind=source.kind,
+        authenticated=authenticated,
+        certain=proof.interval,
+        likely=proof.interval,
+        rtt_ns=proof.rtt_ns,
+        server=server,
+        detail=proof.detail,
+    )
+    return admit(sample, proof.latest_unix_ns)
 
 
 def _check_server(reply: ntp.Packet) -> None:
@@ -82,7 +110,7 @@ def _raise_kiss(reference_id: bytes) -> None:
         raise Unsynchronised("stratum 0 without a kiss code: the server's clock is not set")
     if code in _UNSYNCHRONISED_CODES:
         raise Unsynchronised(f"stratum 0, code {code}: the server's clock is not set yet")
-    raise Refused(f"kiss-o'-death {code}")
+    raise Refused(f"kiss-o'-death {code}", code)
 
 
 def _admitted_error_ns(reply: ntp.Packet) -> int:

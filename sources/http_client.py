@@ -8,13 +8,12 @@ sends a byte a second would never run into one. Imported only when HTTPS is aske
 import select
 import socket
 import ssl
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Self
 
 from sources import tcp, tls
 from sources.bare_httpx import httpcore, httpx
-from sources.base import Malformed, Run, SourceError, Unreachable, Unverified
+from sources.base import Malformed, Run, SourceError, Unreachable
 from sources.record import Record
 from sources.validity import Validity
 
@@ -165,14 +164,11 @@ class _Stream(httpcore.NetworkStream):
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
         try:
-            with self._bounded("TLS handshake"):
-                link = self._context.wrap_socket(
-                    self._link, server_hostname=server_hostname, do_handshake_on_connect=False
-                )
-                self._link = link
-            with self._bounded("TLS handshake"):
-                link.do_handshake()
-                self.chain = tls.verified_chain(link)
+            secured = tls.handshake(
+                self._link, self._context, server_hostname, self.server, self._run
+            )
+            self._link = secured
+            self.chain = tls.verified_chain(secured)
         except SourceError:
             self.close()  # httpcore does not
             raise
@@ -184,12 +180,12 @@ class _Stream(httpcore.NetworkStream):
         return self._bytes_left < _LONGEST_HEADERS
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        with self._bounded("request"):
+        with tls.bounded(self._link, self.server, "request", self._run):
             self._link.sendall(buffer)
         self._bytes_left = _LONGEST_HEADERS
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        with self._bounded("response"):
+        with tls.bounded(self._link, self.server, "response", self._run):
             data = self._link.recv(max_bytes)
         if not data and not self.has_answered:
             raise Unreachable(f"{self.server}: connection closed instead of a response")
@@ -208,16 +204,3 @@ class _Stream(httpcore.NetworkStream):
         readable = select.poll()
         readable.register(self._link, select.POLLIN)
         return bool(readable.poll(0))
-
-    @contextmanager
-    def _bounded(self, what: str) -> Iterator[None]:
-        """Let the socket wait until the deadline at most, and name what went wrong."""
-        with tcp.bounded(self._link, self.server, what, self._run):
-            try:
-                yield
-            except ssl.SSLCertVerificationError as error:
-                raise Unverified(f"certificate: {error.verify_message}") from error
-            except ssl.SSLEOFError as error:
-                raise Unreachable(f"{self.server}: {what}: connection closed") from error
-            except ssl.SSLError as error:
-                raise Malformed(f"{self.server}: {what}: {error.reason or error}") from error

@@ -6,7 +6,6 @@ against the time that the server itself claims (sources/tls.py). What a response
 it is worth asking again, is decided in sources/dated.py.
 """
 
-import os
 import re
 import threading
 from collections.abc import Generator
@@ -24,7 +23,7 @@ PORT = 443
 _DATE_LAG_S = 0.6
 """Servers that make their Date once a second, unaligned, were seen up to 0.54 s late."""
 _LONGEST = 2000
-"""Characters of a URL or a path."""
+"""Characters of a URL."""
 _URL = re.compile(
     r"https://(?:\[([0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)\]|([^/?#@:\[\]]+))(?::([0-9]{1,5}))?([/?].*)?"
 )
@@ -50,16 +49,9 @@ def _read_url(value: object) -> str:
     return url
 
 
-def _read_file(value: object) -> str:
-    path = keys.read_text(value, _LONGEST)
-    if not os.path.isabs(path) or not os.path.isfile(path) or not os.access(path, os.R_OK):
-        raise ValueError(value)
-    return path
-
-
 KEYS = {
     "url": keys.Key('an https URL ("https://time.example/"), no user, no fragment', _read_url),
-    "ca_file": keys.Key("the absolute path of a readable PEM file of CAs", _read_file, None),
+    "ca_file": keys.CA_FILE,
     "date_lag": keys.seconds(1, default=_DATE_LAG_S),
     "ignore_headers": keys.some_of(
         "headers that do not mean a cache here", (name.title() for name in dated.CACHE_MARKS)

@@ -4,6 +4,7 @@ A kind lists its keys as `KEYS: dict[str, Key]`; drift/config.py reads every tab
 each kind gets the same checks and the same wording of errors.
 """
 
+import os
 import socket
 from collections.abc import Callable, Iterable
 from typing import cast
@@ -14,6 +15,7 @@ from sources.record import Record
 REQUIRED = object()
 """The default of a key that must be given."""
 
+_LONGEST_PATH = 2000
 _LONGEST_TEXT = 253
 """The longest host name (RFC 1035 section 2.3.4), and enough for an operator's name."""
 
@@ -186,6 +188,14 @@ def port(default: int) -> Key:
     return whole("a port", 1, 65_535, default)
 
 
+def _read_file(value: object) -> str:
+    path = read_text(value, _LONGEST_PATH)
+    if not os.path.isabs(path) or not os.path.isfile(path) or not os.access(path, os.R_OK):
+        raise ValueError(value)
+    return path
+
+
+CA_FILE = Key("the absolute path of a readable PEM file of CAs", _read_file, None)
 HOST = Key('a host name or address ("ntp.example", "192.0.2.1", "2001:db8::1")', read_host)
 
 COMMON = {

@@ -6,10 +6,9 @@ matched reply proves is decided in sources/exchange.py.
 """
 
 from sources import exchange, keys, udp
-from sources.base import Run, Sample, Source, Unreachable, admit
+from sources.base import Run, Sample, Source, Unreachable
 from sources.wire import ntp as wire
 
-NONCE_BYTES = 8
 PORT = 123
 
 KEYS = {
@@ -60,29 +59,18 @@ class NtpSource(Source):
             request = by_nonce.get(wire.origin_bytes(datagram.data))
             if request is None:
                 return None
-            return self._sample(datagram, datagram.sent_raw_ns[request])
+            sent_raw_ns = datagram.sent_raw_ns[request]
+            reply = wire.decode(datagram.data)
+            proof = exchange.prove(reply, sent_raw_ns, datagram.received_raw_ns)
+            return exchange.sampled(self, proof, datagram.server, authenticated=False)
 
         def request() -> bytes:
-            nonce = run.random_bytes(NONCE_BYTES)
+            nonce = run.random_bytes(wire.STAMP_BYTES)
             by_nonce[nonce] = wire.request(nonce)
             return by_nonce[nonce]
 
         by_nonce: dict[bytes, bytes] = {}
         return udp.ask(mine, self._port, request, accept, run)
-
-    def _sample(self, datagram: udp.Datagram, sent_raw_ns: int) -> Sample:
-        proof = exchange.prove(wire.decode(datagram.data), sent_raw_ns, datagram.received_raw_ns)
-        sample = Sample(
-            operator=self.operator,
-            kind=self.kind,
-            authenticated=False,
-            certain=proof.interval,
-            likely=proof.interval,
-            rtt_ns=proof.rtt_ns,
-            server=datagram.server,
-            detail=proof.detail,
-        )
-        return admit(sample, proof.latest_unix_ns)
 
 
 def build(table: keys.Table) -> list[Source]:

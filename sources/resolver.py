@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING
 
 from sources.base import TimedOut, Unreachable
 from sources.clock import NS, Clock
-from sources.keys import is_address
+from sources.keys import is_address, same
+from sources.memory import Entry, Memory
 from sources.record import Record
 
 if TYPE_CHECKING:
     from sources.name_servers import NameServers
 
+_SHELF = "address"
 _PATIENCE_NS = 300 * NS // 1000
 """How long the system's resolver is alone."""
 _SIBLING_NS = 50 * NS // 1000
@@ -45,8 +47,9 @@ class _Reply(Record):
 class Resolver:
     """The look-ups of one run."""
 
-    def __init__(self, deadline_raw_ns: int, clock: Clock) -> None:
-        """Bound every look-up by `deadline_raw_ns`."""
+    def __init__(self, deadline_raw_ns: int, clock: Clock, memory: Memory | None = None) -> None:
+        """Bound every look-up by `deadline_raw_ns`; what earlier runs found is a fallback."""
+        self._memory = memory or Memory()
         self._began_raw_ns = clock.raw_ns()
         self._deadline_raw_ns = deadline_raw_ns
         self._clock = clock
@@ -62,9 +65,14 @@ class Resolver:
         if is_address(host):
             return (host,)
         lookup = self._lookup(host)
+        known = self._known(host)
+        fallback = fallback or known
         half_way_ns = (self._began_raw_ns + self._deadline_raw_ns) // 2
         reply = lookup.wait_until(half_way_ns if fallback else self._deadline_raw_ns)
         if reply is not None and reply.addresses:
+            if set(reply.addresses) != set(known):
+                found: Entry = {"addresses": list(reply.addresses)}
+                self._memory.change(_SHELF, same(host), lambda _: found)
             return reply.addresses
         if fallback:
             return fallback
@@ -72,6 +80,12 @@ class Resolver:
             raise Unreachable(f"name cannot be resolved: {reply.error}")
         heard = f": {reply.error}" if reply is not None and reply.error else ""
         raise TimedOut(f"name not resolved before the deadline{heard}")
+
+    def _known(self, host: str) -> tuple[str, ...]:
+        """Return the addresses of the last time that the name was resolved."""
+        kept = (self._memory.recall(_SHELF, same(host)) or {}).get("addresses")
+        found = tuple(kept) if isinstance(kept, list) else ()
+        return found if all(is_address(address) for address in found) else ()
 
     def ask_name_servers(self, host: str, tell: Callable[[tuple[str, ...], str], None]) -> int:
         """Ask every name server of resolv.conf; return how many replies `tell` is going to get."""

@@ -85,6 +85,7 @@ class RoughtimeSource(Source):
 
     kind = "roughtime"
     cheap = True
+    backs_off = True
 
     def __init__(
         self,

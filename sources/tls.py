@@ -9,13 +9,16 @@ Bare, because ssl.create_default_context parses every CA there is: 33 ms, agains
 
 import os
 import re
+import socket
 import ssl
 import sys
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from sources.base import Unverified
+from sources import tcp
+from sources.base import Malformed, Run, SourceError, Unreachable, Unverified
 from sources.validity import Validity
 
 _NO_CHECK_TIME = 0x200000
@@ -38,20 +41,62 @@ _contexts: dict[str | None, ssl.SSLContext] = {}
 
 
 def context(ca_file: str | None) -> ssl.SSLContext:
-    """Return the one context that trusts this CA file, or without one the system's CAs.
+    """Return the one context for HTTPS that trusts this CA file; raise what `bare` does."""
+    with _lock:
+        if ca_file not in _contexts:
+            _contexts[ca_file] = bare(ca_file, "http/1.1")
+        return _contexts[ca_file]
+
+
+def bare(ca_file: str | None, protocol: str) -> ssl.SSLContext:
+    """Return a new context that trusts this CA file, or without one the system's CAs.
 
     $SSL_CERT_FILE and $SSL_CERT_DIR replace the system's where they are set. Raises Unverified
     when there is nothing to trust.
     """
-    with _lock:
-        if ca_file not in _contexts:
-            bare = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            bare.verify_flags = ssl.VerifyFlags(bare.verify_flags | _NO_CHECK_TIME)
-            bare.hostname_checks_common_name = False  # RFC 9110 section 4.3.4
-            bare.set_alpn_protocols(["http/1.1"])
-            _load(bare, ca_file)
-            _contexts[ca_file] = bare
-        return _contexts[ca_file]
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.verify_flags = ssl.VerifyFlags(made.verify_flags | _NO_CHECK_TIME)
+    made.hostname_checks_common_name = False  # RFC 9525 section 6.3
+    made.set_alpn_protocols([protocol])
+    _load(made, ca_file)
+    return made
+
+
+def handshake(
+    link: socket.socket, context: ssl.SSLContext, host: str | None, server: str, run: Run
+) -> ssl.SSLSocket:
+    """Return the connection, secured: chain and name are verified, dates are not.
+
+    The socket given is of no use afterwards. Raises the SourceError that says what went wrong.
+    """
+    try:
+        (host or "").encode("ascii" if (host or "").isascii() else "idna")
+    except UnicodeError as error:  # wrap_socket would lose the socket over it
+        raise Unreachable(f"no such host can be: {error}") from error
+    with bounded(link, server, "TLS handshake", run):
+        secured = context.wrap_socket(link, server_hostname=host, do_handshake_on_connect=False)
+    try:
+        with bounded(secured, server, "TLS handshake", run):
+            secured.do_handshake()
+    except SourceError:
+        secured.close()
+        raise
+    return secured
+
+
+@contextmanager
+def bounded(link: socket.socket, server: str, what: str, run: Run) -> Iterator[None]:
+    """Let an operation last until the deadline at most, and name what went wrong, TLS included."""
+    with tcp.bounded(link, server, what, run):
+        try:
+            yield
+        except ssl.SSLCertVerificationError as error:
+            raise Unverified(f"certificate: {error.verify_message}") from error
+        except ssl.SSLEOFError as error:
+            raise Unreachable(f"{server}: {what}: connection closed") from error
+        except ssl.SSLError as error:
+            why = error.reason or str(error).removeprefix("[SSL] ").partition(" (_ssl")[0]
+            raise Malformed(f"{server}: {what}: {why}") from error
 
 
 def verified_chain(link: ssl.SSLSocket) -> list[Validity]:

@@ -38,16 +38,19 @@ class Datagram:
         attempt: "_Attempt",
         received_raw_ns: int,
         sent_raw_ns: dict[bytes, int],
+        listen_for_ns: Callable[[int], None],
     ) -> None:
         """Hold the bytes that came on the socket of an attempt.
 
         `received_raw_ns` is the raw time of its arrival, by the kernel's stamp where that can be
         trusted. `sent_raw_ns` has every request sent so far, and when it was FIRST sent.
+        `listen_for_ns` ends the question that much later, if nothing better has come by then.
         """
         self.data = data
         self.server = attempt.address
         self.received_raw_ns = received_raw_ns
         self.sent_raw_ns = sent_raw_ns
+        self.listen_for_ns = listen_for_ns
         self.asked_raw_ns = attempt.sent_raw_ns
         """When this very socket sent its request, which may have been sent before by others."""
 
@@ -174,7 +177,10 @@ class _Question:
                 self._take_network_error(attempt, error)
                 continue
             received_raw_ns = self._arrival_raw_ns(attempt, ancillary)
-            yield Datagram(data, attempt, received_raw_ns, self._sent_raw_ns)
+            yield Datagram(data, attempt, received_raw_ns, self._sent_raw_ns, self._hurry)
+
+    def _hurry(self, span_ns: int) -> None:
+        self._deadline_raw_ns = min(self._deadline_raw_ns, self._clock.raw_ns() + span_ns)
 
     def _listen(self) -> None:
         """Begin the next silence that is to be endured; after the last one nothing is sent."""

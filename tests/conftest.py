@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,14 @@ settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 ROOT = Path(__file__).resolve().parent.parent
 _SCRUBBED_PREFIXES = ("PYTHON", "SSL_", "TIME_DRIFT_")
-_SCRUBBED = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+_SCRUBBED = (
+    "state_directory",
+    "xdg_state_home",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+)
 
 _FREE = ("tests/unit/", "tests/property/")
 """What may run anywhere at any time, on every worker of a parallel run."""
@@ -46,6 +54,18 @@ def _scrubbed_environment() -> Iterator[None]:
             del os.environ[name]
     yield
     os.environ.update(kept)
+
+
+_TESTS = count()
+
+
+@pytest.fixture(autouse=True)
+def _state_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Let no test's runs learn from another's, or write into the developer's home."""
+    place = tmp_path_factory.getbasetemp() / f"state-{next(_TESTS)}"
+    monkeypatch.setenv("STATE_DIRECTORY", str(place))
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from sources.clock import NS
 from sources.record import Record
 
 PACKET_BYTES = 48
+STAMP_BYTES = 8
 VERSION = 4
 CLIENT, SERVER = 3, 4
 LEAP_ALARM = 3

@@ -14,6 +14,7 @@ from lab.authority import FOR_LIFE
 from lab.behaviour import Behaviour
 from lab.https import HttpsServer, Identity
 from lab.ntp import NtpServer
+from lab.nts import NtsServer
 from lab.roughtime import RoughtimeServer
 from lab.world import Server
 from sources.base import Interval, Source, SourceError, TimedOut, Unreachable
@@ -22,11 +23,12 @@ from tests.fakes import a_run
 
 KINDS: dict[str, Callable[..., Server]] = {
     "ntp": NtpServer,
+    "nts": partial(NtsServer, identity=Identity(lifetime=FOR_LIFE)),
     "https": partial(HttpsServer, identity=Identity(lifetime=FOR_LIFE)),
     "roughtime": RoughtimeServer,
 }
 """For each kind the lab server that speaks it."""
-DATAGRAMS = ["ntp", "roughtime"]
+DATAGRAMS = ["ntp", "nts", "roughtime"]
 """Kinds in which each datagram stands for itself, so that junk does not spoil what follows it."""
 
 CLOCK = Clock()
@@ -146,7 +148,7 @@ def test_a_late_reply_is_wide_but_true(serve: Callable[..., Source]) -> None:
     assert sample.certain.width_ns >= sample.rtt_ns
 
 
-@pytest.mark.parametrize("serve", ["ntp"], indirect=True)  # Roughtime then gets one by TCP
+@pytest.mark.parametrize("serve", ["ntp", "nts"], indirect=True)  # Roughtime gets one by TCP
 def test_a_reply_from_elsewhere_is_not_taken(serve: Callable[..., Source]) -> None:
     """Only the address that was asked may answer."""
     with pytest.raises(TimedOut):

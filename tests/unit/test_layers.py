@@ -37,7 +37,16 @@ def imports(path: Path) -> set[str]:
 
 
 MODULES = modules()
-WIRE_MAY_KNOW = ("sources.base", "sources.clock", "sources.record")
+WIRE_MAY_KNOW = ("sources.base", "sources.clock", "sources.keys", "sources.record")
+LAB_MAY_KNOW = (
+    "sources.wire",
+    "sources.base",
+    "sources.clock",
+    "sources.keys",
+    "sources.record",
+    "sources.sealed",
+)
+"""Of the sources: what both ends of a protocol share, and nothing that asks."""
 
 
 def targets(name: str) -> set[str]:
@@ -54,7 +63,7 @@ def targets(name: str) -> set[str]:
 
 @pytest.mark.parametrize("name", sorted(MODULES))
 def test_arrows_never_point_back(name: str) -> None:
-    """sources know neither drift nor lab; the wire knows only errors, units and records."""
+    """sources know neither drift nor lab; the wire knows only errors, units, names and records."""
     for target in targets(name):
         if name.startswith("sources.wire"):
             assert target.startswith("sources.wire") or target in WIRE_MAY_KNOW
@@ -63,9 +72,7 @@ def test_arrows_never_point_back(name: str) -> None:
         elif name.startswith("lab"):
             assert target.startswith(("lab", "sources")) or target in ("drift.config",)
             if target.startswith("sources."):
-                assert target.startswith(
-                    ("sources.wire", "sources.base", "sources.clock", "sources.keys", "sources.r")
-                )
+                assert target.startswith(LAB_MAY_KNOW)
         elif target.startswith("lab"):
             assert (name, target) == ("drift.cli", "lab.world")
 
@@ -86,12 +93,16 @@ def test_only_named_libraries_are_imported(name: str) -> None:
         "drift.cover",
         "drift.verdict",
         "sources.base",
+        "sources.cookies",
         "sources.dated",
         "sources.exchange",
+        "sources.sealed",
         "sources.signed",
         "sources.validity",
         "sources.wire.dialects",
         "sources.wire.ntp",
+        "sources.wire.nts",
+        "sources.wire.nts_ke",
         "sources.wire.roughtime",
         "drift.server_list",
     ],
@@ -134,6 +145,7 @@ def test_a_plain_run_imports_nothing_heavy() -> None:
     assert not {name for name in loaded if name.startswith(("dns", "rich", "ssl", "lab"))}
 
 
+NTS = '[[sources.nts]]\nhost = "127.0.0.1"\nport = 9\noperator = "N"\n'
 HTTPS = '[[sources.https]]\nurl = "https://127.0.0.1:9/"\noperator = "H"\n'
 
 
@@ -145,6 +157,25 @@ def test_https_that_is_not_needed_is_not_imported() -> None:
 
     assert "sources.https" in loaded
     assert not loaded & {"ssl", "httpx", "httpcore", "h11", "sources.http_client", "sources.tls"}
+
+
+def test_nts_that_is_not_needed_is_not_imported() -> None:
+    """Where NTP decides, configured NTS sources cost neither ssl nor cryptography."""
+    quorum = "[consensus]\nmin_operators = 2\nmin_kinds = 1\n"
+    with NtpServer("Alpha") as alpha, NtpServer("Bravo") as bravo:
+        loaded = loaded_by_a_run(quorum + alpha.toml() + bravo.toml() + NTS)
+
+    assert "sources.nts" in loaded
+    assert not loaded & {"ssl", "cryptography", "tempfile", "sources.key_exchange", "sources.tls"}
+
+
+def test_nts_without_a_key_server_costs_no_cryptography() -> None:
+    """Who has no keys has nothing to seal, and no HTTP is spoken."""
+    loaded = loaded_by_a_run(NTS)
+
+    assert "sources.key_exchange" in loaded
+    unwanted = ("httpx", "httpcore", "h11", "dns", "rich", "lab", "cryptography")
+    assert not {name for name in loaded if name.startswith(unwanted)}
 
 
 def test_https_comes_without_what_nobody_calls() -> None:

@@ -1,0 +1,210 @@
+"""The state directory: what runs tell later ones, one small file an entry.
+
+Each file is replaced whole, so that no two runs can lose or mix each other's; who changes one holds
+the directory's lock for that moment, which nobody waits for. Files of others, writable by others or
+broken are as good as missing: keys are in here, and whoever plants some can forge the time.
+"""
+
+import fcntl
+import os
+import stat
+import threading
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sources.clock import Clock
+from sources.memory import Entry, Memory, Update
+
+_FORMAT = 1
+_LONGEST_FILE = 1 << 16
+_LONGEST_NAME = 180
+_BOOT_ID = "/proc/sys/kernel/random/boot_id"
+_HEAD = ("format", "name", "boot")
+_SINCE = "kept_boot_ns"
+"""Since when an entry is kept; one that is made from another has it from there."""
+_LOCK = "lock"
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.")
+_NEW = "new"
+
+
+def directory_of(configured: str | None) -> str | None:
+    """Return where state is kept: as configured, where systemd says, or in the user's XDG folder.
+
+    An empty configuration, or no home, means nowhere.
+    """
+    if configured is not None:
+        return configured or None
+    by_systemd = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    if os.path.isabs(by_systemd):
+        return by_systemd
+    base = os.environ.get("XDG_STATE_HOME", "")
+    if not os.path.isabs(base):
+        home = os.environ.get("HOME", "")
+        if not os.path.isabs(home) or not os.path.isdir(home):
+            return None  # agents' users have none, and root would make one
+        base = os.path.join(home, ".local", "state")
+    return os.path.join(base, "time-drift")
+
+
+class State(Memory):
+    """Entries in a directory, which is made when the first one is kept."""
+
+    def __init__(self, directory: str, clock: Clock) -> None:
+        """Look into a directory; whatever is wrong with it becomes a note."""
+        super().__init__()
+        self._directory = directory
+        self._clock = clock
+        self._mine = threading.Lock()
+        self._boot = _boot_id()
+        try:
+            self._files = set(os.listdir(directory))
+        except OSError:
+            self._files = set()
+
+    def recall(self, shelf: str, name: str, most_age_ns: int | None = None) -> Entry | None:
+        """Return what is kept under a name."""
+        file = _file_name(shelf, name)
+        return self._read(file, name, most_age_ns) if file in self._files else None
+
+    def change(self, shelf: str, name: str, update: Update, most_age_ns: int | None = None) -> bool:
+        """Replace an entry by what the update makes of it."""
+        file = _file_name(shelf, name)
+        try:
+            with self._mine, self._alone() as alone:
+                if not alone:
+                    return False
+                entry = update(self._read(file, name, most_age_ns))
+                if entry is None:
+                    self._remove(file)
+                else:
+                    self._write(file, name, entry)
+        except OSError as error:
+            self._note(f"{self._directory} cannot be written: {error.strerror or error}")
+            return False
+        return True
+
+    @contextmanager
+    def _alone(self) -> Iterator[bool]:
+        """Hold the directory's lock, and say whether it could be had at once."""
+        os.makedirs(self._directory, 0o700, exist_ok=True)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        lock = os.open(self._path(_LOCK), flags, 0o600)
+        try:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            yield True
+        finally:
+            os.close(lock)
+
+    def _read(self, file: str, name: str, most_age_ns: int | None) -> Entry | None:
+        try:
+            data = _data_of(self._path(file))
+            if data is None:
+                return None
+            tree = tomllib.loads(data.decode("utf-8"))
+            if tree.get("format") != _FORMAT or tree.get("name") != name:
+                raise ValueError("not an entry of ours")
+            entry = _entry_in(tree)
+        except (OSError, ValueError) as error:
+            self._note(f"{self._path(file)} is ignored: {error}")
+            return None
+        return entry if most_age_ns is None or self._is_fresh(tree, most_age_ns) else None
+
+    def _is_fresh(self, tree: dict[str, object], most_age_ns: int) -> bool:
+        kept_boot_ns = tree.get(_SINCE)
+        if tree.get("boot") != self._boot or not isinstance(kept_boot_ns, int):
+            return False
+        return 0 <= self._clock.boot_ns() - kept_boot_ns <= most_age_ns
+
+    def _write(self, file: str, name: str, entry: Entry) -> None:
+        """Write an entry aside and put it in place. Under the lock, so nobody else is aside."""
+        head: Entry = dict(zip(_HEAD, (_FORMAT, name, self._boot), strict=True))
+        head[_SINCE] = self._clock.boot_ns()
+        lines = [f"{key} = {_toml(value)}\n" for key, value in (head | entry).items()]
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+        with open(os.open(self._path(_NEW), flags, 0o600), "w", encoding="ascii") as new:
+            new.writelines(lines)
+        os.replace(self._path(_NEW), self._path(file))
+        self._files.add(file)
+
+    def _remove(self, file: str) -> None:
+        self._files.discard(file)
+        try:
+            os.unlink(self._path(file))
+        except FileNotFoundError:
+            return
+
+    def _path(self, file: str) -> str:
+        return os.path.join(self._directory, file)
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(f"state: {text}")
+
+
+def _boot_id() -> str:
+    try:
+        with open(_BOOT_ID, encoding="ascii") as file:
+            return file.read().strip()
+    except (OSError, ValueError):
+        return ""
+
+
+def _data_of(path: str) -> bytes | None:
+    """Return a file's bytes, None if there is none; raise for what others may have written."""
+    try:
+        number = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    with open(number, "rb") as file:
+        told = os.fstat(number)
+        if not stat.S_ISREG(told.st_mode) or told.st_uid != os.geteuid():
+            raise ValueError("not a file of this user's")
+        if told.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise ValueError("others may write it")
+        data = file.read(_LONGEST_FILE + 1)
+    if len(data) > _LONGEST_FILE:
+        raise ValueError(f"longer than {_LONGEST_FILE} bytes")
+    return data
+
+
+def _entry_in(tree: dict[str, object]) -> Entry:
+    entry: Entry = {}
+    for key, value in tree.items():
+        if key in _HEAD:
+            continue
+        if (isinstance(value, list) and all(isinstance(item, str) for item in value)) or (
+            isinstance(value, int | str) and not isinstance(value, bool)
+        ):
+            entry[key] = value
+        else:
+            raise ValueError(f"{key} is of a type that we never write")
+    return entry
+
+
+def _toml(value: int | str | list[str]) -> str:
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, list):
+        return f"[{', '.join(_toml(item) for item in value)}]"
+    escaped = (
+        letter
+        if letter.isascii() and letter.isprintable() and letter not in '"\\'
+        else f"\\U{ord(letter):08x}"
+        for letter in value
+    )
+    return f'"{"".join(escaped)}"'
+
+
+def _file_name(shelf: str, name: str) -> str:
+    """Return a name that no other entry has, whatever stands in it."""
+    plain = "".join(letter if letter in _PLAIN else f"_{ord(letter):x}_" for letter in name)
+    if len(plain) > _LONGEST_NAME:
+        from hashlib import sha256  # noqa: PLC0415 - nearly never
+
+        plain = plain[: _LONGEST_NAME - 64] + sha256(name.encode()).hexdigest()
+    return f"{shelf}-{plain}.toml"

@@ -1,0 +1,223 @@
+"""NTS (RFC 8915): NTP whose replies prove where they come from. The socket half.
+
+Keys and cookies come by TLS (sources/key_exchange.py), the time by one datagram each way, as in
+plain NTP, whose checks and stamps serve here too. Nothing of a reply is believed before it is
+authenticated. A reply that is not ours is ignored; one that is ours and does not hold is ignored
+as well, since anybody on the path can send one, and names the failure if no other comes.
+"""
+
+from sources import cookies, exchange, keys, sealed, udp, validity
+from sources.base import Refused, Run, Sample, Source, SourceError, TimedOut, Unverified
+from sources.clock import NS
+from sources.memory import Entry, Memory, Update
+from sources.record import Record
+from sources.sealed import Established
+from sources.wire import ntp, nts, nts_ke
+
+KEYS = {
+    "host": keys.HOST,
+    "port": keys.port(nts_ke.PORT),
+    "ca_file": keys.CA_FILE,
+}
+"""What a [[sources.nts]] table may hold beside the keys of every kind."""
+
+_AFTER_DENIAL_NS = NS // 5
+
+
+class _Asked(Record):
+    """One request of ours."""
+
+    identifier: bytes
+    data: bytes
+
+
+class NtsSource(Source):
+    """One server of authenticated NTP."""
+
+    kind = "nts"
+    cheap = False
+    precise = True
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        operator: str,
+        fallback: tuple[str, ...],
+        ca_file: str | None = None,
+    ) -> None:
+        """Configure it: the key server. `fallback` holds addresses for when it has no known one."""
+        super().__init__(keys.shown(host, port, nts_ke.PORT), operator, f"{keys.same(host)} {port}")
+        self._host = host
+        self._port = port
+        self._fallback = fallback
+        self._ca_file = ca_file
+        self._shelf_name = f"{self.endpoint} {ca_file or ''}"
+
+    def is_cheap(self, memory: Memory) -> bool:
+        """Cookies of an earlier run do without the key exchange."""
+        return self._kept(memory) is not None
+
+    def sample(self, run: Run) -> Sample:
+        """Ask with cookies of an earlier run; without any, or where they are refused, get new ones.
+
+        A server that does not know what it has just given is not asked for more.
+        """
+        kept = self._taken(run.memory)
+        sample = None if kept is None else self._ask_with_kept(kept, run)
+        if sample is not None:
+            return sample
+        addresses = run.addresses(self._host, self._fallback)
+        from sources.key_exchange import establish  # noqa: PLC0415 - ssl, which cookies do without
+
+        place = (self._host, self._port, addresses, self._ca_file)
+        sample = self._ask(establish(*place, run), run)
+        if sample is None and kept is None:
+            sample = self._ask(establish(*place, run), run)
+        if sample is None:
+            raise Unverified(
+                "NTS: the server does not know the cookie that it has just given (NTSN)"
+            )
+        return sample
+
+    def _kept(self, memory: Memory) -> Established | None:
+        entry = memory.recall(cookies.SHELF, self._shelf_name, cookies.MOST_AGE_NS)
+        return cookies.established_in(entry)
+
+    def _change(self, memory: Memory, update: Update) -> None:
+        memory.change(cookies.SHELF, self._shelf_name, update, cookies.MOST_AGE_NS)
+
+    def _taken(self, memory: Memory) -> Established | None:
+        """Take some cookies of an earlier run for this one alone."""
+        taken: list[Established | None] = []
+
+        def take(entry: Entry | None) -> Entry | None:
+            taken.append(cookies.established_in(entry))
+            return cookies.rest_of(entry)
+
+        if self._kept(memory) is None:
+            return None
+        self._change(memory, take)
+        if not taken or taken[0] is None:
+            return None
+        return taken[0].replaced(cookies=taken[0].cookies[: cookies.TAKEN])
+
+    def _ask_with_kept(self, kept: Established, run: Run) -> Sample | None:
+        """Ask with keys of an earlier run, for half of the time; None if new ones are needed.
+
+        The server may have another address by now, or another certificate.
+        """
+        now_ns = run.clock.raw_ns()
+        half_ns = now_ns + (run.deadline_raw_ns - now_ns) // 2
+        try:
+            sample = self._ask(kept, run.until(half_ns))
+        except Refused:
+            raise
+        except SourceError:
+            sample = None
+        if sample is None:
+            self._change(run.memory, lambda entry: cookies.without(entry, kept))
+        return sample
+
+    def _ask(self, established: Established, run: Run) -> Sample | None:
+        """Ask with keys and cookies; judge the certificates by the time that they gave.
+
+        Returns None if the server does not know the cookie (NTSN). What is left of the cookies,
+        and the new ones, are kept for later runs.
+        """
+        question = _Question(established, run)
+        servers = self._servers(established, run)
+        try:
+            found = udp.ask(servers, established.port, question.request, question.accept, run)
+        except TimedOut:
+            if question.was_denied:
+                return None
+            if question.problems:
+                raise question.problems[-1] from None
+            raise
+        reply = ntp.decode(found.data)
+        proof = exchange.prove(reply, question.sent_raw_ns(found), found.received_raw_ns)
+        validity.judge(established.chain, proof.earliest_unix_ns, proof.latest_unix_ns)
+        self._change(
+            run.memory,
+            lambda entry: cookies.with_more(entry, established, question.cookies_left),
+        )
+        return exchange.sampled(self, proof, found.server, authenticated=True)
+
+    def _servers(self, established: Established, run: Run) -> tuple[str, ...]:
+        """Return where the NTP server is: with the key server, unless that names another host."""
+        named = established.host
+        if named is None or keys.same(named) == keys.same(self._host):
+            return (established.address,)
+        try:
+            return run.addresses(named, ())
+        except SourceError as error:
+            raise type(error)(f"NTP server {named}, named by the key server: {error}") from error
+
+
+class _Question:
+    """Requests with one server's keys, and what makes a reply the answer to one of them."""
+
+    def __init__(self, established: Established, run: Run) -> None:
+        self._keys = established.keys
+        self._cookie = b""
+        self._cookies = list(established.cookies)
+        self._new_cookies: tuple[bytes, ...] = ()
+        self._run = run
+        self._asked: dict[bytes, _Asked] = {}
+        self.problems: list[SourceError] = []
+        """Why replies that were ours did not hold."""
+        self.was_denied = False
+        """Whether a reply said that the cookie is not known; anybody on the path can say so."""
+
+    @property
+    def cookies_left(self) -> tuple[bytes, ...]:
+        """What has not been sent, and what came with the answer."""
+        return (*self._cookies, *self._new_cookies)
+
+    def request(self) -> bytes:
+        """Return a request with a cookie of its own, while they last."""
+        if self._cookies:
+            self._cookie = self._cookies.pop(0)
+        stamp = self._run.random_bytes(ntp.STAMP_BYTES)
+        identifier = self._run.random_bytes(nts.IDENTIFIER_BYTES)
+        unsealed = nts.unsealed_request(stamp, identifier, self._cookie)
+        nonce = self._run.random_bytes(nts.NONCE_BYTES)
+        data = sealed.seal(self._keys.client_to_server, unsealed, nonce)
+        self._asked[stamp] = _Asked(identifier, data)
+        return data
+
+    def accept(self, datagram: udp.Datagram) -> udp.Datagram | None:
+        """Return the datagram if it is authentic, None if it is to be ignored."""
+        ours = self._asked.get(ntp.origin_bytes(datagram.data))
+        if ours is None or nts.identifier_of(datagram.data) != ours.identifier:
+            return None
+        if nts.is_nak(datagram.data):
+            self.was_denied = True
+            datagram.listen_for_ns(_AFTER_DENIAL_NS)  # the truth may be right behind it
+            return None
+        try:
+            told = sealed.opened(self._keys.server_to_client, nts.take_apart(datagram.data))
+            self._new_cookies = tuple(filter(nts_ke.usable, nts.cookies_in(told)))
+        except SourceError as problem:
+            self.problems.append(problem)
+            return None
+        return datagram
+
+    def sent_raw_ns(self, answer: udp.Datagram) -> int:
+        """Return when the request was first sent that this is the answer to."""
+        return answer.sent_raw_ns[self._asked[ntp.origin_bytes(answer.data)].data]
+
+
+def build(table: keys.Table) -> list[Source]:
+    """Return the source of one [[sources.nts]] table."""
+    host = table.text("host")
+    return [
+        NtsSource(
+            host,
+            table.whole("port"),
+            table.operator(host),
+            table.addresses(),
+            table.optional_text("ca_file"),
+        )
+    ]
