@@ -7,9 +7,9 @@ broken are as good as missing: keys are in here, and whoever plants some can for
 
 import fcntl
 import os
+import re
 import stat
 import threading
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,9 +18,15 @@ from sources.memory import Entry, Memory, Update
 
 _FORMAT = 1
 _LONGEST_FILE = 1 << 16
+_ESCAPE = re.compile(r"\\U([0-9a-f]{8})")
+_WORDS = r"(?:[^\"\\]|\\U[0-9a-f]{8})*"
+_STRING = re.compile(f'"({_WORDS})"')
+_LINE = re.compile(
+    rf'([a-z_]+) = (?:(-?[0-9]{{1,300}})|"({_WORDS})"|\[((?:"{_WORDS}"(?:, "{_WORDS}")*)?)\])'
+)
+"""A whole number, a string, or a list of strings."""
 _LONGEST_NAME = 180
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
-_HEAD = ("format", "name", "boot")
 _SINCE = "kept_boot_ns"
 """Since when an entry is kept; one that is made from another has it from there."""
 _LOCK = "lock"
@@ -82,6 +88,9 @@ class State(Memory):
         except OSError as error:
             self._note(f"{self._directory} cannot be written: {error.strerror or error}")
             return False
+        except ValueError as error:  # what was kept does not hold what its reader expects
+            self._note(f"{self._path(file)} is ignored: {error}")
+            return False
         return True
 
     @contextmanager
@@ -105,27 +114,29 @@ class State(Memory):
             data = _data_of(self._path(file))
             if data is None:
                 return None
-            tree = tomllib.loads(data.decode("utf-8"))
-            if tree.get("format") != _FORMAT or tree.get("name") != name:
+            entry = _parsed(data.decode("ascii"))
+            if entry.pop("format", None) != _FORMAT or entry.pop("name", None) != name:
                 raise ValueError("not an entry of ours")
-            entry = _entry_in(tree)
         except (OSError, ValueError) as error:
             self._note(f"{self._path(file)} is ignored: {error}")
             return None
-        return entry if most_age_ns is None or self._is_fresh(tree, most_age_ns) else None
+        boot = entry.pop("boot", "")
+        is_fresh = most_age_ns is None or (boot and self._is_fresh(boot, entry, most_age_ns))
+        return entry if is_fresh else None
 
-    def _is_fresh(self, tree: dict[str, object], most_age_ns: int) -> bool:
-        kept_boot_ns = tree.get(_SINCE)
-        if tree.get("boot") != self._boot or not isinstance(kept_boot_ns, int):
+    def _is_fresh(self, boot: object, entry: Entry, most_age_ns: int) -> bool:
+        kept_boot_ns = entry.get(_SINCE)
+        if boot != self._boot or not isinstance(kept_boot_ns, int):
             return False
         return 0 <= self._clock.boot_ns() - kept_boot_ns <= most_age_ns
 
     def _write(self, file: str, name: str, entry: Entry) -> None:
         """Write an entry aside and put it in place. Under the lock, so nobody else is aside."""
-        head: Entry = dict(zip(_HEAD, (_FORMAT, name, self._boot), strict=True))
+        head: Entry = {"format": _FORMAT, "name": name, "boot": self._boot}
         head[_SINCE] = self._clock.boot_ns()
         lines = [f"{key} = {_toml(value)}\n" for key, value in (head | entry).items()]
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._unlink(_NEW)  # left by a run that was killed, or put there
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         with open(os.open(self._path(_NEW), flags, 0o600), "w", encoding="ascii") as new:
             new.writelines(lines)
         os.replace(self._path(_NEW), self._path(file))
@@ -133,6 +144,9 @@ class State(Memory):
 
     def _remove(self, file: str) -> None:
         self._files.discard(file)
+        self._unlink(file)
+
+    def _unlink(self, file: str) -> None:
         try:
             os.unlink(self._path(file))
         except FileNotFoundError:
@@ -142,8 +156,9 @@ class State(Memory):
         return os.path.join(self._directory, file)
 
     def _note(self, text: str) -> None:
-        if text not in self.notes:
-            self.notes.append(f"state: {text}")
+        note = f"state: {text}"
+        if note not in self.notes:
+            self.notes.append(note)
 
 
 def _boot_id() -> str:
@@ -160,30 +175,39 @@ def _data_of(path: str) -> bytes | None:
         number = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
-    with open(number, "rb") as file:
+    try:
         told = os.fstat(number)
         if not stat.S_ISREG(told.st_mode) or told.st_uid != os.geteuid():
             raise ValueError("not a file of this user's")
         if told.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             raise ValueError("others may write it")
-        data = file.read(_LONGEST_FILE + 1)
+        data = os.read(number, _LONGEST_FILE + 1)
+    finally:
+        os.close(number)
     if len(data) > _LONGEST_FILE:
         raise ValueError(f"longer than {_LONGEST_FILE} bytes")
     return data
 
 
-def _entry_in(tree: dict[str, object]) -> Entry:
+def _parsed(text: str) -> Entry:
+    """Read what `_toml` writes, and nothing else: TOML at large is slow to refuse."""
     entry: Entry = {}
-    for key, value in tree.items():
-        if key in _HEAD:
-            continue
-        if (isinstance(value, list) and all(isinstance(item, str) for item in value)) or (
-            isinstance(value, int | str) and not isinstance(value, bool)
-        ):
-            entry[key] = value
+    for line in text.splitlines():
+        found = _LINE.fullmatch(line)
+        if found is None:
+            raise ValueError("not an entry of ours")
+        key, number, string, strings = found.groups()
+        if number is not None:
+            entry[key] = int(number)
+        elif string is not None:
+            entry[key] = _unescaped(string)
         else:
-            raise ValueError(f"{key} is of a type that we never write")
+            entry[key] = [_unescaped(item) for item in _STRING.findall(strings)]
     return entry
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
 
 
 def _toml(value: int | str | list[str]) -> str:
@@ -206,5 +230,7 @@ def _file_name(shelf: str, name: str) -> str:
     if len(plain) > _LONGEST_NAME:
         from hashlib import sha256  # noqa: PLC0415 - nearly never
 
-        plain = plain[: _LONGEST_NAME - 64] + sha256(name.encode()).hexdigest()
+        # No escape ends so: a name that is all escaped has an even number of underscores.
+        digest = sha256(name.encode(errors="surrogatepass")).hexdigest()
+        plain = f"{plain[: _LONGEST_NAME - 70].replace('_', '-')}_{digest}"
     return f"{shelf}-{plain}.toml"

@@ -5,9 +5,11 @@ A cookie is used once, so that nobody on the path can tell that two requests com
 """
 
 from sources.clock import NS
+from sources.keys import is_address
 from sources.memory import Entry
 from sources.sealed import Established, Keys
 from sources.validity import Validity
+from sources.wire.nts_ke import usable
 
 SHELF = "nts"
 MOST_AGE_NS = 86_400 * NS
@@ -40,15 +42,15 @@ def established_in(entry: Entry | None) -> Established | None:
     try:
         found = Established(
             Keys(_data(entry, "client_to_server"), _data(entry, "server_to_client")),
-            tuple(bytes.fromhex(cookie) for cookie in _texts(entry, "cookies")),
+            tuple(filter(usable, map(bytes.fromhex, _texts(entry, "cookies")))),
             _text(entry, "host") or None,
-            _text(entry, "address"),
-            int(entry["port"]) if isinstance(entry["port"], int) else 0,
+            _address(entry),
+            _port(entry),
             tuple(_validity(text) for text in _texts(entry, "chain")),
         )
     except (KeyError, ValueError):
         return None
-    return found if found.cookies and found.chain and found.port else None
+    return found if found.cookies and found.chain else None
 
 
 def rest_of(entry: Entry | None) -> Entry | None:
@@ -66,7 +68,7 @@ def without(entry: Entry | None, useless: Established) -> Entry | None:
 def with_more(entry: Entry | None, used: Established, cookies: tuple[bytes, ...]) -> Entry | None:
     """Return the entry with cookies of the same keys added; other keys than are kept replace them.
 
-    Keys that were taken from the entry and have no cookies in it any more are a new entry, too.
+    Keys whose entry has no cookies left are not new: they stay as old as they were.
     """
     if not cookies:
         return entry
@@ -77,7 +79,24 @@ def with_more(entry: Entry | None, used: Established, cookies: tuple[bytes, ...]
 
 
 def _is_of(entry: Entry, established: Established) -> bool:
-    return entry.get("client_to_server") == established.keys.client_to_server.hex()
+    kept = entry.get("client_to_server")
+    return kept == established.keys.client_to_server.hex() and isinstance(
+        entry.get("cookies"), list
+    )
+
+
+def _address(entry: Entry) -> str:
+    address = _text(entry, "address")
+    if not is_address(address):
+        raise ValueError(address)
+    return address
+
+
+def _port(entry: Entry) -> int:
+    port = entry["port"]
+    if not isinstance(port, int) or not 0 < port < 1 << 16:
+        raise ValueError(port)
+    return port
 
 
 def _text(entry: Entry, key: str) -> str:

@@ -77,7 +77,8 @@ def told(entry: Entry, left_for_ns: int) -> str:
     """Say why a server was not asked."""
     code = entry.get("code")
     said = f"said {code}" if code else "did not answer"
-    return f"{said}, {_whole(entry, 'times')} in a row: until {left_for_ns / NS:.0f} s from now"
+    times = min(_whole(entry, "times"), _MOST_TIMES)
+    return f"{said}, {times} in a row: until {left_for_ns / NS:.0f} s from now"
 
 
 def _entry(code: str, times: int, until_boot_ns: int) -> Entry:

@@ -84,8 +84,8 @@ class NtsSource(Source):
         entry = memory.recall(cookies.SHELF, self._shelf_name, cookies.MOST_AGE_NS)
         return cookies.established_in(entry)
 
-    def _change(self, memory: Memory, update: Update) -> None:
-        memory.change(cookies.SHELF, self._shelf_name, update, cookies.MOST_AGE_NS)
+    def _change(self, memory: Memory, update: Update) -> bool:
+        return memory.change(cookies.SHELF, self._shelf_name, update, cookies.MOST_AGE_NS)
 
     def _taken(self, memory: Memory) -> Established | None:
         """Take some cookies of an earlier run for this one alone."""
@@ -97,9 +97,8 @@ class NtsSource(Source):
 
         if self._kept(memory) is None:
             return None
-        self._change(memory, take)
-        if not taken or taken[0] is None:
-            return None
+        if not self._change(memory, take) or not taken or taken[0] is None:
+            return None  # what cannot be taken out must not be used: another run may have it
         return taken[0].replaced(cookies=taken[0].cookies[: cookies.TAKEN])
 
     def _ask_with_kept(self, kept: Established, run: Run) -> Sample | None:
