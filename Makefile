@@ -5,7 +5,7 @@ DEV = .venv-dev
 RUN = $(DEV)/bin/python
 URL ?= https://example.org/
 # Two workers: what measures time, one test at a time, beside what only computes.
-TWICE = -n 2 --dist loadgroup
+TWICE = -n 2
 
 .PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed image bench bench-image site clean
 
