@@ -52,6 +52,8 @@ class Gathered(Record):
     decision: Answer | NoAnswer
     wall_minus_raw_ns: int
     """At the moment of decision: turns raw - true into drift."""
+    decided_raw_ns: int
+    """The moment of decision."""
     elapsed_ns: int
     """From the start of gathering to the decision."""
 
@@ -269,12 +271,14 @@ class _Gathering:
         if slept_ns > _SLEPT_NS:
             found = f"this machine slept {slept_ns / NS:.1f} s during the run"
             settled = NoAnswer(Lack.SLEPT, found, "a run without a pause: ask again")
+        decided_raw_ns = self._clock.raw_ns()
         return Gathered(
             self._sources,
             self._outcomes,
             settled,
             wall_minus_raw_ns,
-            self._clock.raw_ns() - self._began_raw_ns,
+            decided_raw_ns,
+            decided_raw_ns - self._began_raw_ns,
         )
 
 

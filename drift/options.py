@@ -1,21 +1,35 @@
 """What the user asked for. Its own module so that a run without arguments needs no argparse."""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nagiosplugin import Range
+
+FORMATS = ("integer", "json", "prometheus", "influx", "nagios", "zabbix")
+
 
 class Options:
     """One attribute an option of the command line; argparse fills them in."""
 
     config: str | None = None
     timeout_s: float | None = None
+    format: str = FORMATS[0]
+    output: str | None = None
+    warning: "Range | None" = None
+    critical: "Range | None" = None
     explain: bool = False
-    json: bool = False
     check_config: bool = False
     demo: bool = False
     verbose: bool = False
+    watch: bool = False
+    every_s: int | None = None
+    """Of `watch`: how long from one measurement to the next; None measures when asked only."""
 
     @property
     def plain(self) -> bool:
-        """Whether the integer is all that is wanted, so that no report needs to be made."""
-        return not (self.picture or self.json or self.verbose)
+        """Whether the integer on stdout is all that is wanted, so that no report is to be made."""
+        is_integer = self.format == FORMATS[0] and self.output is None
+        return is_integer and not (self.picture or self.verbose)
 
     @property
     def picture(self) -> bool:

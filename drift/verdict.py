@@ -1,5 +1,8 @@
 """One verdict for every configured source. Pure: what a run found in, words and numbers out."""
 
+from collections import Counter
+from collections.abc import Sequence
+
 from drift.consensus import Answer, NoAnswer
 from drift.gather import Gathered
 from sources.base import Failure, Interval, Sample
@@ -31,6 +34,18 @@ class Verdict(Record):
     ahead_ns: int | None = None
     """Falsetickers: its time minus the consensus, so positive when its clock is ahead."""
 
+    @property
+    def offset_ns(self) -> int:
+        """Local clock minus this source's time, the middle of `likely`; of samples only."""
+        assert self.likely is not None  # noqa: S101 - samples have one
+        return (self.likely.low_ns + self.likely.high_ns) // 2
+
+    @property
+    def uncertainty_ns(self) -> int:
+        """How far to either side of the offset `likely` reaches; of samples only."""
+        assert self.likely is not None  # noqa: S101 - samples have one
+        return -(-self.likely.width_ns // 2)
+
 
 def verdicts(gathered: Gathered, tolerance_ns: int) -> list[Verdict]:
     """Return the verdicts in the order of the sources."""
@@ -59,12 +74,11 @@ def _judged(
     verdict: Verdict, agreed: tuple[Interval, ...], tolerance_ns: int, consensus_ns: int
 ) -> Verdict:
     """Return the verdict on a sample where there is a majority to hold it against."""
-    assert verdict.certain is not None  # noqa: S101 - samples have both
-    assert verdict.likely is not None  # noqa: S101
+    assert verdict.certain is not None  # noqa: S101 - samples have one
     widened = verdict.certain.widened(tolerance_ns)
     if any(widened.meets(interval) for interval in agreed):
         return verdict.replaced(word=AGREES)
-    ahead_ns = consensus_ns - (verdict.likely.low_ns + verdict.likely.high_ns) // 2
+    ahead_ns = consensus_ns - verdict.offset_ns
     return verdict.replaced(word=FALSETICKER, text=ahead_text(ahead_ns), ahead_ns=ahead_ns)
 
 
@@ -75,6 +89,20 @@ def _consensus_ns(decision: Answer | NoAnswer) -> int | None:
     if not decision.agreed:
         return None
     return (decision.agreed[0].low_ns + decision.agreed[-1].high_ns) // 2
+
+
+def distinct_names(found: Sequence[Verdict]) -> list[str]:
+    """Return a name for each source that no other of its kind and operator has: "host", "host #2".
+
+    Time series are told apart by these three.
+    """
+    seen: Counter[tuple[str, str, str]] = Counter()
+    names = []
+    for verdict in found:
+        who = verdict.kind, verdict.operator, verdict.name
+        seen[who] += 1
+        names.append(verdict.name if seen[who] == 1 else f"{verdict.name} #{seen[who]}")
+    return names
 
 
 def ahead_text(ahead_ns: int) -> str:

@@ -245,6 +245,8 @@ class Source(ABC):
     """One datagram and no heavy import: such sources are asked first (brief 3.9)."""
     backs_off: ClassVar[bool] = False
     """To be asked ever more rarely as long as it does not answer, from run to run."""
+    libraries: ClassVar[tuple[str, ...]] = ()
+    """Modules that are imported when the first request needs them: who stays may do it before."""
     precise: bool
     """Carries fractions of a second, so that it may decide the estimate (brief 3.4)."""
 

@@ -66,6 +66,7 @@ class HttpsSource(RefinableSource):
     kind = "https"
     cheap = False
     precise = False
+    libraries = ("sources.http_client",)
 
     def __init__(
         self,

@@ -37,6 +37,7 @@ class NtsSource(Source):
     kind = "nts"
     cheap = False
     precise = True
+    libraries = ("sources.key_exchange", "cryptography.hazmat.primitives.ciphers.aead")
 
     def __init__(
         self,

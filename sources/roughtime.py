@@ -86,6 +86,7 @@ class RoughtimeSource(Source):
     kind = "roughtime"
     cheap = True
     backs_off = True
+    libraries = ("sources.signed", "cryptography.hazmat.primitives.asymmetric.ed25519")
 
     def __init__(
         self,

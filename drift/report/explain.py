@@ -7,8 +7,9 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from drift.consensus import Answer, counted
-from drift.gather import Gathered
+from drift.consensus import Answer
+from drift.finding import Finding
+from drift.report.words import agreement, sentence
 from drift.verdict import AGREES, FALSETICKER, NOT_NEEDED, Verdict, span_text
 from sources.base import Interval
 from sources.clock import NS
@@ -21,35 +22,25 @@ _STYLES = {AGREES: "green", FALSETICKER: "bold red", NOT_NEEDED: "dim"}
 _FAILED = "yellow"
 
 
-def explain(gathered: Gathered, verdicts: Sequence[Verdict]) -> None:
+def explain(finding: Finding) -> None:
     """Write table, picture and, with an answer, the sentence to stderr."""
     width = None if sys.stderr.isatty() else _COLUMNS
     console = Console(stderr=True, width=width, highlight=False, emoji=False, markup=False)
-    parts: list[RenderableType] = [_table(verdicts)]
-    decision = gathered.decision
+    parts: list[RenderableType] = [_table(finding.verdicts)]
+    decision = finding.decision
     if decision.agreed:
         band = Interval(decision.agreed[0].low_ns, decision.agreed[-1].high_ns)
         fancy = console.encoding.lower().startswith("utf")
-        parts += [Text(""), _picture(verdicts, band, fancy=fancy), Text("")]
+        parts += [Text(""), _picture(finding.verdicts, band, fancy=fancy), Text("")]
     if isinstance(decision, Answer):
         parts.append(Text(sentence(decision.drift_s), style="bold"))
-        parts.append(Text(_evidence(decision, gathered), style="dim"))
+        parts.append(Text(_evidence(decision, finding.elapsed_ns), style="dim"))
     console.print(Group(*parts))
 
 
-def sentence(drift_s: int) -> str:
-    """Say what the integer means."""
-    if drift_s == 0:
-        return "this clock is right, to the second"
-    return f"this clock is {abs(drift_s)} s {'behind' if drift_s < 0 else 'ahead'}"
-
-
-def _evidence(answer: Answer, gathered: Gathered) -> str:
-    operators = counted(len(answer.operators), "operator")
-    return (
-        f"{operators} of {counted(len(answer.kinds), 'kind')} agree: "
-        f"drift {answer.estimate_ns / NS:+.6f} s, settled after {span_text(gathered.elapsed_ns)}"
-    )
+def _evidence(answer: Answer, elapsed_ns: int) -> str:
+    drift = f"drift {answer.estimate_ns / NS:+.6f} s"
+    return f"{agreement(answer)}: {drift}, settled after {span_text(elapsed_ns)}"
 
 
 def _table(verdicts: Sequence[Verdict]) -> Table:

@@ -5,22 +5,27 @@ none is renamed, retyped or removed.
 """
 
 import json
-from collections.abc import Iterable
 
 from drift import __version__
-from drift.consensus import Answer, NoAnswer, Rule
-from drift.gather import Gathered
+from drift.consensus import Answer, NoAnswer
+from drift.finding import Finding
+from drift.report.form import Form
 from drift.verdict import Verdict
 from sources.base import Interval
 
 SCHEMA = "time-drift/1"
 
 
-def to_json(
-    gathered: Gathered, verdicts: Iterable[Verdict], rule: Rule, refusal: str | None
-) -> str:
-    """Return the object on one line. Without an answer `drift_s` is null and `refusal` says why."""
-    decision = gathered.decision
+class Json(Form):
+    """The object on one line. Without an answer `drift_s` is null and `refusal` says why."""
+
+    def told(self, finding: Finding) -> str:
+        """Return the object."""
+        return _object(finding) + "\n"
+
+
+def _object(finding: Finding) -> str:
+    decision, rule = finding.decision, finding.rule
     answer = decision if isinstance(decision, Answer) else None
     lack = decision.lack.name.lower() if isinstance(decision, NoAnswer) else None
     return json.dumps(
@@ -30,15 +35,15 @@ def to_json(
             "drift_s": answer and answer.drift_s,
             "drift_ns": answer and answer.estimate_ns,
             "interval_ns": answer and list(answer.hull),
-            "refusal": refusal and {"reason": lack, "text": refusal},
+            "refusal": finding.refusal and {"reason": lack, "text": finding.refusal},
             "quorum": {
                 "operators": list(answer.operators) if answer else [],
                 "min_operators": rule.min_operators,
                 "kinds": list(answer.kinds) if answer else [],
                 "min_kinds": rule.min_kinds,
             },
-            "elapsed_ns": gathered.elapsed_ns,
-            "sources": [_source(verdict) for verdict in verdicts],
+            "elapsed_ns": finding.elapsed_ns,
+            "sources": [_source(verdict) for verdict in finding.verdicts],
         },
         ensure_ascii=True,
     )

@@ -12,7 +12,16 @@ from lab.ntp import NtpServer
 from sources.base import RELEASED_UNIX_S
 from tests.conftest import ROOT
 
-OUTSIDE = {"cryptography", "dns", "httpcore", "httpx", "ntplib", "rich"}
+OUTSIDE = {
+    "cryptography",
+    "dns",
+    "httpcore",
+    "httpx",
+    "nagiosplugin",
+    "ntplib",
+    "prometheus_client",
+    "rich",
+}
 """What may be imported beside the standard library."""
 
 
@@ -104,6 +113,14 @@ def test_only_named_libraries_are_imported(name: str) -> None:
         "sources.wire.nts",
         "sources.wire.nts_ke",
         "sources.wire.roughtime",
+        "drift.finding",
+        "drift.report.influx",
+        "drift.report.json",
+        "drift.report.nagios",
+        "drift.report.prometheus",
+        "drift.report.words",
+        "drift.report.zabbix",
+        "drift.schedule",
         "drift.server_list",
     ],
 )

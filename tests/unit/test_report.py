@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from drift import consensus, report
 from drift.config import parse
 from drift.consensus import Lack, NoAnswer, Rule
+from drift.finding import find
 from drift.gather import Gathered
 from drift.report import explain, votes
-from drift.report.json import to_json
+from drift.report.json import Json
 from drift.report.notes import notes
 from drift.report.refusal import refusal
+from drift.report.words import sentence
 from drift.verdict import span_text, verdicts
 from sources.base import Failure, Outcome, Pending, Reason, Sample
 from sources.clock import NS
@@ -29,7 +31,7 @@ SCHEMA = json.loads((files(report) / "time-drift-1.schema.json").read_text(encod
 def gathered(*outcomes: Outcome, rule: Rule = RULE) -> Gathered:
     sources = [FakeSource(outcome.operator, _never) for outcome in outcomes]
     decision = consensus.settle(outcomes, rule, 0)
-    return Gathered(sources, outcomes, decision, 0, 12345)
+    return Gathered(sources, outcomes, decision, 0, 1_000_000_000, 12345)
 
 
 def _never(run: object) -> Sample:
@@ -152,24 +154,20 @@ outcomes = st.one_of(
 def test_json_always_keeps_to_its_schema(given_outcomes: list[Outcome]) -> None:
     """Whatever came of a run, the object is valid by the published schema."""
     found = gathered(*given_outcomes)
-    judged = verdicts(found, RULE.tolerance_ns)
     decision = found.decision
     if isinstance(decision, NoAnswer) and decision.lack is Lack.UNSETTLED:
         return  # a run never ends so
-    why = refusal(decision, judged) if isinstance(decision, NoAnswer) else None
 
-    text = to_json(found, judged, RULE, why)
+    text = Json().told(find(found, RULE))
 
-    assert "\n" not in text
+    assert text.count("\n") == 1
     assert text.isascii()
     jsonschema.validate(json.loads(text), SCHEMA)
 
 
 def test_json_carries_the_integer_and_the_nanoseconds() -> None:
     """With an answer the object has both, and no refusal."""
-    found = two_honest_one_liar()
-
-    tree = json.loads(to_json(found, verdicts(found, 0), RULE, None))
+    tree = json.loads(Json().told(find(two_honest_one_liar(), RULE)))
 
     assert tree["drift_s"] == -4
     assert tree["interval_ns"][0] <= tree["drift_ns"] <= tree["interval_ns"][1]
@@ -197,14 +195,12 @@ def test_notes_are_one_line_a_source() -> None:
 )
 def test_the_sentence_has_the_sign_in_words(drift_s: int, words: str) -> None:
     """A negative integer is a clock that is behind."""
-    assert explain.sentence(drift_s) == words
+    assert sentence(drift_s) == words
 
 
 def test_the_picture_names_everybody(capsys: pytest.CaptureFixture[str]) -> None:
     """Table and picture show each source, the liar's arrow, the band and the sentence."""
-    found = two_honest_one_liar()
-
-    explain.explain(found, verdicts(found, 0))
+    explain.explain(find(two_honest_one_liar(), RULE))
 
     out, err = capsys.readouterr()
     assert out == ""
@@ -218,9 +214,7 @@ def test_the_picture_names_everybody(capsys: pytest.CaptureFixture[str]) -> None
 @given(st.lists(outcomes, min_size=1, max_size=8))
 def test_any_run_can_be_explained(given_outcomes: list[Outcome]) -> None:
     """Drawing never fails, whatever the intervals."""
-    found = gathered(*given_outcomes)
-
-    explain.explain(found, verdicts(found, 0))
+    explain.explain(find(gathered(*given_outcomes), RULE))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import drift
 from tests.conftest import ROOT
 
 LOCKS = sorted([*ROOT.glob("requirements*.txt"), *(ROOT / "tests" / "tools").glob("*.txt")])
-IMPORTED_AS = {"dnspython": "dns"}
+IMPORTED_AS = {"dnspython": "dns", "prometheus-client": "prometheus_client"}
 PRODUCT = ("drift", "sources", "lab")
 CLASSIFIERS = {
     "License :: OSI Approved :: BSD License": "BSD-3-Clause",

@@ -1,0 +1,44 @@
+"""Which form of output is which: the words of `--format`, each with what it needs to know."""
+
+from collections.abc import Sequence
+
+from drift.options import FORMATS, Options
+from drift.report.form import Form
+
+
+def form_of(options: Options) -> Form:
+    """Return the form that the options want; only its own libraries are imported."""
+    match options.format:
+        case "json":
+            from drift.report.json import Json  # noqa: PLC0415 - one form a run
+
+            return Json()
+        case "prometheus":
+            from drift.report.prometheus import Prometheus  # noqa: PLC0415 - 80 ms
+            from drift.textfile import last_success_unix_s  # noqa: PLC0415
+
+            output = options.output
+            return Prometheus(None if output is None else last_success_unix_s(output))
+        case "influx":
+            from drift.report.influx import Influx  # noqa: PLC0415
+
+            return Influx()
+        case "nagios":
+            from drift.report.nagios import Nagios  # noqa: PLC0415 - 13 ms
+
+            return Nagios(options.warning, options.critical, verbose=options.verbose)
+        case "zabbix":
+            from drift.report.zabbix import Zabbix  # noqa: PLC0415
+
+            return Zabbix()
+    return Form()
+
+
+def form_named_in(arguments: Sequence[str]) -> Form:
+    """Return the form that arguments ask for which cannot be parsed: wrong usage is told in it."""
+    options = Options()
+    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        named = following if word == "--format" else word.removeprefix("--format=")
+        if named in FORMATS and word.startswith("--format"):
+            options.format = named
+    return form_of(options)

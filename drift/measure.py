@@ -1,0 +1,134 @@
+"""One run: ask the sources, tell what they say, and collect evidence if that is wanted."""
+
+import os
+import sys
+from functools import partial
+from typing import TYPE_CHECKING
+
+from drift import state
+from drift.config import Config
+from drift.consensus import Answer
+from drift.gather import Gathered, gather
+from drift.options import Options
+from drift.status import NO_ANSWER, OK
+from drift.voice import Voice, say
+from sources.base import Run
+from sources.clock import NS, Clock
+from sources.memory import Memory
+
+if TYPE_CHECKING:
+    from drift.finding import Finding
+
+_LAST_WORDS_NS = 30 * NS // 1000
+"""Kept back from the timeout for deciding, printing and leaving."""
+_PICTURE_NS = 300 * NS // 1000
+"""Kept back for --explain: importing rich and drawing."""
+
+
+def measure(
+    options: Options, settings: Config, voice: Voice, clock: Clock, began_raw_ns: int
+) -> int:
+    """Ask the sources, tell what they say, and return the exit status."""
+    timeout_ns = settings.timeout_ns
+    if options.timeout_s is not None:
+        timeout_ns = round(options.timeout_s * NS)
+    end_raw_ns = began_raw_ns + timeout_ns
+    kept_back_ns = _PICTURE_NS if options.picture else _LAST_WORDS_NS
+    asking = "no answer: still asking at the deadline"
+    voice.leave_after(end_raw_ns, partial(voice.fail, asking, NO_ANSWER))
+    deadline_raw_ns = end_raw_ns - min(kept_back_ns, timeout_ns // 4)
+    memory = _memory(options, settings, clock)
+    gathered = gather(
+        settings.sources,
+        settings.rule,
+        deadline_raw_ns,
+        clock,
+        patient=options.picture,
+        awaited_kind=None if settings.evidence is None else "roughtime",
+        memory=memory,
+    )
+    # Collecting evidence may hang, but must not cost what is settled.
+    if options.plain and isinstance(gathered.decision, Answer):
+        text = f"{gathered.decision.drift_s}\n"
+        if settings.evidence is not None:
+            voice.leave_after(end_raw_ns, partial(_tell_at_last, text))
+            _collect(settings, gathered, clock, deadline_raw_ns)
+        return voice.tell(text, end_raw_ns)
+    status = _report(options, settings, voice, gathered, end_raw_ns)
+    for note in memory.notes if options.verbose else []:
+        say(note)
+    if settings.evidence is not None:
+        voice.leave_after(end_raw_ns, lambda: status)
+        for note in _collect(settings, gathered, clock, deadline_raw_ns):
+            if options.verbose:
+                say(note)
+    return status
+
+
+def _memory(options: Options, settings: Config, clock: Clock) -> Memory:
+    """Return what earlier runs left; the lab's servers are new each time."""
+    directory = None if options.demo else state.directory_of(settings.state)
+    return Memory() if directory is None else state.State(directory, clock)
+
+
+def _tell_at_last(text: str) -> int:
+    os.write(1, text.encode())
+    return OK
+
+
+def _collect(settings: Config, gathered: Gathered, clock: Clock, deadline_raw_ns: int) -> list[str]:
+    """Collect evidence against Roughtime servers, if there is time; return notes for -v."""
+    if settings.evidence is None or clock.raw_ns() >= deadline_raw_ns:
+        return []
+    from drift.evidence import collect  # noqa: PLC0415 - only where a directory is configured
+    from sources.resolver import Resolver  # noqa: PLC0415
+
+    run = Run(deadline_raw_ns, clock, Resolver(deadline_raw_ns, clock).addresses, os.urandom)
+    try:
+        return collect(gathered, settings.evidence, run, settings.rule.tolerance_ns)
+    except Exception as error:  # noqa: BLE001 - evidence is no reason to take back the answer
+        return [f"evidence: could not be collected: {type(error).__name__}: {error}"]
+
+
+def _report(
+    options: Options, settings: Config, voice: Voice, gathered: Gathered, end_raw_ns: int
+) -> int:
+    """Tell everything that the options want, the result first; return the exit status."""
+    from drift.finding import find  # noqa: PLC0415 - a plain answer needs no report
+
+    finding = find(gathered, settings.rule)
+    form = voice.form
+    status = form.status(OK if finding.refusal is None else NO_ANSWER, finding)
+    text = form.told(finding)
+    if text or options.output is not None:
+        written = voice.tell(text, end_raw_ns)
+        if written != OK:
+            return written
+    if options.picture:
+        voice.leave_after(end_raw_ns, partial(_leave_undrawn, status))
+        _draw(finding)
+    if finding.refusal is not None and form.aloud:
+        say(finding.refusal)
+    if options.verbose and form.aloud:
+        from drift.report.notes import notes  # noqa: PLC0415
+
+        for note in notes(finding.verdicts):
+            say(note)
+    return status
+
+
+def _leave_undrawn(status: int) -> int:
+    say("the picture was not done by the deadline")
+    return status
+
+
+def _draw(finding: "Finding") -> None:
+    """Draw the picture if anybody can see it. The result is out: whatever happens here is told."""
+    from drift.report.explain import explain  # noqa: PLC0415 - rich costs 60 ms
+
+    if sys.stderr is None:
+        return
+    try:
+        explain(finding)
+    except Exception as error:  # noqa: BLE001 - a picture is no reason to take back the result
+        say(f"the picture could not be drawn: {type(error).__name__}: {error}")

@@ -1,0 +1,28 @@
+"""What every form of output has in common, and the plain one: the integer. Pure."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from drift.consensus import Answer
+
+if TYPE_CHECKING:
+    from drift.finding import Finding
+
+
+class Form:
+    """How the result of a run is told. This one tells the integer, or nothing."""
+
+    aloud: ClassVar[bool] = True
+    """Whether stderr says why there is no answer; where not, the text itself does."""
+
+    def told(self, finding: "Finding") -> str:
+        """Return what stdout gets, whole lines, of a run that came to an end."""
+        decision = finding.decision
+        return f"{decision.drift_s}\n" if isinstance(decision, Answer) else ""
+
+    def untold(self, why: str, status: int) -> str:  # noqa: ARG002 - most forms say nothing then
+        """Return what stdout gets where there is no finding: wrong usage, a bug, all hangs."""
+        return ""
+
+    def status(self, status: int, finding: "Finding | None" = None) -> int:  # noqa: ARG002
+        """Return the exit status in this form for what is `status` in the plain one."""
+        return status

@@ -1,0 +1,78 @@
+"""InfluxDB's line protocol. Pure.
+
+Points carry the true time of the decision, not the local clock's, which is what is in doubt: a
+wrong clock does not misfile them. Where there is no answer nobody knows the true time: such points
+carry no timestamp, and whoever takes them stamps them.
+"""
+
+from collections.abc import Mapping
+
+from drift.consensus import Answer, NoAnswer
+from drift.finding import Finding
+from drift.report.form import Form
+from drift.report.words import reason_of
+from drift.verdict import Verdict, distinct_names
+
+_TAG_SPECIALS = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ ", "\\": "/"})
+r"""A backslash that ends a tag, or stands before a special letter, cannot be written."""
+_TEXT_SPECIALS = str.maketrans({'"': r"\"", "\\": r"\\"})
+
+
+class Influx(Form):
+    """One point of `time_drift`, and one of `time_drift_source` a source."""
+
+    def told(self, finding: Finding) -> str:
+        """Return the points of one run."""
+        lines = [_line("time_drift", {}, _fields(finding), finding.decided_unix_ns)]
+        for name, verdict in zip(distinct_names(finding.verdicts), finding.verdicts, strict=True):
+            tags = {"kind": verdict.kind, "operator": verdict.operator, "source": name}
+            fields = _source(verdict, answered=isinstance(finding.decision, Answer))
+            lines.append(_line("time_drift_source", tags, fields, finding.decided_unix_ns))
+        return "".join(lines)
+
+    def untold(self, why: str, status: int) -> str:  # noqa: ARG002 - stderr has the words
+        """Return the point of a run that found nothing at all."""
+        return _line("time_drift", {}, {"success": 0, "reason": reason_of(status)}, None)
+
+
+def _fields(finding: Finding) -> dict[str, int | str]:
+    answer = finding.decision
+    if isinstance(answer, NoAnswer):
+        return {"success": 0, "reason": answer.lack.name.lower()}
+    return {
+        "success": 1,
+        "drift_s": answer.drift_s,
+        "drift_ns": answer.estimate_ns,
+        "low_ns": answer.hull.low_ns,
+        "high_ns": answer.hull.high_ns,
+        "operators": len(answer.operators),
+        "kinds": len(answer.kinds),
+        "elapsed_ns": finding.elapsed_ns,
+    }
+
+
+def _source(verdict: Verdict, *, answered: bool) -> dict[str, int | str]:
+    if verdict.sample is None or not answered:
+        return {"verdict": verdict.word}
+    return {
+        "verdict": verdict.word,
+        "offset_ns": verdict.offset_ns,
+        "uncertainty_ns": verdict.uncertainty_ns,
+        "rtt_ns": verdict.sample.rtt_ns,
+    }
+
+
+def _line(
+    measurement: str,
+    tags: Mapping[str, str],
+    fields: Mapping[str, int | str],
+    unix_ns: int | None,
+) -> str:
+    head = "".join(f",{key}={value.translate(_TAG_SPECIALS)}" for key, value in tags.items())
+    body = ",".join(f"{key}={_field(value)}" for key, value in fields.items())
+    stamp = "" if unix_ns is None else f" {unix_ns}"
+    return f"{measurement}{head} {body}{stamp}\n"
+
+
+def _field(value: int | str) -> str:
+    return f"{value}i" if isinstance(value, int) else f'"{value.translate(_TEXT_SPECIALS)}"'

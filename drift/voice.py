@@ -1,0 +1,125 @@
+"""Saying things and leaving: what writes to stdout and stderr, and what ends the process.
+
+Nobody is waited for: a line that stderr does not take at once is dropped, and a result that stdout
+does not take by the deadline ends the program.
+"""
+
+import os
+import select
+import signal
+import sys
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
+
+from drift.report.form import Form
+from drift.status import BUG, NO_ANSWER, OK, WRONG_USAGE
+from sources.base import ConfigError
+from sources.clock import NS, BeyondReach, Clock
+
+_ALARM_AFTER_NS = 100 * NS // 1000
+"""How long after the deadline we leave even if the main thread hangs in a system call."""
+_LONGEST_LINE = 511
+_LONGEST_BUG = 300
+
+
+def say(line: str) -> None:
+    """Write one line to stderr: printable, under 512 bytes, dropped rather than waited for."""
+    printable = "".join(letter if letter.isprintable() else " " for letter in line)
+    data = f"time-drift: {printable}".encode("utf-8", "backslashreplace")
+    if len(data) > _LONGEST_LINE - 1:
+        data = data[: _LONGEST_LINE - 4].decode("utf-8", "ignore").encode() + b"..."
+    writable = select.poll()
+    writable.register(2, select.POLLOUT)
+    if sys.stderr is not None and writable.poll(0):
+        try:
+            os.write(2, data + b"\n")
+        except OSError:
+            return
+
+
+class Voice:
+    """Tells what came of a run, in one form and at one place: stdout, or a file replaced whole."""
+
+    def __init__(self, form: Form, output: str | None, clock: Clock) -> None:
+        """Tell in this form; `output` is the path of the file, None for stdout."""
+        self.form = form
+        self._output = output
+        self._clock = clock
+
+    def tell(self, text: str, end_raw_ns: int) -> int:
+        """Write a result and return the exit status: one that nobody can read is no success."""
+        place = "stdout" if self._output is None else self._output
+        hung = f"{place} cannot be written: nobody reads it"
+        self.leave_after(end_raw_ns, partial(self._unwritten, hung))
+        try:
+            self._write(text)
+        except OSError as error:
+            return self._unwritten(f"{place} cannot be written: {error.strerror or error}")
+        return OK
+
+    def fail(self, why: str, status: int) -> int:
+        """Tell that there is no finding, and return the exit status in this form.
+
+        Safe in the handler of a signal: stdout's own buffer is left alone.
+        """
+        if self.form.aloud:
+            say(why)
+        text = self.form.untold(why, status)
+        try:
+            if self._output is not None:
+                self._replace(text)
+            elif text:
+                os.write(1, text.encode())
+        except OSError as error:
+            say(f"and this could not be written: {error.strerror or error}")
+        return self.form.status(status)
+
+    def guard(self, act: Callable[[], int], *, verbose: bool) -> int:
+        """Return the exit status of `act`, or tell why there is none to return."""
+        try:
+            return act()
+        except ConfigError as error:
+            return self.fail(str(error), WRONG_USAGE)
+        except BeyondReach as error:
+            return self.fail(f"no answer: {error}", NO_ANSWER)
+        except Exception as bug:  # noqa: BLE001 - the last resort: one line and status 70
+            if verbose and sys.stderr is not None:
+                import traceback  # noqa: PLC0415 - only now
+
+                traceback.print_exception(bug)
+            text = " ".join(str(bug).split())[:_LONGEST_BUG]
+            return self.fail(f"bug: {type(bug).__name__}: {text}", BUG)
+
+    def leave_after(self, end_raw_ns: int, last_words: Callable[[], int]) -> None:
+        """End the program shortly after `end_raw_ns`, whatever hangs, with what these return."""
+
+        def leave(_number: int, _frame: FrameType | None) -> None:
+            os._exit(last_words())
+
+        signal.signal(signal.SIGALRM, leave)
+        left_ns = end_raw_ns + _ALARM_AFTER_NS - self._clock.raw_ns()
+        signal.setitimer(signal.ITIMER_REAL, max(left_ns, 1_000_000) / NS)
+
+    def rest(self) -> None:
+        """Take back what `leave_after` set."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def _write(self, text: str) -> None:
+        if self._output is not None:
+            self._replace(text)
+        elif sys.stdout is None:
+            raise OSError("it is closed")
+        else:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+
+    def _replace(self, text: str) -> None:
+        from drift.textfile import replace  # noqa: PLC0415 - only with --output
+
+        assert self._output is not None  # noqa: S101 - the callers have looked
+        replace(self._output, text)
+
+    def _unwritten(self, why: str) -> int:
+        say(why)
+        return self.form.status(BUG)
