@@ -6,8 +6,9 @@ Standard library only: it runs before anything is installed. The environment is 
 renamed into place last, with a copy of the lock in it, so that a killed run leaves nothing that
 looks finished. A file lock keeps a second run out; the system frees it however this one ends.
 
-Nothing is written to stdout. stderr gets one line on failure; on a terminal, or with -v among the
-command's arguments, also everything that venv and pip say.
+stderr gets one line on failure; on a terminal, or with -v among the command's arguments, also
+everything that venv and pip say. Nothing is written to stdout, unless the command is a plugin of
+Nagios, which has to tell its failure there.
 """
 
 import fcntl
@@ -21,6 +22,7 @@ import sysconfig
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from glob import escape, glob
+from itertools import pairwise
 
 STAMP = "lock.stamp"
 _OURS = ("drift", "sources", "lab", "cloudformation")
@@ -53,13 +55,17 @@ def main(arguments: Sequence[str]) -> int:
                 if not is_ready(environment, lock):
                     prepare(environment, lock, show=show)
     except Exception as error:  # noqa: BLE001 - whatever it is, there is no environment
-        _tell(environment, _why(environment, error))
+        _tell(environment, _why(environment, error), is_plugin=_is_plugin(command))
         return 3
     if command:
         os.execve(  # noqa: S606 - the caller's own command, no shell wanted
             command[0], command, os.environ | {"TIME_DRIFT_PREPARED": "1"}
         )
     return 0
+
+
+def _is_plugin(command: Sequence[str]) -> bool:
+    return "--format=nagios" in command or ("--format", "nagios") in pairwise(command)
 
 
 def _why(environment: str, error: Exception) -> str:
@@ -74,14 +80,15 @@ def _why(environment: str, error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _tell(environment: str, reason: str) -> None:
+def _tell(environment: str, reason: str, *, is_plugin: bool) -> None:
     """Write one line: printable, under 512 bytes, what does not fit cut out of the path."""
     told = _printable(reason).encode("utf-8", "backslashreplace")[:_LONGEST_TOLD]
     path = _printable(environment).encode("utf-8", "backslashreplace")
     if len(path) > _LONGEST_PATH:
         path = b"..." + path[3 - _LONGEST_PATH :]
+    place, who = (1, b"TIME DRIFT UNKNOWN - ") if is_plugin else (2, b"time-drift: ")
     with suppress(OSError):
-        os.write(2, b"time-drift: cannot prepare " + path + b": " + told + b"\n")
+        os.write(place, who + b"cannot prepare " + path + b": " + told + b"\n")
 
 
 def _printable(text: str) -> str:
