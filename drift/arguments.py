@@ -129,9 +129,7 @@ def _check(parser: argparse.ArgumentParser, options: Options) -> None:
     if options.demo and options.config is not None:
         parser.error("--demo runs on a lab of its own: --config does not go with it")
     if options.check_config and (options.format != FORMATS[0] or options.explain or options.output):
-        parser.error(
-            "--check-config asks nobody: --explain, --json and the like do not go with it"
-        )
+        parser.error("--check-config asks nobody: --explain, --json and the like do not go with it")
     if options.format != "nagios" and (options.warning or options.critical):
         parser.error("-w and -c go with --format nagios only")
     if options.watch and options.format == "nagios":

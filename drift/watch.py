@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from typing import Protocol
 
 from drift import config
 from drift.forms import form_of
@@ -36,7 +37,7 @@ _READ = 4096
 
 def watch(options: Options, voice: Voice, clock: Clock) -> int:
     """Measure until there is nobody to measure for, and return the exit status."""
-    measuring = _Measuring(options, clock)
+    measuring = Measuring(options, clock)
     voice.rest()
     for number in _ENDING:
         signal.signal(number, measuring.end)
@@ -64,11 +65,7 @@ class Inbox:
             self._events.register(1, 0)  # tells when the reader has gone
 
     def wait(self, until_raw_ns: int | None) -> bool:
-        """Wait until then, or for ever, for a request; return whether one came.
-
-        Raises EOFError where no request can come any more and there is nothing to wait until, and
-        BrokenPipeError when nobody reads stdout any more.
-        """
+        """Wait until then, or for ever, for a newline; see Waits."""
         while not self._requests:
             left_ns = None if until_raw_ns is None else until_raw_ns - self._clock.raw_ns()
             if left_ns is None and not self._open:
@@ -97,7 +94,18 @@ class Inbox:
             self._events.unregister(0)
 
 
-def keep_on(schedule: Schedule | None, inbox: Inbox, once: Callable[[], int], clock: Clock) -> int:
+class Waits(Protocol):
+    """What `keep_on` needs of an inbox."""
+
+    def wait(self, until_raw_ns: int | None) -> bool:
+        """Wait until then, or for ever, for a request; return whether one came.
+
+        Raises EOFError where no request can come any more and there is nothing to wait until, and
+        BrokenPipeError when nobody reads the results any more.
+        """
+
+
+def keep_on(schedule: Schedule | None, inbox: Waits, once: Callable[[], int], clock: Clock) -> int:
     """Measure at each moment of the schedule, if there is one, and for each request."""
     due_raw_ns = None if schedule is None else schedule.first_raw_ns()
     while True:
@@ -113,7 +121,7 @@ def keep_on(schedule: Schedule | None, inbox: Inbox, once: Callable[[], int], cl
             due_raw_ns = schedule.next_raw_ns(clock.raw_ns())
 
 
-class _Measuring:
+class Measuring:
     """Measures in processes of their own, one at a time."""
 
     def __init__(self, options: Options, clock: Clock) -> None:

@@ -32,8 +32,14 @@ _SCRUBBED = (
 
 _FREE = ("tests/unit/", "tests/property/")
 """What may run anywhere at any time, on every worker of a parallel run."""
-_BESIDE = ("tests/site/", "tests/image/", "tests/supply/")
-"""What is about the hand-over: it builds and waits, and measures no time."""
+_BESIDE = (
+    "tests/site/",
+    "tests/image/",
+    "tests/supply/",
+    "tests/monitoring/",
+    "tests/e2e/test_watch_for_long.py",
+)
+"""What builds, starts other programs or goes on for long, and measures no time."""
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 
