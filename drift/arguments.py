@@ -145,7 +145,7 @@ def _joined(arguments: Sequence[str]) -> list[str]:
     """
     joined: list[str] = []
     for argument in arguments:
-        if joined and joined[-1] in (*_RANGES, *_RANGES.values()):
+        if joined and joined[-1] in (*_RANGES, *_RANGES.values()) and argument != "--":
             option = joined.pop()
             joined.append(f"{_RANGES.get(option, option)}={argument}")
         else:

@@ -1,6 +1,7 @@
 """Which form of output is which: the words of `--format`, each with what it needs to know."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from drift.options import FORMATS, Options
 from drift.report.form import Form
@@ -37,7 +38,7 @@ def form_of(options: Options) -> Form:
 def form_named_in(arguments: Sequence[str]) -> Form:
     """Return the form that arguments ask for which cannot be parsed: wrong usage is told in it."""
     options = Options()
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, following in pairwise([*arguments, ""]):
         named = following if word == "--format" else word.removeprefix("--format=")
         if named in FORMATS and word.startswith("--format"):
             options.format = named

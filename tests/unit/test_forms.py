@@ -1,0 +1,278 @@
+"""The forms of output, purely: whatever came of a run, each keeps to its own grammar."""
+
+import json
+import re
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nagiosplugin import Range
+from prometheus_client.parser import text_string_to_metric_families
+
+from drift import consensus
+from drift.consensus import Answer, Lack, NoAnswer, Rule
+from drift.finding import Finding, find
+from drift.forms import form_named_in, form_of
+from drift.gather import Gathered
+from drift.options import FORMATS, Options
+from drift.report.form import Form
+from drift.report.influx import Influx
+from drift.report.nagios import Nagios, read_range
+from drift.report.prometheus import Prometheus
+from drift.report.words import decimal_s
+from drift.report.zabbix import Zabbix
+from drift.verdict import Verdict, distinct_names
+from sources.base import Failure, Outcome, Pending, Reason, Sample
+from sources.clock import NS
+from tests.fakes import FakeSource, a_sample
+
+RULE = Rule(2, 1, 0)
+TRUE_UNIX_S = 1_800_000_000
+
+
+def never(run: object) -> Sample:
+    raise AssertionError("reports ask nobody")
+
+
+def finding(*outcomes: Outcome, wall_minus_raw_s: float = 0) -> Finding:
+    sources = [FakeSource(outcome.operator, never) for outcome in outcomes]
+    wall_minus_raw_ns = round(wall_minus_raw_s * NS)
+    decision = consensus.settle(outcomes, RULE, wall_minus_raw_ns)
+    decided = (wall_minus_raw_ns, 5 * NS, 12_345)
+    return find(Gathered(sources, outcomes, decision, *decided), RULE)
+
+
+def answered() -> Finding:
+    return finding(
+        a_sample(-4.1, -3.9, "Alpha"),
+        a_sample(-4.2, -3.95, "Bravo"),
+        a_sample(-4.1, -3.95, "Charlie"),
+        a_sample(-3604.1, -3603.9, "Mallory"),
+        Failure("Delta", "ntp", Reason.REFUSED, "kiss-o'-death RATE"),
+        Pending("Echo", "ntp"),
+    )
+
+
+def refused() -> Finding:
+    return finding(a_sample(0, 1, "Alpha"), a_sample(60, 61, "Bravo"))
+
+
+names = st.text(min_size=1, max_size=20).filter(lambda text: text.isprintable() and text.strip())
+outcomes = st.one_of(
+    st.builds(lambda name, at: a_sample(at, at + 1, name), names, st.integers(-(10**6), 10**6)),
+    st.builds(lambda name: a_sample(-4.1, -3.9, name), names),
+    st.builds(lambda name, why: Failure(name, "ntp", why, "a|b"), names, st.sampled_from(Reason)),
+    st.builds(lambda name: Pending(name, "ntp"), names),
+)
+findings = (
+    st.lists(outcomes, min_size=1, max_size=8)
+    .map(lambda found: finding(*found))
+    .filter(lambda found: getattr(found.decision, "lack", None) is not Lack.UNSETTLED)
+)
+
+
+# --- Prometheus -------------------------------------------------------------------------------
+
+
+@given(findings, st.none() | st.floats(1, 4e9))
+def test_the_exposition_always_parses(found: Finding, last_s: float | None) -> None:
+    """Whatever the names: every series once, with help; a drift only with an answer."""
+    text = Prometheus(last_s).told(found)
+
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    series = Counter(
+        (sample.name, *sorted(sample.labels.items()))
+        for family in families.values()
+        for sample in family.samples
+    )
+    assert set(series.values()) == {1}
+    assert all(family.documentation.endswith(".") for family in families.values())
+    assert all(family.type == "gauge" for family in families.values())
+    has_answer = isinstance(found.decision, Answer)
+    for name in ("time_drift_seconds", "time_drift_source_offset_seconds"):
+        assert (name in families) == has_answer
+    assert ("time_drift_last_success_timestamp_seconds" in families) == (
+        has_answer or last_s is not None
+    )
+    verdicts = families["time_drift_source_verdict"].samples
+    assert [sample.labels["verdict"] for sample in verdicts] == [v.word for v in found.verdicts]
+
+
+def test_nanoseconds_survive() -> None:
+    """The estimate is told to the nanosecond, far from zero as well."""
+    far = finding(*[a_sample(-4.000000003, -4.000000003, name) for name in "ABC"])
+
+    assert "\ntime_drift_estimate_seconds -4.000000003\n" in Prometheus(None).told(far)
+
+
+# --- Influx -----------------------------------------------------------------------------------
+
+_TAG = r"(?:[^ ,=\\]|\\[ ,=])+"
+_VALUE = r'(?:-?\d+i|"(?:[^"\\]|\\["\\])*")'
+_FIELD = rf"[a-z_]+={_VALUE}"
+LINE = re.compile(
+    rf"(time_drift(?:_source)?)((?:,[a-z]+={_TAG})*) ({_FIELD}(?:,{_FIELD})*)(?: (-?\d+))?"
+)
+
+
+@given(findings)
+def test_the_points_keep_to_the_line_protocol(found: Finding) -> None:
+    """Whatever the names: one point for the run and one a source, stamped with an answer only."""
+    lines = Influx().told(found).splitlines()
+
+    parsed = [LINE.fullmatch(line) for line in lines]
+    assert all(parsed)
+    has_answer = isinstance(found.decision, Answer)
+    assert {point[4] is not None for point in parsed if point} == {has_answer}
+    points = Counter(point[1] + point[2] for point in parsed if point)
+    assert set(points.values()) == {1}
+    assert points["time_drift"] == 1
+    assert sum(points.values()) == 1 + len(found.verdicts)
+    assert all(("_ns=" in line or "drift_s=" in line) <= has_answer for line in lines)
+
+
+def test_the_stamp_is_true_time() -> None:
+    """Local time at the decision minus the drift: the local clock's error cancels out."""
+    found = finding(
+        *[a_sample(-4 - TRUE_UNIX_S, -4 - TRUE_UNIX_S, name) for name in "ABC"],
+        wall_minus_raw_s=TRUE_UNIX_S,
+    )
+
+    assert found.decision[0] == -4
+    # Raw was 5 s, so the local clock said 1,800,000,005 s, and is 4 s behind.
+    assert Influx().told(found).splitlines()[0].endswith(f" {(TRUE_UNIX_S + 9) * NS}")
+
+
+# --- Zabbix -----------------------------------------------------------------------------------
+
+
+@given(findings)
+def test_the_object_is_one_line_and_flat(found: Finding) -> None:
+    """What holds a drift is there with an answer only; the counts add up."""
+    text = Zabbix().told(found)
+
+    assert text.endswith("\n")
+    assert text.count("\n") == 1
+    tree = json.loads(text)
+    has_answer = isinstance(found.decision, Answer)
+    assert tree["success"] == has_answer
+    for key in ("drift_s", "drift_ns", "low_ns", "high_ns", "operators", "kinds"):
+        assert (key in tree) == has_answer
+    assert any("offset_ns" in source for source in tree["sources"]) <= has_answer
+    assert len(tree["sources"]) == len(found.verdicts)
+    assert tree["answered"] == sum(v.sample is not None for v in found.verdicts)
+    who = Counter((s["source"], s["operator"], s["kind"]) for s in tree["sources"])
+    assert set(who.values()) == {1}
+
+
+# --- Nagios -----------------------------------------------------------------------------------
+
+_NUMBER = r"-?\d+(?:\.\d+)?"
+_RANGE = rf"@?(?:(?:~|{_NUMBER}):)?(?:{_NUMBER})?"
+PERFORMANCE = re.compile(
+    rf"[a-z]+={_NUMBER}s?(;{_RANGE})?(;{_RANGE})?(;({_NUMBER})?)?(;({_NUMBER})?)?"
+)
+
+
+@given(findings, st.booleans())
+def test_a_plugin_says_one_line(found: Finding, verbose: bool) -> None:
+    """One bar at most, none without an answer; long output only if it is wanted."""
+    form = Nagios(read_range("-1:1"), read_range("-2:2"), verbose=verbose)
+    text = form.told(found)
+
+    first, *more = text.removesuffix("\n").split("\n")
+    assert len(more) == (len(found.verdicts) if verbose else 0)
+    assert "|" not in "".join(more)
+    said, bar, performance = first.partition(" | ")
+    assert "|" not in said + performance
+    has_answer = isinstance(found.decision, Answer)
+    assert bool(bar) == has_answer
+    assert all(PERFORMANCE.fullmatch(item) for item in performance.split(" ") if has_answer)
+    status = form.status(0, found)
+    state = ("OK", "WARNING", "CRITICAL", "UNKNOWN")[status]
+    assert said.startswith(f"TIME DRIFT {state} - ")
+    assert (status == 3) == (not has_answer)
+
+
+@pytest.mark.parametrize(
+    ("text", "inside", "outside"),
+    [
+        ("10", (0, 10), (-1, 11)),
+        ("10:", (10, 99), (9, -1)),
+        ("~:10", (-99, 10), (11,)),
+        ("10:20", (10, 20), (9, 21)),
+        ("@10:20", (9, 21), (10, 20)),
+        ("-0:0", (0,), (-1, 1)),
+        ("-1.5:1.5", (-1, 1), (-2, 2)),
+    ],
+)
+def test_ranges_as_the_guidelines_have_them(
+    text: str, inside: tuple[int, ...], outside: tuple[int, ...]
+) -> None:
+    """The examples of the guidelines, and what a drift wants: either sign."""
+    assert all(value in read_range(text) for value in inside)
+    assert not any(value in read_range(text) for value in outside)
+
+
+@given(st.text(max_size=8))
+def test_any_text_is_a_range_or_a_value_error(text: str) -> None:
+    """Nothing else comes of it; what is read can be written and read again."""
+    try:
+        found = read_range(text)
+    except ValueError:
+        return
+    assert isinstance(found, Range)
+    assert str(found) == "" or read_range(str(found)) == found
+
+
+@given(st.integers(-(10**20), 10**20))
+def test_seconds_are_written_exactly(ns: int) -> None:
+    """Nine digits behind the point, and the sign of the whole, below one second too."""
+    whole, fraction = decimal_s(ns).split(".")
+
+    assert len(fraction) == 9
+    assert (-1 if whole.startswith("-") else 1) * int(whole.lstrip("-") + fraction) == ns
+
+
+# --- All ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("word", FORMATS)
+def test_every_word_is_a_form(word: str) -> None:
+    """Each word of --format has a form of its own, told by flag or in one word with it."""
+    options = Options()
+    options.format = word
+
+    form = form_of(options)
+
+    assert type(form_named_in(["--format", word])) is type(form)
+    assert type(form_named_in(["-v", f"--format={word}", "--nonsense"])) is type(form)
+    assert (type(form) is Form) == (word == "integer")
+    assert isinstance(form.told(refused()), str)
+
+
+@pytest.mark.parametrize("words", [[], ["--format"], ["--format", "xml"], ["--format=", "json"]])
+def test_without_a_known_word_it_is_the_integer(words: list[str]) -> None:
+    """What no form is named by is told in the plain one."""
+    assert type(form_named_in(words)) is Form
+
+
+def test_the_plain_form_tells_the_integer_or_nothing() -> None:
+    """That is all of it."""
+    assert Form().told(answered()) == "-4\n"
+    assert Form().told(refused()) == ""
+    assert Form().untold("why", 3) == ""
+    assert isinstance(refused().decision, NoAnswer)
+
+
+def test_names_that_are_the_same_are_told_apart() -> None:
+    """Two sources of one operator and kind with one name get numbers; others keep their names."""
+    verdicts = [
+        Verdict("a.example", "A", "https", "agrees"),
+        Verdict("a.example", "A", "https", "stale"),
+        Verdict("a.example", "A", "ntp", "agrees"),
+        Verdict("a.example", "B", "https", "agrees"),
+    ]
+
+    assert distinct_names(verdicts) == ["a.example", "a.example #2", "a.example", "a.example"]

@@ -1,0 +1,86 @@
+"""The file of --output: replaced whole, or left as it is; and what is read back of it."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drift.textfile import last_success_unix_s, replace
+
+
+def test_what_cannot_be_replaced_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that fills up in the middle costs nothing: the old file stays, no other is left."""
+    target = tmp_path / "out"
+    target.write_text("before", encoding="utf-8")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        replace(str(target), "after")
+
+    assert target.read_text(encoding="utf-8") == "before"
+    assert os.listdir(tmp_path) == ["out"]
+
+
+def test_what_a_killed_run_left_is_in_nobodys_way(tmp_path: Path) -> None:
+    """A file aside with this very number is removed, a link there is not followed."""
+    target, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    elsewhere.write_text("mine", encoding="utf-8")
+    (tmp_path / f".out.{os.getpid()}.new").symlink_to(elsewhere)
+
+    replace(str(target), "after")
+
+    assert target.read_text(encoding="utf-8") == "after"
+    assert elsewhere.read_text(encoding="utf-8") == "mine"
+    assert sorted(os.listdir(tmp_path)) == ["elsewhere", "out"]
+
+
+def test_a_name_of_this_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path without a directory means the current one."""
+    monkeypatch.chdir(tmp_path)
+
+    replace("out", "text")
+
+    assert (tmp_path / "out").read_text(encoding="utf-8") == "text"
+
+
+def test_the_last_success_is_read_back(tmp_path: Path) -> None:
+    """As the exposition writes it, with an exponent."""
+    path = tmp_path / "x.prom"
+    line = "time_drift_last_success_timestamp_seconds 1.7953968981724741e+09\n"
+    path.write_text(f"# HELP x y\n{line}time_drift_success 1.0\n", encoding="utf-8")
+
+    assert last_success_unix_s(str(path)) == 1795396898.1724741
+
+
+@pytest.mark.parametrize("value", ["NaN", "+Inf", "1e999", "", "1.2.3", "x", "-5"])
+def test_what_is_no_time_is_none(tmp_path: Path, value: str) -> None:
+    """Nothing is made of a value that no exposition of ours holds."""
+    path = tmp_path / "x.prom"
+    path.write_text(f"time_drift_last_success_timestamp_seconds {value}\n", encoding="utf-8")
+
+    assert last_success_unix_s(str(path)) is None
+
+
+@given(data=st.binary(max_size=300))
+def test_any_bytes_are_a_time_or_none(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes
+) -> None:
+    """Whatever lies there, reading it does not fail."""
+    path = tmp_path_factory.getbasetemp() / "any.prom"
+    path.write_bytes(b"time_drift_last_success_timestamp_seconds " + data)
+
+    assert last_success_unix_s(str(path)) is None or data
+
+
+def test_no_file_and_what_is_none(tmp_path: Path) -> None:
+    """Missing, a directory, a pipe that nobody writes to: none, and at once."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    for path in (tmp_path / "missing", tmp_path, pipe):
+        assert last_success_unix_s(str(path)) is None
