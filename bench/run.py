@@ -19,6 +19,7 @@ from pathlib import Path
 
 from bench.measure import interleaved, once
 from bench.servers import configuration, nts_server, servers, web_servers
+from drift.options import FORMATS
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = "/usr/bin/python3"
@@ -61,6 +62,7 @@ def measure(directory: Path, rounds: int) -> None:
     with servers(directory, 5) as addresses:
         five = configuration(addresses, directory / "five.toml")
         costs(directory, five, rounds)
+        watching(directory, five)
         against_chronyd(directory, five, addresses)
         errors(directory, five, rounds)
         rough = directory / "rough.toml"
@@ -85,10 +87,30 @@ def costs(directory: Path, five: str, rounds: int) -> None:
         {
             "python3 -c pass": [PYTHON, "-I", "-c", "pass"],
             "time-drift.sh, 5 servers": [script, "--config", five],
-            "time-drift.sh --json, 5 servers": [script, "--config", five, "--json"],
+            **{
+                f"time-drift.sh --format {form}, 5 servers": [
+                    *(script, "--config", five, "--format", form)
+                ]
+                for form in FORMATS[1:]
+            },
         },
         rounds,
     )
+
+
+def watching(directory: Path, five: str) -> None:
+    """Print what one measurement of `watch` costs, of a hundred that are asked for by newlines."""
+    asking = directory / "newlines"
+    asking.write_text("\n" * 100)
+    for form in ("integer", "prometheus"):
+        command = f'exec "$0" watch --config "$1" --format {form} <"$2"'
+        script = str(directory / "time-drift.sh")
+        costs_s = [
+            once(["sh", "-c", command, script, five, str(asking)], ENVIRON) for _ in range(3)
+        ]
+        cpu_s, wall_s = (statistics.median(each) for each in zip(*costs_s, strict=True))
+        told = f"{cpu_s * 10:.1f} ms of CPU, {wall_s * 10:.1f} ms"
+        print(f"\nwatch --format {form}, a measurement of 5 servers: {told}")
 
 
 def nts(directory: Path, toml: str, rounds: int) -> None:
