@@ -12,7 +12,7 @@ from drift.options import FORMATS, Options
 from sources.base import ConfigError
 
 if TYPE_CHECKING:
-    from nagiosplugin import Range
+    from drift.report.nagios import Threshold
 
 WATCH = "watch"
 
@@ -62,6 +62,8 @@ class _Parser(argparse.ArgumentParser):
     """argparse, with errors in our one-line form."""
 
     def error(self, message: str) -> NoReturn:
+        if message.startswith("unrecognized arguments:") and WATCH in message.split():
+            message = f"{message}: {WATCH} goes first"
         raise ConfigError(f"{message}; see --help")
 
 
@@ -153,11 +155,11 @@ def _joined(arguments: Sequence[str]) -> list[str]:
     return joined
 
 
-def _range(text: str) -> "Range":
-    from drift.report.nagios import read_range  # noqa: PLC0415 - 13 ms
+def _range(text: str) -> "Threshold":
+    from drift.report.nagios import read_threshold  # noqa: PLC0415 - 13 ms
 
     try:
-        return read_range(text)
+        return read_threshold(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
             f"{text!r}: allowed is [@][start:][end] in seconds, as in 1, -1:1, ~:0, @2:4"

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nagiosplugin import Range
+    from drift.report.nagios import Threshold
 
 FORMATS = ("integer", "json", "prometheus", "influx", "nagios", "zabbix")
 
@@ -15,8 +15,8 @@ class Options:
     timeout_s: float | None = None
     format: str = FORMATS[0]
     output: str | None = None
-    warning: "Range | None" = None
-    critical: "Range | None" = None
+    warning: "Threshold | None" = None
+    critical: "Threshold | None" = None
     explain: bool = False
     check_config: bool = False
     demo: bool = False

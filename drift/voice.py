@@ -69,8 +69,8 @@ class Voice:
         try:
             if self._output is not None:
                 self._replace(text)
-            elif text:
-                os.write(1, text.encode())
+            else:
+                _write_to_stdout(text)
         except OSError as error:
             say(f"and this could not be written: {error.strerror or error}")
         return self.form.status(status)
@@ -121,5 +121,15 @@ class Voice:
         replace(self._output, text)
 
     def _unwritten(self, why: str) -> int:
-        say(why)
+        if self._output is None or self.form.aloud:
+            say(why)
+        else:
+            _write_to_stdout(self.form.untold(why, BUG))
         return self.form.status(BUG)
+
+
+def _write_to_stdout(text: str) -> None:
+    """Write past stdout's own buffer, which the handler of a signal may have interrupted."""
+    left = text.encode()
+    while left:
+        left = left[os.write(1, left) :]

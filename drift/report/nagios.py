@@ -1,8 +1,10 @@
 """Plugin output for Nagios, Icinga and kin: one line with performance data, and a state. Pure.
 
-By the Monitoring Plugins Development Guidelines. The ranges are nagiosplugin's, which reads and
-writes them as the guidelines do. They are compared with the integer, which is what is proven.
+By the Monitoring Plugins Development Guidelines; ranges and performance data are nagiosplugin's.
+Ranges are compared with the integer, which is what is proven.
 """
+
+import re
 
 from nagiosplugin import Performance, Range
 
@@ -12,9 +14,23 @@ from drift.report.form import Form
 from drift.report.notes import notes
 from drift.report.words import agreement, decimal_s, sentence
 from drift.verdict import FALSETICKER
+from sources.record import Record
 
 _STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
+_NUMBER = r"-?[0-9]{1,18}(?:\.[0-9]{1,9})?"
+_RANGE = re.compile(rf"@?(?=.)(?:(?:~|{_NUMBER})?:)?(?:{_NUMBER})?")
 _OK, _WARNING, _CRITICAL, _UNKNOWN = range(4)
+
+
+class Threshold(Record):
+    """A range of the guidelines, and how it was written: performance data repeat it so."""
+
+    text: str
+    range: Range
+
+    def alerts(self, drift_s: int) -> bool:
+        """Whether a drift is outside the range, or inside one that is inverted."""
+        return drift_s not in self.range
 
 
 class Nagios(Form):
@@ -22,8 +38,10 @@ class Nagios(Form):
 
     aloud = False
 
-    def __init__(self, warning: Range | None, critical: Range | None, *, verbose: bool) -> None:
-        """Alert where the integer is outside these ranges; None never alerts."""
+    def __init__(
+        self, warning: Threshold | None, critical: Threshold | None, *, verbose: bool
+    ) -> None:
+        """Alert by these thresholds; None never alerts."""
         self._warning = warning
         self._critical = critical
         self._verbose = verbose
@@ -42,9 +60,9 @@ class Nagios(Form):
         if finding is None or not isinstance(finding.decision, Answer):
             return _UNKNOWN
         drift_s = finding.decision.drift_s
-        if self._critical is not None and drift_s not in self._critical:
+        if self._critical is not None and self._critical.alerts(drift_s):
             return _CRITICAL
-        if self._warning is not None and drift_s not in self._warning:
+        if self._warning is not None and self._warning.alerts(drift_s):
             return _WARNING
         return _OK
 
@@ -58,8 +76,9 @@ class Nagios(Form):
 
     def _performance(self, answer: Answer, finding: Finding) -> str:
         half_ns = -(-answer.hull.width_ns // 2)
+        ranges = (one and one.text for one in (self._warning, self._critical))
         data = (
-            Performance("drift", answer.drift_s, "s", self._warning, self._critical),
+            Performance("drift", answer.drift_s, "s", *ranges),
             Performance("estimate", decimal_s(answer.estimate_ns), "s"),
             Performance("uncertainty", decimal_s(half_ns), "s", min=0),
             Performance("operators", len(answer.operators), min=0),
@@ -68,11 +87,11 @@ class Nagios(Form):
         return " ".join(str(one) for one in data)
 
 
-def read_range(text: str) -> Range:
-    """Read a range of the guidelines: 10, 10:, ~:10, 10:20, @10:20; raise ValueError otherwise."""
-    if not text.isascii() or text != text.strip() or not text.strip("@"):
+def read_threshold(text: str) -> Threshold:
+    """Read a range: 10, 10:, ~:10, 10:20, @10:20; raise ValueError for anything else."""
+    if not _RANGE.fullmatch(text):
         raise ValueError(text)
-    return Range(text)
+    return Threshold(text, Range(text))
 
 
 def _plain(line: str) -> str:

@@ -16,8 +16,8 @@ LEFT_OUT = " ".join(
     f"--ignore=tests/{name}"
     for name in ("site", "image", "interop", "monitoring", "e2e/test_watch_for_long.py")
 )
-"""Of the nested run: the first would build the archive, and test it, for ever; the others are what a
-user's machine skips, having none of the real servers, and what takes long."""
+"""Of the nested run: the first would build the archive, and test it, for ever; the others are what
+a user's machine skips, having none of the real servers, and what takes long."""
 _TESTED_WITHIN_S = 1100
 
 

@@ -7,7 +7,6 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nagiosplugin import Range
 from prometheus_client.parser import text_string_to_metric_families
 
 from drift import consensus
@@ -18,7 +17,7 @@ from drift.gather import Gathered
 from drift.options import FORMATS, Options
 from drift.report.form import Form
 from drift.report.influx import Influx
-from drift.report.nagios import Nagios, read_range
+from drift.report.nagios import Nagios, read_threshold
 from drift.report.prometheus import Prometheus
 from drift.report.words import decimal_s
 from drift.report.zabbix import Zabbix
@@ -178,7 +177,7 @@ PERFORMANCE = re.compile(
 @given(findings, st.booleans())
 def test_a_plugin_says_one_line(found: Finding, verbose: bool) -> None:
     """One bar at most, none without an answer; long output only if it is wanted."""
-    form = Nagios(read_range("-1:1"), read_range("-2:2"), verbose=verbose)
+    form = Nagios(read_threshold("-1:1"), read_threshold("-2:2"), verbose=verbose)
     text = form.told(found)
 
     first, *more = text.removesuffix("\n").split("\n")
@@ -211,19 +210,20 @@ def test_ranges_as_the_guidelines_have_them(
     text: str, inside: tuple[int, ...], outside: tuple[int, ...]
 ) -> None:
     """The examples of the guidelines, and what a drift wants: either sign."""
-    assert all(value in read_range(text) for value in inside)
-    assert not any(value in read_range(text) for value in outside)
+    assert not any(read_threshold(text).alerts(value) for value in inside)
+    assert all(read_threshold(text).alerts(value) for value in outside)
 
 
-@given(st.text(max_size=8))
-def test_any_text_is_a_range_or_a_value_error(text: str) -> None:
-    """Nothing else comes of it; what is read can be written and read again."""
+@given(st.text(max_size=8) | st.text("@~:-.0123", max_size=8), st.integers(-100, 100))
+def test_any_text_is_a_range_or_a_value_error(text: str, drift_s: int) -> None:
+    """Nothing else comes of it; what is inside a range is outside its inverse."""
     try:
-        found = read_range(text)
+        found = read_threshold(text)
     except ValueError:
         return
-    assert isinstance(found, Range)
-    assert str(found) == "" or read_range(str(found)) == found
+    assert found.text == text
+    inverse = text.removeprefix("@") if text.startswith("@") else f"@{text}"
+    assert found.alerts(drift_s) != read_threshold(inverse).alerts(drift_s)
 
 
 @given(st.integers(-(10**20), 10**20))

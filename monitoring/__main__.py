@@ -1,0 +1,25 @@
+"""Write the generated files of this directory again: python -m monitoring."""
+
+from pathlib import Path
+
+from monitoring import dashboard, rules
+
+HERE = Path(__file__).resolve().parent
+
+
+def generated() -> dict[Path, str]:
+    """Return what is generated: the text of each file."""
+    return {
+        HERE / "prometheus" / "time-drift.rules.yml": rules.text(),
+        HERE / "grafana" / "time-drift.json": dashboard.text(),
+    }
+
+
+def main() -> None:
+    """Write each file."""
+    for path, text in generated().items():
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
