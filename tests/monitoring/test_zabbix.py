@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from tests.conftest import ROOT
 from tests.monitoring.bent import Lab, bent, lab, recipe

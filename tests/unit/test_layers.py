@@ -86,6 +86,16 @@ def test_arrows_never_point_back(name: str) -> None:
             assert (name, target) == ("drift.cli", "lab.world")
 
 
+def test_the_recipes_know_records_and_nothing_else() -> None:
+    """What makes the files of monitoring/ reads no clock and asks nobody."""
+    for path in (ROOT / "monitoring").glob("*.py"):
+        for imported in imports(path):
+            top = imported.partition(".")[0]
+            assert top in {"monitoring", *sys.stdlib_module_names} or imported.startswith(
+                "sources.record"
+            )
+
+
 @pytest.mark.parametrize("name", sorted(MODULES))
 def test_only_named_libraries_are_imported(name: str) -> None:
     """Beside the standard library and ourselves there is only what the brief names."""
