@@ -110,7 +110,8 @@ installed: wheel      ## run the tests against the installed wheel, away from th
 	$(INSTALLED)/venv/bin/python -m pip install --quiet --require-hashes -r requirements-dev.txt
 	$(INSTALLED)/venv/bin/python -m pip install --quiet --no-deps --no-index build/wheel/*.whl
 	cp -R tests pyproject.toml CHANGELOG.md config.toml $(INSTALLED)/
-	cd $(INSTALLED) && venv/bin/python -m pytest -q $(TWICE) tests/unit tests/property tests/contract \
+	cd $(INSTALLED) && venv/bin/python -m pytest -q $(TWICE) --hypothesis-profile=brief \
+		tests/unit tests/property tests/contract \
 		$(TREE_ONLY:%=--ignore=tests/unit/%.py) \
 		--deselect tests/unit/test_config.py::test_where_the_configuration_is_looked_for
 

@@ -48,7 +48,7 @@ fi
 asked=" $* "
 fail() {
     case $asked in
-    *[\ =]nagios\ *) # a plugin's state is its status, and 2 would be CRITICAL
+    *' --format nagios '* | *' --format=nagios '*) # a plugin's state is its status, and 2 would be CRITICAL
         printf 'TIME DRIFT UNKNOWN - %.480s\n' "$2"
         exit 3
         ;;

@@ -46,6 +46,8 @@ def _leave(number: int, _frame: object) -> None:
 def _flushed(code: object) -> int:
     """Flush stdout; --help that nobody can read is no success."""
     try:
+        if sys.stdout is None:
+            raise OSError(9, "it is closed")
         sys.stdout.flush()
     except OSError as error:
         _tell("stdout cannot be written: %s" % error.strerror)  # noqa: UP031
@@ -54,13 +56,20 @@ def _flushed(code: object) -> int:
 
 
 def _report(bug: Exception) -> int:
-    """Write one line, with -v the traceback too, and return the status of a bug."""
+    """Tell of a bug before anything else could: one line, with -v the traceback too, and 70.
+
+    A plugin of Nagios tells it on stdout, and is UNKNOWN.
+    """
+    text = "bug: %s: %s" % (type(bug).__name__, " ".join(str(bug).split())[:300])
+    words = " ".join(sys.argv) + " "
+    if " --format nagios " in words or " --format=nagios " in words:
+        os.write(1, ("TIME DRIFT UNKNOWN - %s\n" % text).encode("utf-8", "replace"))
+        return 3
     if sys.stderr is not None and any(a.startswith("-v") or a == "--verbose" for a in sys.argv):
         import traceback  # noqa: PLC0415 - only now
 
         traceback.print_exception(bug)
-    text = " ".join(str(bug).split())[:300]
-    _tell("bug: %s: %s" % (type(bug).__name__, text))  # noqa: UP031
+    _tell(text)
     return 70
 
 

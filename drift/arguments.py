@@ -101,7 +101,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_timeout,
         help="seconds for the whole run, over the configuration's",
     )
-    parser.add_argument("--format", choices=FORMATS, metavar="FORM", help=f"{', '.join(FORMATS)}")
+    parser.add_argument(
+        "--format", type=str.lower, choices=FORMATS, metavar="FORM", help=", ".join(FORMATS)
+    )
     parser.add_argument(
         "--json", action="store_const", dest="format", const="json", help="--format json"
     )

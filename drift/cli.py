@@ -11,7 +11,6 @@ import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from io import TextIOWrapper
 
 from drift import config
 from drift.config import Config
@@ -20,7 +19,6 @@ from drift.options import Options
 from drift.report.form import Form
 from drift.status import BUG, NO_ANSWER, WRONG_USAGE
 from drift.voice import Voice, say
-from sources.base import ConfigError
 from sources.clock import NS, Clock, process_age_ns
 
 COMMANDS = ("verify-evidence", "import-servers")
@@ -33,31 +31,32 @@ _ENDED = "no answer: ended by a signal"
 def main(arguments: Sequence[str]) -> int:
     """Run the program and return its exit status."""
     began_raw_ns = _CLOCK.raw_ns() - process_age_ns(os.environ.get("TIME_DRIFT_STARTED"))
-    verbose = "-v" in arguments or "--verbose" in arguments
-    voice = Voice(Form(), None, _CLOCK)
-    if sys.stdout is None and not any(word.startswith("--output") for word in arguments):
-        return _closed(arguments)
-    try:
-        if arguments and arguments[0] in COMMANDS:
-            return voice.guard(partial(_command, arguments, voice, began_raw_ns), verbose=verbose)
-        options = _options(arguments)
-    except ConfigError as error:
-        from drift.forms import form_named_in  # noqa: PLC0415 - only when used wrongly
+    form = Form()
+    if not _is_usual(arguments):
+        from drift.forms import form_named_in  # noqa: PLC0415 - the integer needs no other form
 
-        return Voice(form_named_in(arguments), None, _CLOCK).fail(str(error), WRONG_USAGE)
+        form = form_named_in(arguments)
+    voice = Voice(form, None, _CLOCK)
+    reading = "no answer: still reading the configuration"
+    voice.leave_after(began_raw_ns + _USUAL_TIMEOUT_NS, partial(voice.fail, reading, NO_ANSWER))
+    if sys.stdout is None and not any(word.startswith("--output") for word in arguments):
+        say("stdout cannot be written: it is closed")
+        return form.status(BUG)
+    verbose = "-v" in arguments or "--verbose" in arguments
+    act = partial(_start, arguments, voice, began_raw_ns, verbose=verbose)
+    return voice.guard(act, verbose=verbose)
+
+
+def _start(arguments: Sequence[str], voice: Voice, began_raw_ns: int, *, verbose: bool) -> int:
+    """Find out what is wanted and do it; `voice` serves until the wanted form is there."""
+    if arguments and arguments[0] in COMMANDS:
+        return _command(arguments, voice, began_raw_ns)
+    options = _options(arguments)
     if not options.plain:
         from drift.forms import form_of  # noqa: PLC0415 - the integer needs no other form
 
         voice = Voice(form_of(options), options.output, _CLOCK)
     return voice.guard(partial(_obey, options, voice, began_raw_ns), verbose=verbose)
-
-
-def _closed(arguments: Sequence[str]) -> int:
-    """Tell that nobody could read a result, --help and --version included."""
-    from drift.forms import form_named_in  # noqa: PLC0415 - nearly never
-
-    say("stdout cannot be written: it is closed")
-    return form_named_in(arguments).status(BUG)
 
 
 def _obey(options: Options, voice: Voice, began_raw_ns: int) -> int:
@@ -89,15 +88,20 @@ def _command(arguments: Sequence[str], voice: Voice, began_raw_ns: int) -> int:
     return voice.tell(text, end_raw_ns) or status
 
 
-def _options(arguments: Sequence[str]) -> Options:
-    """Return the options. The two forms that agents use every minute need no argparse."""
+def _is_usual(arguments: Sequence[str]) -> bool:
+    """Whether it is one of the two command lines that agents use every minute."""
     match arguments:
-        case []:
-            return Options()
-        case ["--config", path] if not path.startswith("-"):
-            options = Options()
-            options.config = path
-            return options
+        case [] | ["--config", _]:
+            return not arguments or not arguments[1].startswith("-")
+    return False
+
+
+def _options(arguments: Sequence[str]) -> Options:
+    """Return the options; the usual ones need no argparse."""
+    if _is_usual(arguments):
+        options = Options()
+        options.config = arguments[1] if arguments else None
+        return options
     from drift.arguments import parse  # noqa: PLC0415 - 5 ms
 
     return parse(arguments)
@@ -115,6 +119,4 @@ def _settings(options: Options) -> AbstractContextManager[Config]:
 def _check(settings: Config, voice: Voice, end_raw_ns: int) -> int:
     from drift.report.votes import votes  # noqa: PLC0415 - only --check-config needs it
 
-    assert isinstance(sys.stdout, TextIOWrapper)  # noqa: S101 - it is Python's own
-    sys.stdout.reconfigure(errors="backslashreplace")  # operators' names know no locale
     return voice.tell(votes(settings), end_raw_ns)

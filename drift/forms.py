@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from drift.options import FORMATS, Options
-from drift.report.form import Form
+from drift.options import Options
+from drift.report.form import Form, Plugin
 
 
 def form_of(options: Options) -> Form:
@@ -36,10 +36,18 @@ def form_of(options: Options) -> Form:
 
 
 def form_named_in(arguments: Sequence[str]) -> Form:
-    """Return the form that arguments ask for which cannot be parsed: wrong usage is told in it."""
-    options = Options()
+    """Return how to tell wrong usage, and that there is no form to be had; needs no library.
+
+    The forms whose readers look at stdout, or at the exit status, alone are told apart.
+    """
+    named = ""
     for word, following in pairwise([*arguments, ""]):
-        named = following if word == "--format" else word.removeprefix("--format=")
-        if named in FORMATS and word.startswith("--format"):
-            options.format = named
-    return form_of(options)
+        if word == "--format":
+            named = following.lower()
+        elif word.startswith("--format="):
+            named = word.removeprefix("--format=").lower()
+    if named == "zabbix":
+        from drift.report.zabbix import Zabbix  # noqa: PLC0415
+
+        return Zabbix()
+    return Plugin() if named == "nagios" else Form()

@@ -13,21 +13,20 @@ _LAST_SUCCESS = re.compile(
 
 
 def replace(path: str, text: str) -> None:
-    """Put `text` where `path` points to; raise OSError, and leave what is there as it is.
+    """Put `text` where `path` says; raise OSError, and leave what is there as it is.
 
-    A link is followed, the mode of what is there is kept, and only a regular file is replaced.
+    Only a regular file is replaced, no link: whoever may write the directory could make root
+    replace any file with one. The permissions of a file of ours are kept.
     """
-    path = os.path.realpath(path)
-    directory, name = os.path.split(path)
-    aside = os.path.join(directory, f".{name}.{os.getpid()}.new")  # not *.prom: nobody reads it
     mode = _mode_of(path)
-    with suppress(FileNotFoundError):
-        os.unlink(aside)  # left by a run of this number that was killed
+    # Not *.prom, so that nobody reads it; and nobody can know the name and be there before.
+    aside = os.path.join(os.path.dirname(path), f".time-drift-{os.urandom(8).hex()}.new")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    number = os.open(aside, flags, 0o666)
     try:
-        with open(os.open(aside, flags, 0o666), "w", encoding="utf-8") as file:
+        with open(number, "w", encoding="utf-8", errors="backslashreplace") as file:
             if mode is not None:
-                os.fchmod(file.fileno(), mode)
+                os.fchmod(number, mode)
             file.write(text)
         os.replace(aside, path)
     except BaseException:
@@ -39,8 +38,10 @@ def replace(path: str, text: str) -> None:
 def last_success_unix_s(path: str) -> float | None:
     """Return when there last was an answer, as a Prometheus exposition at `path` tells it."""
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
-            text = file.read(_LONGEST_READ).decode(errors="replace")
+        _mode_of(path)
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        with open(os.open(path, flags), "rb") as file:
+            text = (file.read(_LONGEST_READ) or b"").decode(errors="replace")
         found = _LAST_SUCCESS.search(text)
         unix_s = float(found[1]) if found else math.nan
     except (OSError, ValueError):
@@ -49,11 +50,15 @@ def last_success_unix_s(path: str) -> float | None:
 
 
 def _mode_of(path: str) -> int | None:
-    """Return the mode of what is there, None if nothing is; raise OSError if it is no file."""
+    """Return the permissions of what is there; None if nothing is, or it is somebody else's.
+
+    Raises OSError if it is anything but a regular file.
+    """
     try:
-        told = os.stat(path)
+        told = os.lstat(path)
     except FileNotFoundError:
         return None
     if not stat.S_ISREG(told.st_mode):
-        raise OSError("it is not a regular file")
-    return stat.S_IMODE(told.st_mode)
+        kind = "a link" if stat.S_ISLNK(told.st_mode) else "not a regular file"
+        raise OSError(f"it is {kind}; a regular file, or none, is allowed")
+    return told.st_mode & 0o777 if told.st_uid == os.geteuid() else None

@@ -9,6 +9,7 @@ import select
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from types import FrameType
 
@@ -21,6 +22,8 @@ _ALARM_AFTER_NS = 100 * NS // 1000
 """How long after the deadline we leave even if the main thread hangs in a system call."""
 _LONGEST_LINE = 511
 _LONGEST_BUG = 300
+_MOMENT_MS = 50
+_PIPE_BYTES = select.PIPE_BUF
 
 
 def say(line: str) -> None:
@@ -41,19 +44,34 @@ def say(line: str) -> None:
 class Voice:
     """Tells what came of a run, in one form and at one place: stdout, or a file replaced whole."""
 
-    def __init__(self, form: Form, output: str | None, clock: Clock) -> None:
-        """Tell in this form; `output` is the path of the file, None for stdout."""
+    def __init__(
+        self, form: Form, output: str | None, clock: Clock, unwritten_status: int = BUG
+    ) -> None:
+        """Tell in this form; `output` is the path of the file, None for stdout.
+
+        `unwritten_status` is, in the plain form, that of a result which could not be written.
+        """
         self.form = form
         self._output = output
         self._clock = clock
+        self._unwritten_status = unwritten_status
+        self._has_begun = False
 
     def tell(self, text: str, end_raw_ns: int) -> int:
         """Write a result and return the exit status: one that nobody can read is no success."""
         place = "stdout" if self._output is None else self._output
         hung = f"{place} cannot be written: nobody reads it"
         self.leave_after(end_raw_ns, partial(self._unwritten, hung))
+        self._has_begun = True
         try:
-            self._write(text)
+            if self._output is not None:
+                self._replace(text)
+            elif sys.stdout is None:
+                raise OSError("it is closed")
+            else:
+                # Programs read it, whatever the locale is.
+                sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+                sys.stdout.flush()
         except OSError as error:
             return self._unwritten(f"{place} cannot be written: {error.strerror or error}")
         return OK
@@ -61,18 +79,23 @@ class Voice:
     def fail(self, why: str, status: int) -> int:
         """Tell that there is no finding, and return the exit status in this form.
 
-        Safe in the handler of a signal: stdout's own buffer is left alone.
+        Safe in the handler of a signal, and nobody is waited for: what is not taken at once is
+        dropped. Where a result is half told, nothing is added to it.
         """
         if self.form.aloud:
             say(why)
-        text = self.form.untold(why, status)
-        try:
-            if self._output is not None:
-                self._replace(text)
-            else:
-                _write_to_stdout(text)
-        except OSError as error:
-            say(f"and this could not be written: {error.strerror or error}")
+        if not self._has_begun:
+            self._has_begun = True
+            try:
+                text = self.form.untold(why, status)
+                if self._output is not None:
+                    self._replace(text)
+                else:
+                    _write_at_once(text)
+            except OSError as error:
+                place = self._output or "stdout"
+                found = f"{place} cannot be written: {error.strerror or error}"
+                self._say(found if self.form.aloud else f"{why}; and {found}")
         return self.form.status(status)
 
     def guard(self, act: Callable[[], int], *, verbose: bool) -> int:
@@ -84,7 +107,7 @@ class Voice:
         except BeyondReach as error:
             return self.fail(f"no answer: {error}", NO_ANSWER)
         except Exception as bug:  # noqa: BLE001 - the last resort: one line and status 70
-            if verbose and sys.stderr is not None:
+            if verbose and self.form.aloud and sys.stderr is not None:
                 import traceback  # noqa: PLC0415 - only now
 
                 traceback.print_exception(bug)
@@ -105,15 +128,6 @@ class Voice:
         """Take back what `leave_after` set."""
         signal.setitimer(signal.ITIMER_REAL, 0)
 
-    def _write(self, text: str) -> None:
-        if self._output is not None:
-            self._replace(text)
-        elif sys.stdout is None:
-            raise OSError("it is closed")
-        else:
-            sys.stdout.write(text)
-            sys.stdout.flush()
-
     def _replace(self, text: str) -> None:
         from drift.textfile import replace  # noqa: PLC0415 - only with --output
 
@@ -121,15 +135,33 @@ class Voice:
         replace(self._output, text)
 
     def _unwritten(self, why: str) -> int:
+        self._say(why)
+        return self.form.status(self._unwritten_status)
+
+    def _say(self, why: str) -> None:
+        """Say what concerns the place of results: on stderr, or where stdout is free for it there.
+
+        Some forms keep stderr empty, because their readers take it for a part of the value.
+        """
         if self._output is None or self.form.aloud:
             say(why)
-        else:
-            _write_to_stdout(self.form.untold(why, BUG))
-        return self.form.status(BUG)
+            return
+        with suppress(OSError):
+            _write_at_once(self.form.untold(why, BUG))
 
 
-def _write_to_stdout(text: str) -> None:
-    """Write past stdout's own buffer, which the handler of a signal may have interrupted."""
-    left = text.encode()
+def _write_at_once(text: str) -> None:
+    """Write to stdout as much as it takes within a moment; raise OSError if that is not all.
+
+    Past Python's own buffer, which the handler of a signal may have interrupted. A pipe that can be
+    written takes _PIPE_BYTES without blocking.
+    """
+    if sys.stdout is None:
+        raise OSError("it is closed")
+    left = text.encode("utf-8", "backslashreplace")
+    writable = select.poll()
+    writable.register(1, select.POLLOUT)
     while left:
-        left = left[os.write(1, left) :]
+        if not writable.poll(_MOMENT_MS):
+            raise OSError("nobody reads it")
+        left = left[os.write(1, left[:_PIPE_BYTES]) :]

@@ -12,19 +12,19 @@ import gc
 import os
 import select
 import signal
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Protocol
 
 from drift import config
 from drift.forms import form_of
+from drift.inbox import Inbox, Wake
 from drift.measure import measure
 from drift.options import Options
 from drift.report.form import Form
 from drift.schedule import Schedule
-from drift.status import BUG, OK
+from drift.status import BUG, NO_ANSWER, OK
 from drift.voice import Voice, say
 from sources.base import ConfigError
 from sources.clock import NS, Clock
@@ -32,92 +32,65 @@ from sources.clock import NS, Clock
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 _PATIENCE_NS = 2 * NS
 """How long after its timeout a measurement is killed that did not end itself."""
-_READ = 4096
+_READING_S = 2.5
+"""How long a configuration may take to be read again."""
+_UNWRITTEN = 74
+"""By which a child says that its result could not be written to stdout (EX_IOERR)."""
 
 
 def watch(options: Options, voice: Voice, clock: Clock) -> int:
     """Measure until there is nobody to measure for, and return the exit status."""
     measuring = Measuring(options, clock)
     voice.rest()
+    inbox = Inbox(clock, is_heard=options.output is None)
+    signal.set_wakeup_fd(inbox.wakened, warn_on_full_buffer=False)
     for number in _ENDING:
         signal.signal(number, measuring.end)
-    signal.signal(signal.SIGHUP, measuring.reload)
+    signal.signal(signal.SIGHUP, measuring.note_change)
+    # Whoever starts us may have them otherwise.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGHUP,))
     gc.enable()
-    asked = Inbox(clock, is_heard=options.output is None)
     schedule = None
     if options.every_s is not None:
         schedule = Schedule(options.every_s * NS, clock.raw_ns(), _below)
-    return keep_on(schedule, asked, measuring.once, clock)
-
-
-class Inbox:
-    """What is waited for between measurements: newlines on stdin, and whether anybody listens."""
-
-    def __init__(self, clock: Clock, *, is_heard: bool) -> None:
-        """Wait on this clock; `is_heard` if stdout is where the results go."""
-        self._clock = clock
-        self._requests = 0
-        self._open = sys.stdin is not None
-        self._events = select.poll()
-        if self._open:
-            self._events.register(0, select.POLLIN)
-        if is_heard:
-            self._events.register(1, 0)  # tells when the reader has gone
-
-    def wait(self, until_raw_ns: int | None) -> bool:
-        """Wait until then, or for ever, for a newline; see Waits."""
-        while not self._requests:
-            left_ns = None if until_raw_ns is None else until_raw_ns - self._clock.raw_ns()
-            if left_ns is None and not self._open:
-                raise EOFError
-            if left_ns is not None and left_ns <= 0:
-                return False
-            # Rounded up: a moment that is nearly here is slept for, not spun for.
-            for number, event in self._events.poll(
-                None if left_ns is None else -(-left_ns // 1_000_000)
-            ):
-                if number == 1 and event & (select.POLLERR | select.POLLHUP):
-                    raise BrokenPipeError
-                if number == 0:
-                    self._read()
-        self._requests -= 1
-        return True
-
-    def _read(self) -> None:
-        try:
-            data = os.read(0, _READ)
-        except OSError:
-            data = b""
-        self._requests += data.count(b"\n")
-        if not data:
-            self._open = False
-            self._events.unregister(0)
+    return keep_on(schedule, inbox, measuring, clock)
 
 
 class Waits(Protocol):
     """What `keep_on` needs of an inbox."""
 
-    def wait(self, until_raw_ns: int | None) -> bool:
-        """Wait until then, or for ever, for a request; return whether one came.
-
-        Raises EOFError where no request can come any more and there is nothing to wait until, and
-        BrokenPipeError when nobody reads the results any more.
-        """
+    def wait(self, until_raw_ns: int | None) -> Wake:
+        """Wait, as `Inbox.wait` does."""
 
 
-def keep_on(schedule: Schedule | None, inbox: Waits, once: Callable[[], int], clock: Clock) -> int:
+class Measures(Protocol):
+    """What `keep_on` does when it is time."""
+
+    def once(self) -> int:
+        """Measure once, and return the exit status of that."""
+
+    def reload(self) -> None:
+        """Read the configuration again if that was asked for."""
+
+
+def keep_on(schedule: Schedule | None, inbox: Waits, measuring: Measures, clock: Clock) -> int:
     """Measure at each moment of the schedule, if there is one, and for each request."""
     due_raw_ns = None if schedule is None else schedule.first_raw_ns()
     while True:
         try:
-            asked = inbox.wait(due_raw_ns)
+            wake = inbox.wait(due_raw_ns)
         except EOFError:
             return OK
         except BrokenPipeError:
             say("stdout cannot be written: nobody reads it")
             return BUG
-        once()
-        if not asked and schedule is not None:
+        measuring.reload()
+        if wake is Wake.SIGNAL:
+            continue
+        if measuring.once() == _UNWRITTEN:
+            return BUG
+        if wake is Wake.TIME and schedule is not None:
             due_raw_ns = schedule.next_raw_ns(clock.raw_ns())
 
 
@@ -129,14 +102,26 @@ class Measuring:
         self._options = options
         self._clock = clock
         self._child = 0
+        self._has_changed = False
         self._settings = config.load(config.find(options.config))
 
-    def reload(self, _number: int, _frame: object) -> None:
-        """Read the configuration again; the one before stays if that cannot be done."""
+    def note_change(self, _number: int, _frame: object) -> None:
+        """Have the configuration read again before the next measurement."""
+        self._has_changed = True
+
+    def reload(self) -> None:
+        """Read the configuration again if that was asked for; where it is bad the old one stays."""
+        if not self._has_changed:
+            return
+        self._has_changed = False
+        signal.signal(signal.SIGALRM, _too_late)
+        signal.setitimer(signal.ITIMER_REAL, _READING_S)
         try:
             self._settings = config.load(config.find(self._options.config))
-        except ConfigError as error:
+        except (ConfigError, TimeoutError) as error:
             say(f"{error}; the configuration of before stays")
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
     def end(self, number: int, _frame: object) -> None:
         """Leave, and take along what is being measured."""
@@ -146,26 +131,43 @@ class Measuring:
 
     def once(self) -> int:
         """Measure once, and return the exit status of that."""
+        try:
+            status = self._status_of_a_child()
+        except OSError as error:  # no process, memory or file to be had: the next time, perhaps
+            return self._fail(f"no answer: nothing to measure with: {error.strerror or error}")
+        if status < 0:  # it could not say anything itself
+            return self._fail(f"no answer: the measurement was ended by signal {-status}")
+        return status
+
+    def _fail(self, why: str) -> int:
+        voice = Voice(form_of(self._options), self._options.output, self._clock)
+        return voice.fail(why, NO_ANSWER)
+
+    def _status_of_a_child(self) -> int:
         for name in sorted({name for s in self._settings.sources for name in s.libraries}):
             import_module(name)  # here, so that it is loaded once and not in every child
         reading, writing = os.pipe()
-        with _no_end_meanwhile():
-            self._child = os.fork()
-            if not self._child:
-                self._be_the_child()
-        os.close(writing)
-        self._kill_if_hanging(reading)
-        os.close(reading)
-        with _no_end_meanwhile():
-            _, status = os.waitpid(self._child, 0)
-            self._child = 0
-        return os.waitstatus_to_exitcode(status)
+        try:
+            try:
+                with _no_end_meanwhile():
+                    self._child = os.fork()
+                    if not self._child:
+                        self._be_the_child()
+            finally:
+                os.close(writing)
+            self._kill_if_hanging(reading)
+            with _no_end_meanwhile():
+                child, self._child = self._child, 0
+                return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        finally:
+            os.close(reading)
 
     def _be_the_child(self) -> None:
         """Measure as a single run would, and never return."""
         status = BUG
         try:
             gc.disable()
+            signal.set_wakeup_fd(-1)
             for number in _ENDING:
                 signal.signal(number, signal.SIG_DFL)
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -179,7 +181,9 @@ class Measuring:
     def _measured(self) -> int:
         options, settings, clock = self._options, self._settings, self._clock
         began_raw_ns = clock.raw_ns()
-        voice = Voice(form_of(options), options.output, clock)
+        # A file may be writable the next time; half a line on stdout stays half a line.
+        unwritten = _UNWRITTEN if options.output is None else BUG
+        voice = Voice(form_of(options), options.output, clock, unwritten)
         return voice.guard(
             lambda: measure(options, settings, voice, clock, began_raw_ns),
             verbose=options.verbose,
@@ -194,6 +198,10 @@ class Measuring:
         leaving.register(reading, 0)
         if not leaving.poll((timeout_ns + _PATIENCE_NS) // 1_000_000):
             os.kill(self._child, signal.SIGKILL)
+
+
+def _too_late(_number: int, _frame: object) -> None:
+    raise TimeoutError(f"not read within {_READING_S:g} s")
 
 
 @contextmanager

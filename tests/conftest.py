@@ -16,7 +16,9 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 # A machine that is busy is slow at making examples, too: no fault of theirs.
 _SLOW = [HealthCheck.too_slow]
 settings.register_profile("dev", deadline=None, suppress_health_check=_SLOW, max_examples=100)
-settings.register_profile("ci", deadline=None, suppress_health_check=_SLOW, max_examples=400)
+settings.register_profile("ci", deadline=None, suppress_health_check=_SLOW, max_examples=250)
+# For running the same tests again elsewhere: --hypothesis-profile=brief.
+settings.register_profile("brief", deadline=None, suppress_health_check=_SLOW, max_examples=25)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,6 +39,7 @@ _BESIDE = (
     "tests/image/",
     "tests/supply/",
     "tests/monitoring/",
+    "tests/e2e/test_setup.py",
     "tests/e2e/test_watch_for_long.py",
 )
 """What builds, starts other programs or goes on for long, and measures no time."""

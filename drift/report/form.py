@@ -26,3 +26,22 @@ class Form:
     def status(self, status: int, finding: "Finding | None" = None) -> int:  # noqa: ARG002
         """Return the exit status in this form for what is `status` in the plain one."""
         return status
+
+
+class Plugin(Form):
+    """A plugin of Nagios as far as it tells failures: UNKNOWN, 3, and the text on stdout."""
+
+    aloud = False
+
+    def untold(self, why: str, status: int) -> str:  # noqa: ARG002 - the words have it
+        """Return the output of a run that found nothing at all."""
+        return f"TIME DRIFT UNKNOWN - {one_line(why)}\n"
+
+    def status(self, status: int, finding: "Finding | None" = None) -> int:  # noqa: ARG002
+        """Return UNKNOWN, whatever it is."""
+        return 3
+
+
+def one_line(text: str) -> str:
+    """Return a line of plugin output: printable, without the letter that begins other data."""
+    return "".join(letter if letter.isprintable() else " " for letter in text).replace("|", "/")

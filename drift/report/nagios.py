@@ -10,7 +10,7 @@ from nagiosplugin import Performance, Range
 
 from drift.consensus import Answer
 from drift.finding import Finding
-from drift.report.form import Form
+from drift.report.form import Plugin, one_line
 from drift.report.notes import notes
 from drift.report.words import agreement, decimal_s, sentence
 from drift.verdict import FALSETICKER
@@ -33,10 +33,8 @@ class Threshold(Record):
         return drift_s not in self.range
 
 
-class Nagios(Form):
+class Nagios(Plugin):
     """State, sentence, performance data; a line a source if it is to be verbose."""
-
-    aloud = False
 
     def __init__(
         self, warning: Threshold | None, critical: Threshold | None, *, verbose: bool
@@ -49,11 +47,7 @@ class Nagios(Form):
     def told(self, finding: Finding) -> str:
         """Return the output of one run."""
         more = notes(finding.verdicts) if self._verbose else []
-        return "\n".join([self._first(finding), *(_plain(line) for line in more), ""])
-
-    def untold(self, why: str, status: int) -> str:  # noqa: ARG002 - the words have it
-        """Return the output of a run that found nothing at all."""
-        return f"TIME DRIFT UNKNOWN - {_plain(why)}\n"
+        return "\n".join([self._first(finding), *(one_line(line) for line in more), ""])
 
     def status(self, status: int, finding: Finding | None = None) -> int:  # noqa: ARG002
         """Return 0 OK, 1 WARNING, 2 CRITICAL or 3 UNKNOWN."""
@@ -70,7 +64,7 @@ class Nagios(Form):
         state = _STATES[self.status(0, finding)]
         answer = finding.decision
         if not isinstance(answer, Answer):
-            return f"TIME DRIFT {state} - {_plain(finding.refusal or '')}"
+            return f"TIME DRIFT {state} - {one_line(finding.refusal or '')}"
         said = f"{sentence(answer.drift_s)}; {agreement(answer)}"
         return f"TIME DRIFT {state} - {said} | {self._performance(answer, finding)}"
 
@@ -92,8 +86,3 @@ def read_threshold(text: str) -> Threshold:
     if not _RANGE.fullmatch(text):
         raise ValueError(text)
     return Threshold(text, Range(text))
-
-
-def _plain(line: str) -> str:
-    """Return a line without the letter that begins performance data."""
-    return line.replace("|", "/")

@@ -26,4 +26,4 @@ def decimal_s(ns: int) -> str:
 
 def reason_of(status: int) -> str:
     """Return in one word why a run has no finding, by its exit status in the plain form."""
-    return {WRONG_USAGE: "configuration", NO_ANSWER: "deadline"}.get(status, "bug")
+    return {WRONG_USAGE: "configuration", NO_ANSWER: "unfinished"}.get(status, "bug")

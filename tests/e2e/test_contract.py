@@ -358,6 +358,14 @@ def test_a_bug_is_one_line_and_70(script: str) -> None:
     assert_refused(sabotaged(script), 70, "bug: ZeroDivisionError: a bug of ours")
 
 
+def test_a_bug_before_anything_is_unknown_to_nagios(script: str) -> None:
+    """Where not even the form can be had, a plugin still has its state and its line."""
+    done = sabotaged(script, "--format", "nagios", "-v")
+
+    told = "TIME DRIFT UNKNOWN - bug: ZeroDivisionError: a bug of ours\n"
+    assert (done.stdout, done.stderr, done.returncode) == (told, "", 3)
+
+
 def test_a_bug_with_v_shows_the_traceback(script: str) -> None:
     """With -v the traceback is there for the report."""
     done = sabotaged(script, "-v")

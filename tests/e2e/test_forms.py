@@ -1,11 +1,13 @@
 """Every form of output, as a process: what stdout, stderr, the status and the file get."""
 
+import fcntl
 import json
 import os
 import re
 import signal
 import stat
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -431,19 +433,8 @@ def test_the_modes_of_the_file(program: Program, lab: Start, tmp_path: Path) -> 
     assert stat.S_IMODE(target.stat().st_mode) == 0o640
 
 
-def test_a_link_is_followed(program: Program, lab: Start, tmp_path: Path) -> None:
-    """The file that a link points to is replaced, and the link stays."""
-    target, link = tmp_path / "target", tmp_path / "link"
-    link.symlink_to(target)
-
-    program("--config", lab(*[behaviour.shifted(4)] * 3), "--output", str(link))
-
-    assert link.is_symlink()
-    assert target.read_text(encoding="utf-8") == "-4\n"
-
-
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("place", ["/dev/null", "/proc/nowhere/out", "."])
+@pytest.mark.parametrize("place", ["/dev/null", "/dev/stdout", "/proc/nowhere/out", "."])
 def test_where_no_file_can_be(program: Program, lab: Start, form: str, place: str) -> None:
     """A device, a directory, a place where nothing can be made: 70, named, and left as it is."""
     done = program("--config", lab(*[behaviour.honest] * 3), "--format", form, "--output", place)
@@ -453,6 +444,91 @@ def test_where_no_file_can_be(program: Program, lab: Start, form: str, place: st
     assert f"{place} cannot be written: " in told
     assert (done.stdout + done.stderr).count("\n") == told.count("\n") == 1
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+
+
+FULL_PIPE = """
+import os, subprocess, sys
+reader, writer = os.pipe()
+os.set_blocking(writer, False)
+try:
+    while True:
+        os.write(writer, b"x" * 4096)
+except BlockingIOError:
+    os.set_blocking(writer, True)
+process = subprocess.Popen(sys.argv[2:], stdout=writer)
+try:
+    print(process.wait(float(sys.argv[1])))
+except subprocess.TimeoutExpired:
+    process.kill()
+    print("hangs")
+"""
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "arguments", [(), ("--nonsense",), ("--config", "/nowhere"), ("--timeout", "x")]
+)
+def test_a_full_pipe_holds_nobody(
+    script: str, lab: Start, form: str, arguments: tuple[str, ...]
+) -> None:
+    """Where stdout takes nothing: an end by the timeout, whatever there is to be told."""
+    wanted = ("--config", lab(*[behaviour.honest] * 3), "--format", form, *arguments)
+
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_PIPE, "3.5", script, *wanted],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert int(done.stdout) == (3 if form == "nagios" else 2 if arguments else 70)
+
+
+def test_a_plugin_that_is_ended_while_it_tells(script: str, lab: Start) -> None:
+    """Half a result is not followed by another one."""
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    path = lab(*[behaviour.shifted(4)] * 60, settings="timeout = 20")
+    command = [script, "--config", path, "--format", "nagios", "-v"]
+    with subprocess.Popen(command, stdout=writer) as process:
+        os.close(writer)
+        time.sleep(1.5)
+        process.send_signal(signal.SIGTERM)
+        with open(reader, encoding="utf-8") as said:
+            text = said.read()
+
+    assert text.startswith("TIME DRIFT OK")
+    assert text.count("TIME DRIFT") == 1
+    assert process.returncode == 3
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_locale_costs_no_answer(program: Program, tmp_path: Path, form: str) -> None:
+    """Names that a terminal of Latin letters could not show are UTF-8 for programs."""
+    servers = [NtpServer(name, behaviour.shifted(4)) for name in ("日本", "Ä", "Ω")]
+    path = tmp_path / "lab.toml"
+    with world(*servers) as running:
+        path.write_text(running.toml, encoding="utf-8")
+        for locale in ("C", "POSIX", "de_DE.ISO-8859-1", "C.UTF-8"):
+            environ = {"LC_ALL": locale, "PYTHONIOENCODING": ""}
+            done = program("--config", str(path), "--format", form, "-v", environ=environ)
+
+            assert done.returncode == 0, done.stderr
+            assert "4" in done.stdout
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_clock_beyond_reach(program: Program, lab: Start, form: str) -> None:
+    """A clock that says 2270: no answer, in each form's way."""
+    from tests.interop.chrony import faked
+
+    path = lab(*[behaviour.honest] * 3)
+
+    done = program("--config", path, "--format", form, environ=faked("+245y"))
+
+    assert done.returncode == 3
+    assert not DRIFT.search(done.stdout)
+    assert (done.stderr == "") == (form in SILENT_ON_STDERR)
 
 
 def test_a_closed_stdout_does_not_matter_then(script: str, lab: Start, tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 """`time-drift watch`, as a process: its lines, its schedule, signals, and how it ends."""
 
+import fcntl
 import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -282,10 +284,25 @@ def test_nobody_reads_any_more(watch: Start, lab: Callable[..., Path]) -> None:
     assert process.stderr.read() == "time-drift: stdout cannot be written: nobody reads it\n"
 
 
+def test_nobody_reads_and_many_were_asked_for(watch: Start, lab: Callable[..., Path]) -> None:
+    """Newlines that are waiting do not keep it from noticing."""
+    process = watch("--config", lab(*[behaviour.honest] * 3))
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("\n" * 2000)
+    process.stdin.flush()
+    assert process.stdout.readline() == "0\n"
+
+    process.stdout.close()
+    process.wait(timeout=2)
+
+    assert process.returncode == 70
+
+
 def test_a_measurement_that_is_killed_is_one_measurement(
     watch: Start, lab: Callable[..., Path]
 ) -> None:
-    """Whatever becomes of the process that measures, the next one measures."""
+    """Whatever becomes of the process that measures, it is told, and the next one measures."""
     process = watch("--timeout", "4", "--config", lab(behaviour.silent))
     assert process.stdin is not None
     process.stdin.write("\n\n")
@@ -297,6 +314,9 @@ def test_a_measurement_that_is_killed_is_one_measurement(
     wait_for(lambda: children(process) not in ([], [first]))
 
     assert process.poll() is None
+    assert process.stderr is not None
+    told = process.stderr.readline()
+    assert told == "time-drift: no answer: the measurement was ended by signal 9\n"
 
 
 # --- The configuration -----------------------------------------------------------------------
@@ -314,6 +334,97 @@ def test_sighup_reads_the_configuration_again(watch: Start, lab: Callable[..., P
     process.send_signal(signal.SIGHUP)
 
     assert asked(process) == "-9\n"
+
+
+def test_the_last_of_many_sighups_counts(watch: Start, lab: Callable[..., Path]) -> None:
+    """However fast they come, what the file says at the last one is what is asked."""
+    path = lab(*[behaviour.shifted(4)] * 3)
+    texts = [path.read_text(encoding="utf-8")]
+    texts += [lab(*[behaviour.shifted(s)] * 3, name=f"{s}.toml").read_text() for s in (9, 11)]
+    process = watch("--config", path)
+    assert asked(process) == "-4\n"
+
+    for number in range(200):
+        path.write_text(texts[number % 3], encoding="utf-8")
+        process.send_signal(signal.SIGHUP)
+    path.write_text(texts[2], encoding="utf-8")
+    process.send_signal(signal.SIGHUP)
+
+    assert asked(process) == "-11\n"
+
+
+def test_a_configuration_that_cannot_be_read_to_its_end(
+    watch: Start, lab: Callable[..., Path]
+) -> None:
+    """A pipe in place of the file holds the next measurement up, for a while, and no longer."""
+    path = lab(*[behaviour.shifted(4)] * 3)
+    process = watch("--config", path)
+    assert asked(process) == "-4\n"
+    path.unlink()
+    os.mkfifo(path)
+
+    process.send_signal(signal.SIGHUP)
+    with within(5):
+        assert asked(process) == "-4\n"
+
+    assert process.stderr is not None
+    assert "not read within 2.5 s; the configuration of before stays" in process.stderr.readline()
+
+
+def started_after(script: str, code: str, path: Path) -> "subprocess.CompletedProcess[str]":
+    """Let `watch` be asked twice, started by a Python that has run some code before."""
+    here = Path(script).parent
+    run = f"import sys; sys.path += [{str(here)!r}, {str(here / '.venv/packages')!r}];"
+    run += "from drift.__main__ import main; main()"
+    command = [str(here / ".venv/bin/python"), "-c", run, "watch", "--config", str(path)]
+    return subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"{code}; import os, sys; os.execv(sys.argv[1], sys.argv[1:])",
+            *command,
+        ],
+        input="\n\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_who_starts_it_may_ignore_children(script: str, lab: Callable[..., Path]) -> None:
+    """An agent that ignores SIGCHLD hands that on: it is set right."""
+    code = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)"
+
+    done = started_after(script, code, lab(*[behaviour.shifted(4)] * 3))
+
+    assert (done.stdout, done.stderr, done.returncode) == ("-4\n-4\n", "", 0)
+
+
+def test_a_shortage_costs_one_measurement(script: str, lab: Callable[..., Path]) -> None:
+    """Where no further file can be opened that is told, and it goes on."""
+    code = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (6, 6))"
+
+    done = started_after(script, code, lab(*[behaviour.shifted(4)] * 3))
+
+    assert (done.stdout, done.returncode) == ("", 0)
+    told = "time-drift: no answer: nothing to measure with: Too many open files\n"
+    assert done.stderr == told * 2
+
+
+def test_a_reader_that_stops_ends_it(watch: Start, lab: Callable[..., Path]) -> None:
+    """Half a result, told to a reader that fell asleep, is not continued by the next one."""
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    path = lab(*[behaviour.shifted(4)] * 60, settings="timeout = 2")
+    process = watch("--config", path, "--format", "influx", stdout=writer)
+    os.close(writer)
+    assert process.stdin is not None
+    process.stdin.write("\n\n")
+    process.stdin.flush()
+
+    assert process.wait(timeout=10) == 70
+    with open(reader, encoding="utf-8") as said:
+        assert said.read().count("time_drift success") == 1
 
 
 def test_a_broken_configuration_is_told_and_not_used(

@@ -8,7 +8,9 @@ import json
 import os
 import sys
 from array import array
+from typing import ClassVar
 
+from drift.inbox import Wake
 from drift.options import Options
 from drift.schedule import Schedule
 from drift.watch import Measuring, keep_on
@@ -36,7 +38,7 @@ class Waiting:
         self.taken = 0
         self.seen: list[dict[str, int]] = []
 
-    def wait(self, until_raw_ns: int | None) -> bool:
+    def wait(self, until_raw_ns: int | None) -> Wake:
         assert until_raw_ns is not None
         if self.taken in (self.ticks // 10, self.ticks):
             self.seen.append(used())
@@ -45,7 +47,20 @@ class Waiting:
         self.clock.raw = until_raw_ns
         self.moments[self.taken] = until_raw_ns
         self.taken += 1
-        return False
+        return Wake.TIME
+
+
+class Counting(Measuring):
+    """Counts how the measurements ended, each of which takes a third of a second."""
+
+    moved: MadeUp
+    statuses: ClassVar[dict[int, int]] = {}
+
+    def once(self) -> int:
+        status = super().once()
+        self.statuses[status] = self.statuses.get(status, 0) + 1
+        self.moved.raw += NS // 3
+        return status
 
 
 def used() -> dict[str, int]:
@@ -67,18 +82,16 @@ def main() -> None:
     options.watch = True
     clock = MadeUp()
     waiting = Waiting(clock, ticks)
-    measuring = Measuring(options, Clock())
-    statuses: dict[int, int] = {}
-
-    def once() -> int:
-        status = measuring.once()
-        statuses[status] = statuses.get(status, 0) + 1
-        clock.raw += NS // 3
-        return status
+    measuring = Counting(options, Clock())
+    measuring.moved = clock
 
     schedule = Schedule(EVERY_NS, 0, lambda limit: waiting.taken * 7919 * 10**6 % limit)
-    keep_on(schedule, waiting, once, clock)
-    said = {"moments": waiting.moments.tolist(), "seen": waiting.seen, "statuses": statuses}
+    keep_on(schedule, waiting, measuring, clock)
+    said = {
+        "moments": waiting.moments.tolist(),
+        "seen": waiting.seen,
+        "statuses": measuring.statuses,
+    }
     sys.stderr.write(json.dumps(said))
 
 

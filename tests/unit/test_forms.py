@@ -15,7 +15,7 @@ from drift.finding import Finding, find
 from drift.forms import form_named_in, form_of
 from drift.gather import Gathered
 from drift.options import FORMATS, Options
-from drift.report.form import Form
+from drift.report.form import Form, Plugin
 from drift.report.influx import Influx
 from drift.report.nagios import Nagios, read_threshold
 from drift.report.prometheus import Prometheus
@@ -240,22 +240,43 @@ def test_seconds_are_written_exactly(ns: int) -> None:
 
 @pytest.mark.parametrize("word", FORMATS)
 def test_every_word_is_a_form(word: str) -> None:
-    """Each word of --format has a form of its own, told by flag or in one word with it."""
+    """Each word of --format has a form of its own, which tells both ends of a run."""
     options = Options()
     options.format = word
 
     form = form_of(options)
 
-    assert type(form_named_in(["--format", word])) is type(form)
-    assert type(form_named_in(["-v", f"--format={word}", "--nonsense"])) is type(form)
     assert (type(form) is Form) == (word == "integer")
-    assert isinstance(form.told(refused()), str)
+    assert form.told(answered()) != form.told(refused())
+    assert form.status(0, answered()) == 0
+    assert form.status(3, refused()) == 3
+
+
+@pytest.mark.parametrize("words", [["--format", "{}"], ["-v", "--format={}", "--nonsense"]])
+@pytest.mark.parametrize("word", [*FORMATS, "NAGIOS", "Zabbix"])
+def test_wrong_usage_is_told_where_its_reader_looks(words: list[str], word: str) -> None:
+    """What cannot be parsed is told on stdout to those who read nothing else, without a library."""
+    form = form_named_in([text.format(word) for text in words])
+
+    assert form.aloud == (word.lower() not in ("nagios", "zabbix"))
+    assert form.status(2) == (3 if word.lower() == "nagios" else 2)
+    assert ("tiemout" in form.untold("tiemout", 2)) == (not form.aloud)
 
 
 @pytest.mark.parametrize("words", [[], ["--format"], ["--format", "xml"], ["--format=", "json"]])
 def test_without_a_known_word_it_is_the_integer(words: list[str]) -> None:
     """What no form is named by is told in the plain one."""
     assert type(form_named_in(words)) is Form
+
+
+@pytest.mark.parametrize("why", ["a\nb", "a|b", "\udcff", "\x1b[1m"])
+def test_a_plugin_says_one_printable_line(why: str) -> None:
+    """Whatever is in the reason: performance data begin nowhere, and nothing is hidden."""
+    text = Plugin().untold(why, 2)
+
+    assert text.count("\n") == 1
+    assert text.removesuffix("\n").isprintable()
+    assert "|" not in text
 
 
 def test_the_plain_form_tells_the_integer_or_nothing() -> None:

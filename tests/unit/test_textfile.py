@@ -1,6 +1,7 @@
 """The file of --output: replaced whole, or left as it is; and what is read back of it."""
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -26,17 +27,61 @@ def test_what_cannot_be_replaced_is_left(tmp_path: Path, monkeypatch: pytest.Mon
     assert os.listdir(tmp_path) == ["out"]
 
 
-def test_what_a_killed_run_left_is_in_nobodys_way(tmp_path: Path) -> None:
-    """A file aside with this very number is removed, a link there is not followed."""
+def test_a_link_is_not_replaced(tmp_path: Path) -> None:
+    """Who may write the directory must not have us replace what only we may write."""
     target, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
     elsewhere.write_text("mine", encoding="utf-8")
-    (tmp_path / f".out.{os.getpid()}.new").symlink_to(elsewhere)
+    target.symlink_to(elsewhere)
+
+    with pytest.raises(OSError, match="it is a link"):
+        replace(str(target), "after")
+
+    assert target.is_symlink()
+    assert elsewhere.read_text(encoding="utf-8") == "mine"
+
+
+def test_no_rights_are_given_away(tmp_path: Path) -> None:
+    """Of the mode of what was there, the bits for set-user-id and the like are not kept."""
+    target = tmp_path / "out"
+    target.write_text("before", encoding="utf-8")
+    target.chmod(0o6751)
 
     replace(str(target), "after")
 
-    assert target.read_text(encoding="utf-8") == "after"
-    assert elsewhere.read_text(encoding="utf-8") == "mine"
-    assert sorted(os.listdir(tmp_path)) == ["elsewhere", "out"]
+    assert stat.S_IMODE(target.stat().st_mode) == 0o751
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_file_of_somebody_else(tmp_path: Path) -> None:
+    """Its mode was its owner's choice, for a file of theirs: ours is as the umask says."""
+    target = tmp_path / "out"
+    target.write_text("before", encoding="utf-8")
+    target.chmod(0o666)
+    os.chown(target, 65_534, 65_534)
+    umask = os.umask(0o022)
+
+    try:
+        replace(str(target), "after")
+    finally:
+        os.umask(umask)
+
+    assert (target.stat().st_uid, stat.S_IMODE(target.stat().st_mode)) == (0, 0o644)
+
+
+def test_a_long_name(tmp_path: Path) -> None:
+    """As long as the file system allows."""
+    target = tmp_path / ("x" * 255)
+
+    replace(str(target), "text")
+
+    assert target.read_text(encoding="utf-8") == "text"
+
+
+def test_any_text_can_be_written(tmp_path: Path) -> None:
+    """Also what no encoding has: half a character of somebody's path."""
+    replace(str(tmp_path / "out"), "ä \udcff")
+
+    assert (tmp_path / "out").read_bytes() == b"\xc3\xa4 \\udcff"
 
 
 def test_a_name_of_this_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
