@@ -60,10 +60,10 @@ def _report(bug: Exception) -> int:
 
     A plugin of Nagios tells it on stdout, and is UNKNOWN.
     """
-    text = "bug: %s: %s" % (type(bug).__name__, " ".join(str(bug).split())[:300])
+    text = "bug: %s: %s" % (type(bug).__name__, " ".join(str(bug).split())[:300])  # noqa: UP031
     words = " ".join(sys.argv) + " "
     if " --format nagios " in words or " --format=nagios " in words:
-        os.write(1, ("TIME DRIFT UNKNOWN - %s\n" % text).encode("utf-8", "replace"))
+        os.write(1, ("TIME DRIFT UNKNOWN - %s\n" % text).encode("utf-8", "replace"))  # noqa: UP031
         return 3
     if sys.stderr is not None and any(a.startswith("-v") or a == "--verbose" for a in sys.argv):
         import traceback  # noqa: PLC0415 - only now
