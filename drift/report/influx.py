@@ -7,11 +7,11 @@ carry no timestamp, and whoever takes them stamps them.
 
 from collections.abc import Mapping
 
-from drift.consensus import Answer, NoAnswer
+from drift.consensus import Answer
 from drift.finding import Finding
 from drift.report.form import Form
-from drift.report.words import reason_of
-from drift.verdict import Verdict, distinct_names
+from drift.report.words import figures, figures_of, reason_of
+from drift.verdict import distinct_names
 
 _TAG_SPECIALS = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ ", "\\": "/"})
 r"""A backslash that ends a tag, or stands before a special letter, cannot be written."""
@@ -26,7 +26,7 @@ class Influx(Form):
         lines = [_line("time_drift", {}, _fields(finding), finding.decided_unix_ns)]
         for name, verdict in zip(distinct_names(finding.verdicts), finding.verdicts, strict=True):
             tags = {"kind": verdict.kind, "operator": verdict.operator, "source": name}
-            fields = _source(verdict, answered=isinstance(finding.decision, Answer))
+            fields = figures_of(verdict, answered=isinstance(finding.decision, Answer))
             lines.append(_line("time_drift_source", tags, fields, finding.decided_unix_ns))
         return "".join(lines)
 
@@ -36,30 +36,8 @@ class Influx(Form):
 
 
 def _fields(finding: Finding) -> dict[str, int | str]:
-    answer = finding.decision
-    if isinstance(answer, NoAnswer):
-        return {"success": 0, "reason": answer.lack.name.lower()}
-    return {
-        "success": 1,
-        "drift_s": answer.drift_s,
-        "drift_ns": answer.estimate_ns,
-        "low_ns": answer.hull.low_ns,
-        "high_ns": answer.hull.high_ns,
-        "operators": len(answer.operators),
-        "kinds": len(answer.kinds),
-        "elapsed_ns": finding.elapsed_ns,
-    }
-
-
-def _source(verdict: Verdict, *, answered: bool) -> dict[str, int | str]:
-    if verdict.sample is None or not answered:
-        return {"verdict": verdict.word}
-    return {
-        "verdict": verdict.word,
-        "offset_ns": verdict.offset_ns,
-        "uncertainty_ns": verdict.uncertainty_ns,
-        "rtt_ns": verdict.sample.rtt_ns,
-    }
+    found = figures(finding.decision)
+    return found | {"elapsed_ns": finding.elapsed_ns} if found["success"] else found
 
 
 def _line(

@@ -1,7 +1,8 @@
-"""Sentences that more than one report says. Pure."""
+"""Sentences and figures that more than one report tells. Pure."""
 
-from drift.consensus import Answer, counted
+from drift.consensus import Answer, NoAnswer, counted
 from drift.status import NO_ANSWER, WRONG_USAGE
+from drift.verdict import Verdict
 from sources.clock import NS
 
 
@@ -22,6 +23,31 @@ def decimal_s(ns: int) -> str:
     """Write nanoseconds as seconds, exactly: "-4.000012345"."""
     whole_s, rest_ns = divmod(abs(ns), NS)
     return f"{'-' if ns < 0 else ''}{whole_s}.{rest_ns:09}"
+
+
+def figures(decision: Answer | NoAnswer) -> dict[str, int | str]:
+    """Return, by their names in all forms, the figures of an answer, or why there are none."""
+    if isinstance(decision, NoAnswer):
+        return {"success": 0, "reason": decision.lack.name.lower()}
+    return {
+        "success": 1,
+        "drift_s": decision.drift_s,
+        "drift_ns": decision.estimate_ns,
+        "low_ns": decision.hull.low_ns,
+        "high_ns": decision.hull.high_ns,
+        "operators": len(decision.operators),
+        "kinds": len(decision.kinds),
+    }
+
+
+def figures_of(verdict: Verdict, *, answered: bool) -> dict[str, int | str]:
+    """Return a source's verdict and, if there is an answer, its figures."""
+    found: dict[str, int | str] = {"verdict": verdict.word}
+    if verdict.sample is not None and answered:
+        found["offset_ns"] = verdict.offset_ns
+        found["uncertainty_ns"] = verdict.uncertainty_ns
+        found["rtt_ns"] = verdict.sample.rtt_ns
+    return found
 
 
 def reason_of(status: int) -> str:

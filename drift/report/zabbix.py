@@ -6,11 +6,11 @@ and a run that cannot even ask has one too. What holds a drift is absent without
 
 import json
 
-from drift.consensus import Answer, NoAnswer
+from drift.consensus import Answer
 from drift.finding import Finding
 from drift.report.form import Form
-from drift.report.words import reason_of
-from drift.verdict import FALSETICKER, UNDECIDED, Verdict, distinct_names
+from drift.report.words import figures, figures_of, reason_of
+from drift.verdict import FALSETICKER, UNDECIDED, distinct_names
 
 
 class Zabbix(Form):
@@ -20,51 +20,27 @@ class Zabbix(Form):
 
     def told(self, finding: Finding) -> str:
         """Return the object of one run."""
-        answer = finding.decision
-        if isinstance(answer, NoAnswer):
-            found: dict[str, object] = {
-                "success": 0,
-                "reason": answer.lack.name.lower(),
-                "refusal": finding.refusal,
-            }
-        else:
-            found = {
-                "success": 1,
-                "drift_s": answer.drift_s,
-                "drift_ns": answer.estimate_ns,
-                "low_ns": answer.hull.low_ns,
-                "high_ns": answer.hull.high_ns,
-                "operators": len(answer.operators),
-                "kinds": len(answer.kinds),
-            }
+        answered = isinstance(finding.decision, Answer)
+        found: dict[str, object] = {**figures(finding.decision)}
+        if finding.refusal is not None:
+            found["refusal"] = finding.refusal
+        found["falsetickers"] = finding.count(FALSETICKER)
+        found["undecided"] = finding.count(UNDECIDED)
+        found["answered"] = finding.answered
         names = distinct_names(finding.verdicts)
-        counts = {
-            "falsetickers": finding.count(FALSETICKER),
-            "undecided": finding.count(UNDECIDED),
-            "answered": finding.answered,
-            "sources": [
-                _source(name, verdict, answered=isinstance(answer, Answer))
-                for name, verdict in zip(names, finding.verdicts, strict=True)
-            ],
-        }
-        return json.dumps(found | counts) + "\n"
+        found["sources"] = [
+            {
+                "source": name,
+                "operator": verdict.operator,
+                "kind": verdict.kind,
+                **figures_of(verdict, answered=answered),
+            }
+            for name, verdict in zip(names, finding.verdicts, strict=True)
+        ]
+        return json.dumps(found) + "\n"
 
     def untold(self, why: str, status: int) -> str:
         """Return the object of a run that found nothing at all."""
         nothing = {"falsetickers": 0, "undecided": 0, "answered": 0, "sources": []}
         said = {"success": 0, "reason": reason_of(status), "refusal": why}
         return json.dumps(said | nothing) + "\n"
-
-
-def _source(name: str, verdict: Verdict, *, answered: bool) -> dict[str, object]:
-    found: dict[str, object] = {
-        "source": name,
-        "operator": verdict.operator,
-        "kind": verdict.kind,
-        "verdict": verdict.word,
-    }
-    if verdict.sample is not None and answered:
-        found["offset_ns"] = verdict.offset_ns
-        found["uncertainty_ns"] = verdict.uncertainty_ns
-        found["rtt_ns"] = verdict.sample.rtt_ns
-    return found

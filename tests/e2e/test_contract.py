@@ -7,44 +7,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jsonschema
 import pytest
 
 from lab import behaviour
-from lab.behaviour import Behaviour
 from lab.ntp import NtpServer, kiss
-from lab.world import World, world
+from lab.world import world
 from tests.conftest import ROOT, Program
+from tests.e2e.conftest import Start
 
 NOTHING = ""
-
-
-def servers(*behaviours: Behaviour) -> list[NtpServer]:
-    return [NtpServer(f"Operator {n}", behave) for n, behave in enumerate(behaviours)]
-
-
-Start = Callable[..., str]
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Start]:
-    """Start lab servers with these behaviours; return the path of the configuration."""
-    worlds = []
-
-    def start(*behaviours: Behaviour, settings: str = "") -> str:
-        context = world(*servers(*behaviours), settings=settings)
-        running: World = context.__enter__()
-        worlds.append(context)
-        path = tmp_path / "lab.toml"
-        path.write_text(running.toml, encoding="utf-8")
-        return str(path)
-
-    yield start
-    for context in worlds:
-        context.__exit__(None, None, None)
 
 
 def assert_refused(done: "subprocess.CompletedProcess[str]", status: int, *words: str) -> None:

@@ -9,8 +9,6 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -19,8 +17,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from lab import behaviour
 from lab.behaviour import Behaviour, Reply
 from lab.ntp import NtpServer
-from lab.world import World, world
+from lab.world import world
 from tests.conftest import Program
+from tests.e2e.conftest import Start
 
 FORMS = ("integer", "json", "prometheus", "influx", "nagios", "zabbix")
 SILENT_ON_STDERR = ("nagios", "zabbix")
@@ -30,26 +29,6 @@ DRIFT = re.compile(
 """What a drift is called by, in any form but json, where it is null."""
 
 FOUR_BEHIND = re.compile(r"(^|drift=|drift_s=|drift_s\": |drift_seconds )-4(?!\d)", re.MULTILINE)
-
-Start = Callable[..., str]
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Start]:
-    """Start lab servers with these behaviours; return the path of the configuration."""
-    worlds: list[AbstractContextManager[World]] = []
-
-    def start(*behaviours: Behaviour, settings: str = "") -> str:
-        servers = [NtpServer(f"Operator {n}", behave) for n, behave in enumerate(behaviours)]
-        context = world(*servers, settings=settings)
-        path = tmp_path / f"lab-{len(worlds)}.toml"
-        path.write_text(context.__enter__().toml, encoding="utf-8")
-        worlds.append(context)
-        return str(path)
-
-    yield start
-    for context in worlds:
-        context.__exit__(None, None, None)
 
 
 def metrics(text: str) -> dict[str, list[tuple[dict[str, str], float]]]:

@@ -14,36 +14,16 @@ from pathlib import Path
 import pytest
 
 from lab import behaviour
-from lab.behaviour import Behaviour
-from lab.ntp import NtpServer
-from lab.world import world
 from tests.conftest import Program
+from tests.e2e.conftest import Start
 from tests.e2e.test_contract import assert_refused
 
 Process = subprocess.Popen[str]
-Start = Callable[..., Process]
+Watch = Callable[..., Process]
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Callable[..., Path]]:
-    """Start lab servers with these behaviours; return the path of the configuration."""
-    worlds = []
-
-    def start(*behaviours: Behaviour, settings: str = "", name: str = "lab.toml") -> Path:
-        servers = [NtpServer(f"Operator {n}", behave) for n, behave in enumerate(behaviours)]
-        context = world(*servers, settings=settings)
-        path = tmp_path / name
-        path.write_text(context.__enter__().toml, encoding="utf-8")
-        worlds.append(context)
-        return path
-
-    yield start
-    for context in worlds:
-        context.__exit__(None, None, None)
-
-
-@pytest.fixture
-def watch(script: str) -> Iterator[Start]:
+def watch(script: str) -> Iterator[Watch]:
     """Start `watch` with these arguments; what is still running at the end is killed."""
     started: list[Process] = []
 
@@ -91,7 +71,7 @@ def within(seconds: float) -> Iterator[None]:
 # --- What it says ---------------------------------------------------------------------------
 
 
-def test_a_line_for_each_newline(program: Program, lab: Callable[..., Path], script: str) -> None:
+def test_a_line_for_each_newline(program: Program, lab: Start, script: str) -> None:
     """Each newline on stdin is one measurement and one line; the end of stdin ends it with 0."""
     path = lab(*[behaviour.shifted(4)] * 3)
 
@@ -106,14 +86,14 @@ def test_a_line_for_each_newline(program: Program, lab: Callable[..., Path], scr
     assert (done.stdout, done.stderr, done.returncode) == ("-4\n" * 3, "", 0)
 
 
-def test_it_answers_while_stdin_stays_open(watch: Start, lab: Callable[..., Path]) -> None:
+def test_it_answers_while_stdin_stays_open(watch: Watch, lab: Start) -> None:
     """A line is there as soon as it is measured: nothing is held back in a buffer."""
     process = watch("--config", lab(*[behaviour.shifted(-3)] * 3))
 
     assert [asked(process) for _ in range(3)] == ["3\n"] * 3
 
 
-def test_what_changes_is_seen(watch: Start, lab: Callable[..., Path]) -> None:
+def test_what_changes_is_seen(watch: Watch, lab: Start) -> None:
     """Every line is measured anew."""
     turning = [behaviour.in_turn(*(behaviour.shifted(s) for s in (4, 60, -7))) for _ in range(3)]
     process = watch("--config", lab(*turning))
@@ -121,7 +101,7 @@ def test_what_changes_is_seen(watch: Start, lab: Callable[..., Path]) -> None:
     assert [asked(process) for _ in range(3)] == ["-4\n", "-60\n", "7\n"]
 
 
-def test_without_an_answer_there_is_no_line(watch: Start, lab: Callable[..., Path]) -> None:
+def test_without_an_answer_there_is_no_line(watch: Watch, lab: Start) -> None:
     """A refusal leaves stdout as it is, says why on stderr, and does not end it."""
     behave = behaviour.in_turn(behaviour.silent, behaviour.shifted(4))
     process = watch("--config", lab(*[behave] * 1, settings="timeout = 0.5\nstate = ''"))
@@ -137,7 +117,7 @@ def test_without_an_answer_there_is_no_line(watch: Start, lab: Callable[..., Pat
 
 
 @pytest.mark.parametrize("form", ["json", "influx", "prometheus", "zabbix"])
-def test_every_form_but_nagios(watch: Start, lab: Callable[..., Path], form: str) -> None:
+def test_every_form_but_nagios(watch: Watch, lab: Start, form: str) -> None:
     """Each measurement is told in the form that is asked for."""
     process = watch("--config", lab(*[behaviour.shifted(4)] * 3), "--format", form)
 
@@ -148,9 +128,7 @@ def test_every_form_but_nagios(watch: Start, lab: Callable[..., Path], form: str
     assert err == ""
 
 
-def test_into_a_file_whole_at_every_tick(
-    watch: Start, lab: Callable[..., Path], tmp_path: Path
-) -> None:
+def test_into_a_file_whole_at_every_tick(watch: Watch, lab: Start, tmp_path: Path) -> None:
     """With --output the file is replaced at every tick, by success and refusal; stdout is empty."""
     target = tmp_path / "time-drift.prom"
     behave = behaviour.in_turn(behaviour.shifted(4), behaviour.silent)
@@ -193,7 +171,7 @@ def wait_for(done: Callable[[], bool], seconds: float = 10) -> None:
 # --- When ------------------------------------------------------------------------------------
 
 
-def test_the_first_at_once_and_then_every_second(watch: Start, lab: Callable[..., Path]) -> None:
+def test_the_first_at_once_and_then_every_second(watch: Watch, lab: Start) -> None:
     """With --every lines come without being asked for, whatever stdin is."""
     process = watch(
         "--every", "1s", "--config", lab(*[behaviour.honest] * 3), stdin=subprocess.DEVNULL
@@ -209,7 +187,7 @@ def test_the_first_at_once_and_then_every_second(watch: Start, lab: Callable[...
         assert number - 0.3 < moments[number] - moments[0] < number + 0.4
 
 
-def test_a_newline_between_two_ticks(watch: Start, lab: Callable[..., Path]) -> None:
+def test_a_newline_between_two_ticks(watch: Watch, lab: Start) -> None:
     """Being asked in between neither shifts the schedule nor waits for it."""
     process = watch("--every", "1h", "--config", lab(*[behaviour.honest] * 3))
     assert process.stdout is not None
@@ -224,7 +202,7 @@ def test_a_newline_between_two_ticks(watch: Start, lab: Callable[..., Path]) -> 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_ends_it_at_once(
-    watch: Start, lab: Callable[..., Path], number: signal.Signals, status: int
+    watch: Watch, lab: Start, number: signal.Signals, status: int
 ) -> None:
     """Between two measurements it leaves within a moment, and says nothing."""
     process = watch("--every", "1h", "--config", lab(*[behaviour.honest] * 3))
@@ -238,7 +216,7 @@ def test_a_signal_ends_it_at_once(
     assert (out, err, process.returncode) == ("", "", status)
 
 
-def test_a_signal_ends_what_is_being_measured_too(watch: Start, lab: Callable[..., Path]) -> None:
+def test_a_signal_ends_what_is_being_measured_too(watch: Watch, lab: Start) -> None:
     """In the middle of a measurement that would take ten seconds it leaves, and leaves nobody."""
     process = watch("--every", "1h", "--timeout", "10", "--config", lab(behaviour.silent))
     wait_for(lambda: children(process) != [])
@@ -253,7 +231,7 @@ def test_a_signal_ends_what_is_being_measured_too(watch: Start, lab: Callable[..
 
 
 @pytest.mark.parametrize("delay_ms", range(6))
-def test_a_signal_at_any_moment(watch: Start, lab: Callable[..., Path], delay_ms: int) -> None:
+def test_a_signal_at_any_moment(watch: Watch, lab: Start, delay_ms: int) -> None:
     """Whenever it comes, also between fork and wait, status is 143 and nobody is left."""
     path = lab(*[behaviour.honest] * 3)
     process = watch("--config", path, stdout=subprocess.DEVNULL)
@@ -270,7 +248,7 @@ def test_a_signal_at_any_moment(watch: Start, lab: Callable[..., Path], delay_ms
     wait_for(lambda: not any(Path(f"/proc/{child}").exists() for child in left), 2)
 
 
-def test_nobody_reads_any_more(watch: Start, lab: Callable[..., Path]) -> None:
+def test_nobody_reads_any_more(watch: Watch, lab: Start) -> None:
     """An agent that has gone is noticed between two measurements, an hour before the next."""
     process = watch("--every", "1h", "--config", lab(*[behaviour.honest] * 3))
     assert process.stdout is not None
@@ -284,7 +262,7 @@ def test_nobody_reads_any_more(watch: Start, lab: Callable[..., Path]) -> None:
     assert process.stderr.read() == "time-drift: stdout cannot be written: nobody reads it\n"
 
 
-def test_nobody_reads_and_many_were_asked_for(watch: Start, lab: Callable[..., Path]) -> None:
+def test_nobody_reads_and_many_were_asked_for(watch: Watch, lab: Start) -> None:
     """Newlines that are waiting do not keep it from noticing."""
     process = watch("--config", lab(*[behaviour.honest] * 3))
     assert process.stdin is not None
@@ -299,9 +277,7 @@ def test_nobody_reads_and_many_were_asked_for(watch: Start, lab: Callable[..., P
     assert process.returncode == 70
 
 
-def test_a_measurement_that_is_killed_is_one_measurement(
-    watch: Start, lab: Callable[..., Path]
-) -> None:
+def test_a_measurement_that_is_killed_is_one_measurement(watch: Watch, lab: Start) -> None:
     """Whatever becomes of the process that measures, it is told, and the next one measures."""
     process = watch("--timeout", "4", "--config", lab(behaviour.silent))
     assert process.stdin is not None
@@ -322,10 +298,10 @@ def test_a_measurement_that_is_killed_is_one_measurement(
 # --- The configuration -----------------------------------------------------------------------
 
 
-def test_sighup_reads_the_configuration_again(watch: Start, lab: Callable[..., Path]) -> None:
+def test_sighup_reads_the_configuration_again(watch: Watch, lab: Start) -> None:
     """After SIGHUP the sources are those that the file names then."""
-    path = lab(*[behaviour.shifted(4)] * 3)
-    other = lab(*[behaviour.shifted(9)] * 3, name="other.toml")
+    path = Path(lab(*[behaviour.shifted(4)] * 3))
+    other = Path(lab(*[behaviour.shifted(9)] * 3))
     process = watch("--config", path)
     assert asked(process) == "-4\n"
 
@@ -336,11 +312,11 @@ def test_sighup_reads_the_configuration_again(watch: Start, lab: Callable[..., P
     assert asked(process) == "-9\n"
 
 
-def test_the_last_of_many_sighups_counts(watch: Start, lab: Callable[..., Path]) -> None:
+def test_the_last_of_many_sighups_counts(watch: Watch, lab: Start) -> None:
     """However fast they come, what the file says at the last one is what is asked."""
-    path = lab(*[behaviour.shifted(4)] * 3)
+    path = Path(lab(*[behaviour.shifted(4)] * 3))
     texts = [path.read_text(encoding="utf-8")]
-    texts += [lab(*[behaviour.shifted(s)] * 3, name=f"{s}.toml").read_text() for s in (9, 11)]
+    texts += [Path(lab(*[behaviour.shifted(s)] * 3)).read_text() for s in (9, 11)]
     process = watch("--config", path)
     assert asked(process) == "-4\n"
 
@@ -353,11 +329,9 @@ def test_the_last_of_many_sighups_counts(watch: Start, lab: Callable[..., Path])
     assert asked(process) == "-11\n"
 
 
-def test_a_configuration_that_cannot_be_read_to_its_end(
-    watch: Start, lab: Callable[..., Path]
-) -> None:
+def test_a_configuration_that_cannot_be_read_to_its_end(watch: Watch, lab: Start) -> None:
     """A pipe in place of the file holds the next measurement up, for a while, and no longer."""
-    path = lab(*[behaviour.shifted(4)] * 3)
+    path = Path(lab(*[behaviour.shifted(4)] * 3))
     process = watch("--config", path)
     assert asked(process) == "-4\n"
     path.unlink()
@@ -371,12 +345,12 @@ def test_a_configuration_that_cannot_be_read_to_its_end(
     assert "not read within 2.5 s; the configuration of before stays" in process.stderr.readline()
 
 
-def started_after(script: str, code: str, path: Path) -> "subprocess.CompletedProcess[str]":
+def started_after(script: str, code: str, path: str) -> "subprocess.CompletedProcess[str]":
     """Let `watch` be asked twice, started by a Python that has run some code before."""
     here = Path(script).parent
     run = f"import sys; sys.path += [{str(here)!r}, {str(here / '.venv/packages')!r}];"
     run += "from drift.__main__ import main; main()"
-    command = [str(here / ".venv/bin/python"), "-c", run, "watch", "--config", str(path)]
+    command = [str(here / ".venv/bin/python"), "-c", run, "watch", "--config", path]
     return subprocess.run(
         [
             sys.executable,
@@ -391,7 +365,7 @@ def started_after(script: str, code: str, path: Path) -> "subprocess.CompletedPr
     )
 
 
-def test_who_starts_it_may_ignore_children(script: str, lab: Callable[..., Path]) -> None:
+def test_who_starts_it_may_ignore_children(script: str, lab: Start) -> None:
     """An agent that ignores SIGCHLD hands that on: it is set right."""
     code = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)"
 
@@ -400,7 +374,7 @@ def test_who_starts_it_may_ignore_children(script: str, lab: Callable[..., Path]
     assert (done.stdout, done.stderr, done.returncode) == ("-4\n-4\n", "", 0)
 
 
-def test_a_shortage_costs_one_measurement(script: str, lab: Callable[..., Path]) -> None:
+def test_a_shortage_costs_one_measurement(script: str, lab: Start) -> None:
     """Where no further file can be opened that is told, and it goes on."""
     code = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (6, 6))"
 
@@ -411,7 +385,7 @@ def test_a_shortage_costs_one_measurement(script: str, lab: Callable[..., Path])
     assert done.stderr == told * 2
 
 
-def test_a_reader_that_stops_ends_it(watch: Start, lab: Callable[..., Path]) -> None:
+def test_a_reader_that_stops_ends_it(watch: Watch, lab: Start) -> None:
     """Half a result, told to a reader that fell asleep, is not continued by the next one."""
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
@@ -427,11 +401,9 @@ def test_a_reader_that_stops_ends_it(watch: Start, lab: Callable[..., Path]) -> 
         assert said.read().count("time_drift success") == 1
 
 
-def test_a_broken_configuration_is_told_and_not_used(
-    watch: Start, lab: Callable[..., Path]
-) -> None:
+def test_a_broken_configuration_is_told_and_not_used(watch: Watch, lab: Start) -> None:
     """SIGHUP on a file that does not hold together leaves the sources of before."""
-    path = lab(*[behaviour.shifted(4)] * 3)
+    path = Path(lab(*[behaviour.shifted(4)] * 3))
     process = watch("--config", path)
     assert asked(process) == "-4\n"
 

@@ -108,16 +108,17 @@ def test_without_tmp_the_demo_says_what_it_lacks(image: Built) -> None:
     assert plain.status == 0
 
 
+@pytest.mark.parametrize("arguments", [(), ("watch", "--every", "1h")], ids=["run", "watch"])
 @pytest.mark.parametrize(("signal", "status"), [("TERM", 143), ("INT", 130)])
 def test_a_signal_to_the_first_process_ends_it_at_once(
-    image: Built, tmp_path: Path, signal: str, status: int
+    image: Built, tmp_path: Path, signal: str, status: int, arguments: tuple[str, ...]
 ) -> None:
     """As PID 1 it has no default actions: what stops a container must be handled."""
     mine = tmp_path / "mine.toml"
-    name = f"signal-{signal}"
+    name = f"signal-{signal}-{len(arguments)}"
     with NtpServer("Silent", silent) as server:
         mine.write_text("timeout = 20\n" + server.toml())
-        command = image.command(name, mounts=[(mine, CONFIGURATION)])
+        command = image.command(name, *arguments, mounts=[(mine, CONFIGURATION)])
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
             deadline = time.monotonic() + 20
             while not server.requests and time.monotonic() < deadline:

@@ -9,11 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from drift import consensus
-from drift.consensus import Answer, Lack, NoAnswer, Rule
-from drift.finding import Finding, find
+from drift.consensus import Answer, NoAnswer
+from drift.finding import Finding
 from drift.forms import form_named_in, form_of
-from drift.gather import Gathered
 from drift.options import FORMATS, Options
 from drift.report.form import Form, Plugin
 from drift.report.influx import Influx
@@ -22,53 +20,22 @@ from drift.report.prometheus import Prometheus
 from drift.report.words import decimal_s
 from drift.report.zabbix import Zabbix
 from drift.verdict import Verdict, distinct_names
-from sources.base import Failure, Outcome, Pending, Reason, Sample
 from sources.clock import NS
-from tests.fakes import FakeSource, a_sample
+from tests.fakes import a_sample
+from tests.findings import finding, runs, three_honest_one_liar
 
-RULE = Rule(2, 1, 0)
 TRUE_UNIX_S = 1_800_000_000
 
 
-def never(run: object) -> Sample:
-    raise AssertionError("reports ask nobody")
-
-
-def finding(*outcomes: Outcome, wall_minus_raw_s: float = 0) -> Finding:
-    sources = [FakeSource(outcome.operator, never) for outcome in outcomes]
-    wall_minus_raw_ns = round(wall_minus_raw_s * NS)
-    decision = consensus.settle(outcomes, RULE, wall_minus_raw_ns)
-    decided = (wall_minus_raw_ns, 5 * NS, 12_345)
-    return find(Gathered(sources, outcomes, decision, *decided), RULE)
-
-
 def answered() -> Finding:
-    return finding(
-        a_sample(-4.1, -3.9, "Alpha"),
-        a_sample(-4.2, -3.95, "Bravo"),
-        a_sample(-4.1, -3.95, "Charlie"),
-        a_sample(-3604.1, -3603.9, "Mallory"),
-        Failure("Delta", "ntp", Reason.REFUSED, "kiss-o'-death RATE"),
-        Pending("Echo", "ntp"),
-    )
+    return finding(*three_honest_one_liar())
 
 
 def refused() -> Finding:
     return finding(a_sample(0, 1, "Alpha"), a_sample(60, 61, "Bravo"))
 
 
-names = st.text(min_size=1, max_size=20).filter(lambda text: text.isprintable() and text.strip())
-outcomes = st.one_of(
-    st.builds(lambda name, at: a_sample(at, at + 1, name), names, st.integers(-(10**6), 10**6)),
-    st.builds(lambda name: a_sample(-4.1, -3.9, name), names),
-    st.builds(lambda name, why: Failure(name, "ntp", why, "a|b"), names, st.sampled_from(Reason)),
-    st.builds(lambda name: Pending(name, "ntp"), names),
-)
-findings = (
-    st.lists(outcomes, min_size=1, max_size=8)
-    .map(lambda found: finding(*found))
-    .filter(lambda found: getattr(found.decision, "lack", None) is not Lack.UNSETTLED)
-)
+findings = runs.map(lambda outcomes: finding(*outcomes))
 
 
 # --- Prometheus -------------------------------------------------------------------------------
@@ -139,8 +106,8 @@ def test_the_stamp_is_true_time() -> None:
     )
 
     assert found.decision[0] == -4
-    # Raw was 5 s, so the local clock said 1,800,000,005 s, and is 4 s behind.
-    assert Influx().told(found).splitlines()[0].endswith(f" {(TRUE_UNIX_S + 9) * NS}")
+    # Raw was 1 s, so the local clock said 1,800,000,001 s, and is 4 s behind.
+    assert Influx().told(found).splitlines()[0].endswith(f" {(TRUE_UNIX_S + 5) * NS}")
 
 
 # --- Zabbix -----------------------------------------------------------------------------------

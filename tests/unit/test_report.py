@@ -7,51 +7,27 @@ from importlib.resources import files
 import jsonschema
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from drift import consensus, report
+from drift import report
 from drift.config import parse
-from drift.consensus import Lack, NoAnswer, Rule
-from drift.finding import find
-from drift.gather import Gathered
+from drift.consensus import NoAnswer, Rule
 from drift.report import explain, votes
 from drift.report.json import Json
 from drift.report.notes import notes
 from drift.report.refusal import refusal
 from drift.report.words import sentence
 from drift.verdict import span_text, verdicts
-from sources.base import Failure, Outcome, Pending, Reason, Sample
+from sources.base import Failure, Outcome, Reason
 from sources.clock import NS
-from tests.fakes import FakeSource, a_sample
+from tests.fakes import a_sample
+from tests.findings import finding, gathered, runs, three_honest_one_liar
 
-RULE = Rule(2, 1, 0)
 SCHEMA = json.loads((files(report) / "time-drift-1.schema.json").read_text(encoding="utf-8"))
-
-
-def gathered(*outcomes: Outcome, rule: Rule = RULE) -> Gathered:
-    sources = [FakeSource(outcome.operator, _never) for outcome in outcomes]
-    decision = consensus.settle(outcomes, rule, 0)
-    return Gathered(sources, outcomes, decision, 0, 1_000_000_000, 12345)
-
-
-def _never(run: object) -> Sample:
-    raise AssertionError("reports ask nobody")
-
-
-def two_honest_one_liar() -> Gathered:
-    return gathered(
-        a_sample(-4.1, -3.9, "Alpha"),
-        a_sample(-4.2, -3.95, "Bravo"),
-        a_sample(-4.1, -3.95, "Charlie"),
-        a_sample(-3604.1, -3603.9, "Mallory"),
-        Failure("Delta", "ntp", Reason.REFUSED, "kiss-o'-death RATE"),
-        Pending("Echo", "ntp"),
-    )
 
 
 def test_everybody_gets_one_verdict() -> None:
     """Agreeing, outvoted, failed and not needed sources are called so, in their order."""
-    found = verdicts(two_honest_one_liar(), 0)
+    found = verdicts(gathered(*three_honest_one_liar()), 0)
 
     assert [verdict.word for verdict in found] == [
         "agrees",
@@ -142,23 +118,10 @@ def test_equal_reasons_are_told_once_and_different_ones_each() -> None:
     assert line.endswith("ntp unreachable: d, e (name cannot be resolved: no such name)")
 
 
-names = st.text(min_size=1, max_size=30).filter(str.isprintable)
-outcomes = st.one_of(
-    st.builds(lambda name, at: a_sample(at, at + 1, name), names, st.integers(-(10**6), 10**6)),
-    st.builds(lambda name, why: Failure(name, "ntp", why, "why"), names, st.sampled_from(Reason)),
-    st.builds(lambda name: Pending(name, "ntp"), names),
-)
-
-
-@given(st.lists(outcomes, min_size=1, max_size=8))
-def test_json_always_keeps_to_its_schema(given_outcomes: list[Outcome]) -> None:
+@given(runs)
+def test_json_always_keeps_to_its_schema(outcomes: tuple[Outcome, ...]) -> None:
     """Whatever came of a run, the object is valid by the published schema."""
-    found = gathered(*given_outcomes)
-    decision = found.decision
-    if isinstance(decision, NoAnswer) and decision.lack is Lack.UNSETTLED:
-        return  # a run never ends so
-
-    text = Json().told(find(found, RULE))
+    text = Json().told(finding(*outcomes))
 
     assert text.count("\n") == 1
     assert text.isascii()
@@ -167,7 +130,7 @@ def test_json_always_keeps_to_its_schema(given_outcomes: list[Outcome]) -> None:
 
 def test_json_carries_the_integer_and_the_nanoseconds() -> None:
     """With an answer the object has both, and no refusal."""
-    tree = json.loads(Json().told(find(two_honest_one_liar(), RULE)))
+    tree = json.loads(Json().told(finding(*three_honest_one_liar())))
 
     assert tree["drift_s"] == -4
     assert tree["interval_ns"][0] <= tree["drift_ns"] <= tree["interval_ns"][1]
@@ -178,7 +141,7 @@ def test_json_carries_the_integer_and_the_nanoseconds() -> None:
 
 def test_notes_are_one_line_a_source() -> None:
     """-v says of each source what became of it, with sign and spans."""
-    lines = notes(verdicts(two_honest_one_liar(), 0))
+    lines = notes(verdicts(gathered(*three_honest_one_liar()), 0))
 
     assert len(lines) == 6
     assert lines[0].startswith("ntp alpha (Alpha): agrees, drift -4.000000 s within 0.1 s")
@@ -200,7 +163,7 @@ def test_the_sentence_has_the_sign_in_words(drift_s: int, words: str) -> None:
 
 def test_the_picture_names_everybody(capsys: pytest.CaptureFixture[str]) -> None:
     """Table and picture show each source, the liar's arrow, the band and the sentence."""
-    explain.explain(find(two_honest_one_liar(), RULE))
+    explain.explain(finding(*three_honest_one_liar()))
 
     out, err = capsys.readouterr()
     assert out == ""
@@ -211,10 +174,10 @@ def test_the_picture_names_everybody(capsys: pytest.CaptureFixture[str]) -> None
 
 
 @settings(max_examples=50)
-@given(st.lists(outcomes, min_size=1, max_size=8))
-def test_any_run_can_be_explained(given_outcomes: list[Outcome]) -> None:
+@given(runs)
+def test_any_run_can_be_explained(outcomes: tuple[Outcome, ...]) -> None:
     """Drawing never fails, whatever the intervals."""
-    explain.explain(find(gathered(*given_outcomes), RULE))
+    explain.explain(finding(*outcomes))
 
 
 @pytest.mark.parametrize(
