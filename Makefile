@@ -104,14 +104,14 @@ wheel: .venv-supply   ## build build/wheel/*.whl
 # Those that need this checkout, and no installation has: its script, its layout, the site.
 TREE_ONLY = test_layers test_prepare test_site_commands test_site_picture test_site_template test_supply
 INSTALLED = build/installed
-installed: wheel      ## run the tests against the installed wheel, away from this checkout
+installed: wheel      ## run tests against the installed wheel, away from this checkout
 	rm -rf $(INSTALLED)
 	$(PYTHON) -m venv $(INSTALLED)/venv
 	$(INSTALLED)/venv/bin/python -m pip install --quiet --require-hashes -r requirements-dev.txt
 	$(INSTALLED)/venv/bin/python -m pip install --quiet --no-deps --no-index build/wheel/*.whl
 	cp -R tests pyproject.toml CHANGELOG.md config.toml $(INSTALLED)/
 	cd $(INSTALLED) && venv/bin/python -m pytest -q $(TWICE) --hypothesis-profile=brief \
-		tests/unit tests/property tests/contract \
+		tests/unit tests/contract/test_source_contract.py \
 		$(TREE_ONLY:%=--ignore=tests/unit/%.py) \
 		--deselect tests/unit/test_config.py::test_where_the_configuration_is_looked_for
 

@@ -75,8 +75,8 @@ def measure(directory: Path, rounds: int) -> None:
             title = "5 NTP, 3 HTTPS (nginx) and 3 Roughtime (the lab's)"
             mixed(directory, title, two + rough.read_text(), programs, rounds)
             errors_while_importing(directory, tables, rounds)
-    with nts_server(directory) as toml:
-        nts(directory, toml, rounds)
+        with nts_server(directory) as toml:
+            nts(directory, toml, rounds)
     many_sources(directory, rounds)
 
 

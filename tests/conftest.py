@@ -39,7 +39,6 @@ _BESIDE = (
     "tests/image/",
     "tests/supply/",
     "tests/monitoring/",
-    "tests/e2e/test_setup.py",
     "tests/e2e/test_watch_for_long.py",
 )
 """What builds, starts other programs or goes on for long, and measures no time."""
