@@ -14,10 +14,9 @@ from functools import partial
 
 from drift import config
 from drift.config import Config
+from drift.form import BUG, NO_ANSWER, WRONG_USAGE, Form
 from drift.measure import measure
 from drift.options import Options
-from drift.report.form import Form
-from drift.status import BUG, NO_ANSWER, WRONG_USAGE
 from drift.voice import Voice, say
 from sources.clock import NS, Clock, process_age_ns
 
@@ -37,14 +36,19 @@ def main(arguments: Sequence[str]) -> int:
 
         form = form_named_in(arguments)
     voice = Voice(form, None, _CLOCK)
-    reading = "no answer: still reading the configuration"
-    voice.leave_after(began_raw_ns + _USUAL_TIMEOUT_NS, partial(voice.fail, reading, NO_ANSWER))
+    _leave_in_time(voice, began_raw_ns)
     if sys.stdout is None and not any(word.startswith("--output") for word in arguments):
         say("stdout cannot be written: it is closed")
         return form.status(BUG)
     verbose = "-v" in arguments or "--verbose" in arguments
     act = partial(_start, arguments, voice, began_raw_ns, verbose=verbose)
     return voice.guard(act, verbose=verbose)
+
+
+def _leave_in_time(voice: Voice, began_raw_ns: int) -> None:
+    """Have an end of it where not even the configuration can be read."""
+    reading = "no answer: still reading the configuration"
+    voice.leave_after(began_raw_ns + _USUAL_TIMEOUT_NS, partial(voice.fail, reading, NO_ANSWER))
 
 
 def _start(arguments: Sequence[str], voice: Voice, began_raw_ns: int, *, verbose: bool) -> int:
@@ -56,14 +60,12 @@ def _start(arguments: Sequence[str], voice: Voice, began_raw_ns: int, *, verbose
         from drift.forms import form_of  # noqa: PLC0415 - the integer needs no other form
 
         voice = Voice(form_of(options), options.output, _CLOCK)
+        _leave_in_time(voice, began_raw_ns)
     return voice.guard(partial(_obey, options, voice, began_raw_ns), verbose=verbose)
 
 
 def _obey(options: Options, voice: Voice, began_raw_ns: int) -> int:
     """Do what the options want and return the exit status."""
-    end_raw_ns = began_raw_ns + _USUAL_TIMEOUT_NS
-    reading = "no answer: still reading the configuration"
-    voice.leave_after(end_raw_ns, partial(voice.fail, reading, NO_ANSWER))
     if options.watch:
         from drift.watch import watch  # noqa: PLC0415 - only this command needs it
 
@@ -73,7 +75,7 @@ def _obey(options: Options, voice: Voice, began_raw_ns: int) -> int:
             signal.signal(number, lambda _number, _frame: os._exit(voice.fail(_ENDED, NO_ANSWER)))
     with _settings(options) as settings:
         if options.check_config:
-            return _check(settings, voice, end_raw_ns)
+            return _check(settings, voice, began_raw_ns + _USUAL_TIMEOUT_NS)
         return measure(options, settings, voice, _CLOCK, began_raw_ns)
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
+from drift.form import Form, Plugin
 from drift.options import Options
-from drift.report.form import Form, Plugin
 
 
 def form_of(options: Options) -> Form:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from drift import state
 from drift.config import Config
 from drift.consensus import Answer
+from drift.form import NO_ANSWER, OK
 from drift.gather import Gathered, gather
 from drift.options import Options
-from drift.status import NO_ANSWER, OK
 from drift.voice import Voice, say
 from sources.base import Run
 from sources.clock import NS, Clock

@@ -13,8 +13,7 @@ from contextlib import suppress
 from functools import partial
 from types import FrameType
 
-from drift.report.form import Form
-from drift.status import BUG, NO_ANSWER, OK, WRONG_USAGE
+from drift.form import BUG, NO_ANSWER, OK, WRONG_USAGE, Form
 from sources.base import ConfigError
 from sources.clock import NS, BeyondReach, Clock
 

@@ -18,13 +18,12 @@ from importlib import import_module
 from typing import Protocol
 
 from drift import config
+from drift.form import BUG, NO_ANSWER, OK, Form
 from drift.forms import form_of
 from drift.inbox import Inbox, Wake
 from drift.measure import measure
 from drift.options import Options
-from drift.report.form import Form
 from drift.schedule import Schedule
-from drift.status import BUG, NO_ANSWER, OK
 from drift.voice import Voice, say
 from sources.base import ConfigError
 from sources.clock import NS, Clock

@@ -9,7 +9,7 @@ import json
 from drift import __version__
 from drift.consensus import Answer, NoAnswer
 from drift.finding import Finding
-from drift.report.form import Form
+from drift.form import Form
 from drift.verdict import Verdict
 from sources.base import Interval
 

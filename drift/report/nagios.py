@@ -10,7 +10,7 @@ from nagiosplugin import Performance, Range
 
 from drift.consensus import Answer
 from drift.finding import Finding
-from drift.report.form import Plugin, one_line
+from drift.form import Plugin, one_line
 from drift.report.notes import notes
 from drift.report.words import agreement, decimal_s, sentence
 from drift.verdict import FALSETICKER

@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from drift.consensus import Answer
 from drift.finding import Finding
-from drift.report.form import Form
+from drift.form import Form
 from drift.verdict import distinct_names
 from sources.clock import NS
 

@@ -1,7 +1,7 @@
 """Sentences and figures that more than one report tells. Pure."""
 
 from drift.consensus import Answer, NoAnswer, counted
-from drift.status import NO_ANSWER, WRONG_USAGE
+from drift.form import NO_ANSWER, WRONG_USAGE
 from drift.verdict import Verdict
 from sources.clock import NS
 

@@ -8,7 +8,7 @@ import json
 
 from drift.consensus import Answer
 from drift.finding import Finding
-from drift.report.form import Form
+from drift.form import Form
 from drift.report.words import figures, figures_of, reason_of
 from drift.verdict import FALSETICKER, UNDECIDED, distinct_names
 

@@ -11,9 +11,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from drift.consensus import Answer, NoAnswer
 from drift.finding import Finding
+from drift.form import Form, Plugin
 from drift.forms import form_named_in, form_of
 from drift.options import FORMATS, Options
-from drift.report.form import Form, Plugin
 from drift.report.influx import Influx
 from drift.report.nagios import Nagios, read_threshold
 from drift.report.prometheus import Prometheus

@@ -1,4 +1,4 @@
-"""What every form of output has in common, and the plain one: the integer. Pure."""
+"""What every form of output has in common, exit statuses included, and the plain one. Pure."""
 
 from typing import TYPE_CHECKING, ClassVar
 
@@ -6,6 +6,9 @@ from drift.consensus import Answer
 
 if TYPE_CHECKING:
     from drift.finding import Finding
+
+OK, WRONG_USAGE, NO_ANSWER, BUG = 0, 2, 3, 70
+"""Exit statuses of the plain form."""
 
 
 class Form:
