@@ -18,13 +18,11 @@ from sources.memory import Entry, Memory, Update
 
 _FORMAT = 1
 _LONGEST_FILE = 1 << 16
-_ESCAPE = re.compile(r"\\U([0-9a-f]{8})")
+_ESCAPE = r"\\U([0-9a-f]{8})"
 _WORDS = r"(?:[^\"\\]|\\U[0-9a-f]{8})*"
-_STRING = re.compile(f'"({_WORDS})"')
-_LINE = re.compile(
-    rf'([a-z_]+) = (?:(-?[0-9]{{1,300}})|"({_WORDS})"|\[((?:"{_WORDS}"(?:, "{_WORDS}")*)?)\])'
-)
-"""A whole number, a string, or a list of strings."""
+_STRING = f'"({_WORDS})"'
+_LINE = rf'([a-z_]+) = (?:(-?[0-9]{{1,300}})|"({_WORDS})"|\[((?:"{_WORDS}"(?:, "{_WORDS}")*)?)\])'
+"""A whole number, a string, or a list of strings. Not compiled before there is one to be read."""
 _LONGEST_NAME = 180
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _SINCE = "kept_boot_ns"
@@ -193,7 +191,7 @@ def _parsed(text: str) -> Entry:
     """Read what `_toml` writes, and nothing else: TOML at large is slow to refuse."""
     entry: Entry = {}
     for line in text.splitlines():
-        found = _LINE.fullmatch(line)
+        found = re.fullmatch(_LINE, line)
         if found is None:
             raise ValueError("not an entry of ours")
         key, number, string, strings = found.groups()
@@ -202,12 +200,12 @@ def _parsed(text: str) -> Entry:
         elif string is not None:
             entry[key] = _unescaped(string)
         else:
-            entry[key] = [_unescaped(item) for item in _STRING.findall(strings)]
+            entry[key] = [_unescaped(item) for item in re.findall(_STRING, strings)]
     return entry
 
 
 def _unescaped(text: str) -> str:
-    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
+    return re.sub(_ESCAPE, lambda found: chr(int(found[1], 16)), text)
 
 
 def _toml(value: int | str | list[str]) -> str:
