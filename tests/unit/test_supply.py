@@ -132,7 +132,7 @@ def test_what_is_tested_and_measured_is_what_runs(name: str) -> None:
 def licence(name: str) -> str:
     """Return a package's licence by its metadata, as SPDX names it."""
     told = distribution(name).metadata
-    text = told.get("License-Expression") or told.get("License") or ""
+    text = (told.get_all("License-Expression") or told.get_all("License") or [""])[0]
     known = [CLASSIFIERS[one] for one in told.get_all("Classifier") or [] if one in CLASSIFIERS]
     return text if text and len(text) < 60 else known[0]
 
