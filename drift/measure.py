@@ -51,7 +51,7 @@ def measure(
     if options.plain and isinstance(gathered.decision, Answer):
         text = f"{gathered.decision.drift_s}\n"
         if settings.evidence is not None:
-            voice.leave_after(end_raw_ns, partial(_tell_at_last, text))
+            voice.leave_after(end_raw_ns, partial(voice.tell_at_once, text))
             _collect(settings, gathered, clock, deadline_raw_ns)
         return voice.tell(text, end_raw_ns)
     status = _report(options, settings, voice, gathered, end_raw_ns)
@@ -69,11 +69,6 @@ def _memory(options: Options, settings: Config, clock: Clock) -> Memory:
     """Return what earlier runs left; the lab's servers are new each time."""
     directory = None if options.demo else state.directory_of(settings.state)
     return Memory() if directory is None else state.State(directory, clock)
-
-
-def _tell_at_last(text: str) -> int:
-    os.write(1, text.encode())
-    return OK
 
 
 def _collect(settings: Config, gathered: Gathered, clock: Clock, deadline_raw_ns: int) -> list[str]:

@@ -75,6 +75,14 @@ class Voice:
             return self._unwritten(f"{place} cannot be written: {error.strerror or error}")
         return OK
 
+    def tell_at_once(self, text: str) -> int:
+        """Write a result to stdout in the handler of a signal, and return the exit status."""
+        try:
+            _write_at_once(text)
+        except OSError as error:
+            return self._unwritten(f"stdout cannot be written: {error.strerror or error}")
+        return OK
+
     def fail(self, why: str, status: int) -> int:
         """Tell that there is no finding, and return the exit status in this form.
 

@@ -16,7 +16,7 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 # A machine that is busy is slow at making examples, too: no fault of theirs.
 _SLOW = [HealthCheck.too_slow]
 settings.register_profile("dev", deadline=None, suppress_health_check=_SLOW, max_examples=100)
-settings.register_profile("ci", deadline=None, suppress_health_check=_SLOW, max_examples=250)
+settings.register_profile("ci", deadline=None, suppress_health_check=_SLOW, max_examples=200)
 # For running the same tests again elsewhere: --hypothesis-profile=brief.
 settings.register_profile("brief", deadline=None, suppress_health_check=_SLOW, max_examples=25)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
