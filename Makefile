@@ -71,7 +71,7 @@ recipes:         ## write the generated files of monitoring/ again
 site: .venv-site      ## build the hand-over site in build/site (URL=https://...), from a clean clone
 	.venv-site/bin/python -m cloudformation site --url $(URL)
 
-UV = .venv-lock/bin/uv pip compile -q -U --generate-hashes --universal --python-version 3.11 --no-header
+UV = .venv-lock/bin/uv pip compile -q -U --generate-hashes --no-strip-extras --universal --python-version 3.11 --no-header
 LOCKS = requirements requirements-bench requirements-dev requirements-site tests/tools/aws tests/tools/checkov tests/tools/datadog tests/tools/supply
 bench-image: .venv-bench  ## size and start-up of the image (root, and Debian's buildah, crun, debootstrap)
 	.venv-bench/bin/python -m bench.image
