@@ -22,8 +22,8 @@ from tests.conftest import ROOT
 SERVICE = ROOT / "monitoring" / "systemd" / "time-drift.service"
 CHECKOUT = "/opt/time-drift/"
 """Where the service file has this checkout."""
-TEXTFILES = "/var/lib/prometheus/node-exporter/"
-"""Where it has the directory of node_exporter."""
+TEXTFILES = "/var/cache/time-drift/"
+"""Where it has its file, to which node_exporter's directory has a link."""
 
 CONFIGURATION = """\
 global: {{scrape_interval: 1s, evaluation_interval: 1s}}

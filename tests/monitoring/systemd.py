@@ -26,8 +26,9 @@ from tests.dns_server import DnsServer, answer, hang
 NAMED = ("a.lab.test", "b.lab.test")
 SILENT, ANSWERING = "127.0.0.9", "127.0.0.10"
 """Two name servers; resolv.conf names the second one."""
-TEXTFILE = "/var/lib/prometheus/node-exporter/time-drift.prom"
+TEXTFILE = "/var/cache/time-drift/time-drift.prom"
 CONFIGURATION = "/opt/config.toml"
+"""Also what the program finds by itself, beside its script."""
 
 _SYSTEMD = "/lib/systemd/systemd"
 _NAMESPACES = ["-m", "-p", "-n", "-u", "-i", "-C", "-f", "--kill-child", "--mount-proc"]
@@ -72,6 +73,13 @@ class Machine:
             check=False,
             timeout=60,
         )
+
+    def shell(self, text: str, user: str = "root") -> "subprocess.CompletedProcess[str]":
+        """Run what a page tells people to type, in the checkout; the first failure ends it."""
+        words = ["runuser", "-u", user, "--"] if user != "root" else []
+        command = ["sh", "-euc", f"cd /opt/time-drift\n{text}"]
+        clean = ["env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
+        return self.call(*clean, "HOME=/root", *words, *command)
 
     def systemctl(self, *arguments: str) -> str:
         """Return what systemctl says, or how it failed."""
@@ -174,7 +182,7 @@ def _file_systems(directory: Path) -> None:
     scratch = directory / "scratch"
     scratch.mkdir()
     _run("mount", "-t", "tmpfs", "none", str(scratch))
-    for place in ("/etc", "/usr/lib/systemd/system", "/var/lib"):
+    for place in ("/etc", "/usr/lib/systemd/system", "/usr/local", "/var"):
         upper, work = (scratch / f"{place.replace('/', '-')}{n}" for n in (1, 2))
         upper.mkdir()
         work.mkdir()
@@ -241,6 +249,7 @@ def _serve() -> None:
         shutil.copyfile(path, f"/opt/root-{number}.pem")
         text = text.replace(path, f"/opt/root-{number}.pem")
     Path(CONFIGURATION).write_text(text, encoding="utf-8")
+    _run("mount", "--bind", CONFIGURATION, "/opt/time-drift/config.toml")
 
 
 def _main() -> None:

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.interop
 
 CRONTAB = ROOT / "monitoring" / "cron" / "time-drift.cron"
 PROGRAM = "/opt/time-drift/time-drift.sh"
-TEXTFILE = "/var/lib/prometheus/node-exporter/time-drift.prom"
+TEXTFILE = "/var/cache/time-drift/time-drift.prom"
 LONGEST_LINE = 998
 """cron(8) of Debian cuts commands off at a thousand characters."""
 
@@ -141,7 +141,7 @@ def test_the_lines_are_what_cron_reads() -> None:
     """Each is a setting or an entry with a user; nothing of a command is taken for its input."""
     textfile, mail = textfile_entry(), mail_entry()
 
-    assert (textfile.schedule, textfile.user) == ("* * * * *", "prometheus")
+    assert (textfile.schedule, textfile.user) == ("* * * * *", "time-drift")
     assert (mail.schedule, mail.user) == ("*/5 * * * *", "nobody")
     for entry in (textfile, mail):
         assert entry.environ == {"SHELL": "/bin/sh", "PATH": "/usr/bin:/bin", "MAILTO": "root"}
