@@ -13,8 +13,8 @@ INLINE = "inline"
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _SPAN = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 _PROGRAMS = (
-    "abs", "apt-get", "aws", "cat", "cd", "cp", "curl", "dig", "docker", "echo", "editor", "env", "git",
-    "icinga2", "id", "install", "journalctl", "jq", "kubectl", "ln", "make", "mkdir", "nagios4",
+    "abs", "apt-get", "aws", "cat", "cd", "cp", "curl", "dig", "docker", "echo", "editor", "env",
+    "git", "icinga2", "id", "install", "journalctl", "jq", "kubectl", "ln", "make", "mkdir", "nagios4",
     "pip", "pipenv", "pipx", "podman", "promtool", "python", "python3", "runuser", "systemctl",
     "systemd-analyze", "telegraf", "time-drift", "time-drift.sh", "useradd", "zabbix_agentd",
 )  # fmt: skip

@@ -33,6 +33,7 @@ CONFIGURATION = "/opt/config.toml"
 _SYSTEMD = "/lib/systemd/systemd"
 _NAMESPACES = ["-m", "-p", "-n", "-u", "-i", "-C", "-f", "--kill-child", "--mount-proc"]
 _WITHOUT = "-sys_time,-sys_boot,-sys_module"
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/time-drift"
 _LONGEST_S = 15
 _NOTHING = "[Unit]\nDescription=Nothing but what a test starts\nDefaultDependencies=no\n"
 _FOR_TESTS = f"""\
@@ -78,7 +79,7 @@ class Machine:
         """Run what a page tells people to type, in the checkout; the first failure ends it."""
         words = ["runuser", "-u", user, "--"] if user != "root" else []
         command = ["sh", "-euc", f"cd /opt/time-drift\n{text}"]
-        clean = ["env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
+        clean = ["env", "-i", f"PATH={_PATH}"]
         return self.call(*clean, "HOME=/root", *words, *command)
 
     def systemctl(self, *arguments: str) -> str:
@@ -177,18 +178,25 @@ def _run(*command: str) -> None:
     subprocess.run(command, check=True)
 
 
+def _overlay(lower: str, scratch: Path, place: str) -> None:
+    """Mount at `place` what is in `lower`, to be changed without changing that."""
+    upper, work = (scratch / f"{lower.replace('/', '-')}{n}" for n in (1, 2))
+    upper.mkdir()
+    work.mkdir()
+    layers = f"lowerdir={lower},upperdir={upper},workdir={work}"
+    _run("mount", "-t", "overlay", "-o", layers, "overlay", place)
+
+
 def _file_systems(directory: Path) -> None:
     _run("mount", "--make-rprivate", "/")
     scratch = directory / "scratch"
     scratch.mkdir()
     _run("mount", "-t", "tmpfs", "none", str(scratch))
     for place in ("/etc", "/usr/lib/systemd/system", "/usr/local", "/var"):
-        upper, work = (scratch / f"{place.replace('/', '-')}{n}" for n in (1, 2))
-        upper.mkdir()
-        work.mkdir()
-        layers = f"lowerdir={place},upperdir={upper},workdir={work}"
-        _run("mount", "-t", "overlay", "-o", layers, "overlay", place)
-    checkout = os.open(ROOT, os.O_PATH)
+        _overlay(place, scratch, place)
+    (scratch / "checkout").mkdir()
+    _overlay(str(ROOT), scratch, str(scratch / "checkout"))
+    checkout = os.open(scratch / "checkout", os.O_PATH)
     for place in ("/opt", "/run"):
         _run("mount", "-t", "tmpfs", "-o", "mode=755", "none", place)
     Path("/opt/time-drift").mkdir()
@@ -213,6 +221,9 @@ def _files(units: Path) -> None:
             extra = Path(f"/etc/systemd/system/{path.name}.d")
             extra.mkdir()
             (extra / "tests.conf").write_text(_FOR_TESTS, encoding="utf-8")
+    editor = Path("/usr/local/bin/editor")
+    editor.write_text("#!/bin/sh\n", encoding="utf-8")  # who types nothing and leaves it
+    editor.chmod(0o755)
     Path("/etc/systemd/system/nothing.target").write_text(_NOTHING, encoding="utf-8")
     for name, text in (
         ("resolv.conf", f"nameserver {ANSWERING}\n"),
