@@ -24,6 +24,8 @@ from tests.conftest import ROOT
 from tests.dns_server import DnsServer, answer, hang
 
 NAMED = ("a.lab.test", "b.lab.test")
+NAME = "node-23"
+"""The machine's, of which cron's line makes a wait of 0 s."""
 SILENT, ANSWERING = "127.0.0.9", "127.0.0.10"
 """Two name servers; resolv.conf names the second one."""
 TEXTFILE = "/var/cache/time-drift/time-drift.prom"
@@ -68,7 +70,7 @@ class Machine:
     def call(self, *command: str) -> "subprocess.CompletedProcess[str]":
         """Run a command in the machine."""
         return subprocess.run(
-            ["nsenter", "-t", str(self._pid), "-m", "-p", "-n", "-C", *command],
+            ["nsenter", "-t", str(self._pid), "-m", "-p", "-n", "-u", "-C", *command],
             capture_output=True,
             text=True,
             check=False,
@@ -128,7 +130,7 @@ def machine(units: Path, directory: Path) -> Iterator[Machine]:
     """Run a systemd that knows the units of a directory, until the end of the block."""
     cgroups = _cgroups()
     assert cgroups
-    group = cgroups / f"time-drift-test-{os.getpid()}"
+    group = cgroups / f"time-drift-test-{os.getpid()}-{os.urandom(4).hex()}"
     group.mkdir()
     inside = [sys.executable, "-m", "tests.monitoring.systemd", str(units), str(directory)]
     with (directory / "console").open("w") as console:
@@ -228,6 +230,7 @@ def _files(units: Path) -> None:
     for name, text in (
         ("resolv.conf", f"nameserver {ANSWERING}\n"),
         ("hosts", "127.0.0.1 localhost\n"),
+        ("hostname", f"{NAME}\n"),
         ("nsswitch.conf", "passwd: files systemd\ngroup: files systemd\nhosts: files dns\n"),
     ):
         path = Path("/etc", name)
