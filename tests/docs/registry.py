@@ -173,7 +173,7 @@ _SERVERS = (
     Entry(_ZABBIX, "abs(last(…", Taken("Zabbix triggers")),
     Entry(ROOT_PAGE, "command_line /opt/time-drift/time-drift.sh …", Taken("README on Nagios")),
     Entry(_NAGIOS, "$ /opt/time-drift/time-drift.sh …", Taken("plugin")),
-    Entry(_NAGIOS, "/usr/lib/nagios/plugins/negate …", Taken("negate")),
+    Entry(_NAGIOS, "/usr/lib/nagios/plugins/negate …", Runs(2, "TIME DRIFT CRITICAL - ")),
     Entry(_NAGIOS, "command[check_time_drift]=…", Taken("NRPE")),
     Entry(_NAGIOS, "nagios4 -v /etc/nagios4/nagios.cfg", Taken("nagios4")),
     Entry(_NAGIOS, "icinga2 daemon -C", Taken("icinga2")),

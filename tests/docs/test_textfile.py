@@ -212,7 +212,9 @@ def test_failures_are_listed(installed: Machine) -> None:
 
 def test_the_watch_reads_its_configuration_again(installed: Machine) -> None:
     """The command of the page ends well, and it is the same process after it."""
+    installed.path(TEXTFILE).unlink(missing_ok=True)
     installed.systemctl("start", "time-drift-watch.service")
+    until(lambda: installed.path(TEXTFILE).exists(), "it measures")
     before = installed.systemctl("show", "-p", "MainPID", "time-drift-watch.service")
     typed(installed, taken("reload"))
     after = installed.systemctl("show", "-p", "MainPID", "time-drift-watch.service")
