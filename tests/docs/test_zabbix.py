@@ -38,12 +38,12 @@ sys.stdout.buffer.write(reply[13:])
 """
 """A passive check, as the server makes one."""
 HANG = """
-import socket, time
+import signal, socket
 socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(3)]
 for sock, port in zip(socks, (7, 8, 9)):
     sock.bind(("127.0.0.1", port))
 open("/opt/hanging", "w").close()
-time.sleep(60)
+signal.pause()
 """
 
 

@@ -77,9 +77,10 @@ class Machine:
             timeout=60,
         )
 
-    def spawn(self, *command: str) -> "subprocess.Popen[bytes]":
+    def spawn(self, *command: str, cwd: Path = Path("/")) -> "subprocess.Popen[bytes]":
         """Start a process in the machine's network, on its files."""
-        return subprocess.Popen(["nsenter", "-t", str(self._pid), "-m", "-n", *command])
+        here = ["-m", "-n", f"--wdns={cwd}"]
+        return subprocess.Popen(["nsenter", "-t", str(self._pid), *here, *command])
 
     def shell(self, text: str, user: str = "root") -> "subprocess.CompletedProcess[str]":
         """Run what a page tells people to type, in the checkout; the first failure ends it."""
