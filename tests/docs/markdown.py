@@ -10,17 +10,18 @@ from tests.conftest import ROOT
 INLINE = "inline"
 """The language of a command that stands between backticks in a sentence or a table."""
 
-_FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-_SPAN = re.compile(r"(?<!`)`([^`]+)`(?!`)")
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+SPAN = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 _PROGRAMS = (
-    "abs", "apt-get", "aws", "cat", "cd", "cp", "curl", "dig", "docker", "echo", "editor", "env",
-    "git", "icinga2", "id", "install", "journalctl", "jq", "kubectl", "ln", "make", "mkdir", "nagios4",
-    "pip", "pipenv", "pipx", "podman", "promtool", "python", "python3", "runuser", "systemctl",
-    "systemd-analyze", "telegraf", "time-drift", "time-drift.sh", "useradd", "zabbix_agentd",
+    "[", "apt-get", "aws", "cat", "cd", "chronyd", "cp", "curl", "dig", "docker", "echo", "editor",
+    "env", "git", "icinga2", "id", "install", "journalctl", "jq", "kubectl", "ln", "make",
+    "mkdir", "nagios4", "pip", "pipenv", "pipx", "podman", "promtool", "python", "python3",
+    "runuser", "systemctl", "systemd-analyze", "telegraf", "time-drift", "time-drift.sh",
+    "useradd", "zabbix_agentd",
 )  # fmt: skip
-_COMMAND = re.compile(
+COMMAND = re.compile(
     rf"(?:[.\w/-]*/[\w.-]+\.sh|{'|'.join(map(re.escape, _PROGRAMS))})\s+\S"
-    r"|(?:UserParameter|command_line|command\[|time-drift\.sh$|(?:[.\w/-]*/)?time-drift\.sh$)"
+    r"|UserParameter|command_line|command\[|(?:[.\w/-]*/)?time-drift\.sh$"
 )
 
 
@@ -50,12 +51,12 @@ def pages() -> list[Path]:
 
 def blocks(text: str, page: str) -> Iterator[Block]:
     """Yield the fenced blocks of a page, and then its inline commands, each of these once."""
-    for language, body in _FENCED.findall(text):
+    for language, body in FENCED.findall(text):
         yield Block(page, language, body)
     seen = set()
-    for span in _SPAN.findall(_FENCED.sub("", text)):
+    for span in SPAN.findall(FENCED.sub("", text)):
         command = " ".join(span.split())
-        if _COMMAND.match(command) and command not in seen:
+        if COMMAND.match(command) and command not in seen:
             seen.add(command)
             yield Block(page, INLINE, command)
 

@@ -100,6 +100,7 @@ _PROGRAM = (
     Entry(ROOT_PAGE, "./time-drift.sh verify-evidence FILE", Taken("evidence")),
     Entry(ROOT_PAGE, "./time-drift.sh import-servers LIST.json >>my.toml", Runs()),
     Entry(ROOT_PAGE, "python3 -c ''", Runs()),
+    Entry(ROOT_PAGE, "chronyd -Q", WORDS),
     Entry(_INDEX, "time-drift.sh --json", OBJECT),
     Entry(_INDEX, "time-drift.sh --explain", ANSWER),
     Entry(_CRON, "env -i HOME=/tmp …", ANSWER),
@@ -157,6 +158,8 @@ _TEXTFILES = (
     Entry(_CRON, "/opt/time-drift/time-drift.sh --version", Taken("cron")),
     Entry(_CRON, f"{LINK} /var/lib/prometheus/node-exporter/", Taken("cron's link")),
     Entry(_CRON, "apt-get install postfix", INDEX),
+    Entry(_CRON, '[ "$drift" -eq 0 ]', Taken("mail unless right")),
+    Entry(_CRON, '[ "${drift#-}" -lt 2 ]', Taken("mail from 2 s on")),
     Entry(_PROMETHEUS, "apt-get install prometheus-node-exporter", Runs()),
     Entry(_PROMETHEUS, "$ curl -s …", Taken("metrics of Prometheus' page")),
 )

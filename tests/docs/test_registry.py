@@ -1,12 +1,24 @@
 """Every command that a page shows is decided: a test runs it, or it says why it cannot be run."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
-from tests.docs.markdown import INLINE, Block, blocks, commands, every_block, printed
+from tests.docs.markdown import (
+    COMMAND,
+    FENCED,
+    INLINE,
+    SPAN,
+    Block,
+    blocks,
+    commands,
+    every_block,
+    pages,
+    printed,
+)
 from tests.docs.registry import ENTRIES, Elsewhere, Entry, Runs, Taken, names
 
 PAGE = """\
@@ -41,6 +53,19 @@ def test_a_console_has_commands_and_what_they_print() -> None:
 
     assert (commands(console), printed(console)) == ("one --option\nthree\n", "two\n")
     assert commands(crontab) == crontab.text
+
+
+def test_no_command_is_overlooked() -> None:
+    """Of what stands between backticks, whatever begins with a program of this machine is one."""
+    overlooked = [
+        (path.parent.name, span)
+        for path in pages()
+        for span in SPAN.findall(FENCED.sub("", path.read_text(encoding="utf-8")))
+        if len(words := span.split()) > 1
+        if shutil.which(words[0]) and not COMMAND.match(" ".join(words))
+    ]
+
+    assert overlooked == []
 
 
 @pytest.mark.parametrize("block", every_block(), ids=str)

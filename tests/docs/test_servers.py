@@ -207,7 +207,7 @@ def test_icinga_takes_the_page_s_place(root: Machine, needs: Needs) -> None:
 
 
 def test_the_import_sends_the_dashboard(root: Machine, needs: Needs, tmp_path: Path) -> None:
-    """By jq and curl, over TLS: the dashboard as shipped, to replace one that is there, by token."""
+    """By jq and curl, over TLS, with the token: the dashboard as shipped, to replace an old one."""
     needs("jq")
     needs("curl")
     received = tmp_path / "received"

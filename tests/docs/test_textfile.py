@@ -116,7 +116,7 @@ def test_node_exporter_reads_what_systemd_starts(
     assert fresh_root.systemctl("is-enabled", "time-drift.timer") == "enabled"
     assert fresh_root.systemctl("is-failed", "time-drift.service") == "failed: inactive"
     pid = fresh_root.systemctl("show", "--value", "-p", "MainPID", exporter.service)
-    assert fresh_root.call("ps", "-o", "user:20=", "-p", pid).stdout.strip() == exporter.user
+    assert fresh_root.call("stat", "-c", "%U", f"/proc/{pid}").stdout == f"{exporter.user}\n"
     assert exporter.rights_are_kept(fresh_root)
 
 

@@ -11,6 +11,7 @@ import pytest
 from lab.ntp import NtpServer
 from lab.world import world
 from tests.conftest import ROOT
+from tests.docs.registry import taken
 from tests.interop.chrony import faked, free_port, source
 from tests.monitoring.crontab import Entry, parsed
 
@@ -162,6 +163,29 @@ def test_the_textfile_line_without_an_answer(cron: Cron) -> None:
 def test_the_mailing_line(cron: Cron, honest: str, offset: str, mailed: str) -> None:
     """A clock that is right is no mail; one that is off is, with the drift in it."""
     assert cron.run(mail_entry(), honest, offset) == (mailed, 0)
+
+
+@pytest.mark.parametrize(
+    ("offset", "mailed"),
+    [
+        ("-1s", ""),
+        ("+1s", ""),
+        ("-2s", "clock minus true time: -2 s\n"),
+        ("+2s", "clock minus true time: 2 s\n"),
+    ],
+)
+def test_the_mailing_line_from_two_seconds_on(
+    cron: Cron, honest: str, offset: str, mailed: str
+) -> None:
+    """The page's other condition in place of the line's own: it looks at the size alone."""
+    entry = mail_entry()
+    own, other = taken("mail unless right").text, taken("mail from 2 s on").text
+    assert entry.command.count(own) == 1
+    changed = Entry(
+        entry.schedule, entry.user, entry.command.replace(own, other), entry.stdin, entry.environ
+    )
+
+    assert cron.run(changed, honest, offset) == (mailed, 0)
 
 
 def test_the_mailing_line_without_an_answer(cron: Cron) -> None:
