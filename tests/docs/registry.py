@@ -18,6 +18,8 @@ class Runs(Record):
     """How what it prints begins; all of it, if that ends with a newline."""
     leaving: tuple[tuple[str, str], ...] = ()
     """Lines that cannot be run here, by their beginning, and why."""
+    programs: tuple[str, ...] = ()
+    """What has to be installed for it."""
     stopped: bool = False
     """It stays until it is stopped."""
 
@@ -68,6 +70,8 @@ CLUSTER = NotHere("it takes a cluster; tests/monitoring/test_kubernetes.py runs 
 AWS = NotHere("it takes an account of AWS and costs money")
 TYPED = Elsewhere("tests/unit/test_site_commands.py", "def documented()")
 MAKE_TEST = ("make test", "it is what runs this test")
+NEGATE = "/usr/lib/nagios/plugins/negate"
+EXPORTER = "prometheus-node-exporter"
 LINK = "ln -sf /var/cache/time-drift/time-drift.prom"
 NO_TELEGRAF = "no package here; tests/monitoring/test_telegraf.py has its rules"
 NO_DATADOG = "no package here; tests/monitoring/test_datadog.py runs the check in the agent's base"
@@ -114,7 +118,7 @@ _PROGRAM = (
 )
 _SET_UP = (
     Entry(_INDEX, "apt-get install git python3 python3-venv", Taken("clone")),
-    Entry(ROOT_PAGE, "apt-get install python3-venv", Runs()),
+    Entry(ROOT_PAGE, "apt-get install python3-venv", Runs(programs=("apt-get",))),
     Entry(ROOT_PAGE, "pip install .", INDEX),
     Entry(ROOT_PAGE, "pipenv install --dev", INDEX),
     Entry(ROOT_PAGE, "make help", Runs(stdout="help\t")),
@@ -152,7 +156,7 @@ _TEXTFILES = (
     Entry(_SYSTEMD, "[Service]", Taken("drop-in")),
     Entry(_SYSTEMD, "systemctl edit time-drift.service", TERMINAL),
     Entry(_SYSTEMD, "systemctl --failed", Taken("failed")),
-    Entry(_SYSTEMD, "journalctl -u time-drift", NotHere("the root has no journal")),
+    Entry(_SYSTEMD, "journalctl -u time-drift", Runs(programs=("journalctl",))),
     Entry(_SYSTEMD, "systemctl reload time-drift-watch", Taken("reload")),
     Entry(_SYSTEMD, "systemd-analyze security time-drift.service", Taken("security")),
     Entry(_CRON, "/opt/time-drift/time-drift.sh --version", Taken("cron")),
@@ -160,7 +164,7 @@ _TEXTFILES = (
     Entry(_CRON, "apt-get install postfix", INDEX),
     Entry(_CRON, '[ "$drift" -eq 0 ]', Taken("mail unless right")),
     Entry(_CRON, '[ "${drift#-}" -lt 2 ]', Taken("mail from 2 s on")),
-    Entry(_PROMETHEUS, "apt-get install prometheus-node-exporter", Runs()),
+    Entry(_PROMETHEUS, "apt-get install prometheus-node-exporter", Runs(programs=(EXPORTER,))),
     Entry(_PROMETHEUS, "$ curl -s …", Taken("metrics of Prometheus' page")),
 )
 _SERVERS = (
@@ -176,7 +180,7 @@ _SERVERS = (
     Entry(_ZABBIX, "abs(last(…", Taken("Zabbix triggers")),
     Entry(ROOT_PAGE, "command_line /opt/time-drift/time-drift.sh …", Taken("README on Nagios")),
     Entry(_NAGIOS, "$ /opt/time-drift/time-drift.sh …", Taken("plugin")),
-    Entry(_NAGIOS, "/usr/lib/nagios/plugins/negate …", Runs(2, "TIME DRIFT CRITICAL - ")),
+    Entry(_NAGIOS, f"{NEGATE} …", Runs(2, "TIME DRIFT CRITICAL - ", programs=(NEGATE,))),
     Entry(_NAGIOS, "command[check_time_drift]=…", Taken("NRPE")),
     Entry(_NAGIOS, "nagios4 -v /etc/nagios4/nagios.cfg", Taken("nagios4")),
     Entry(_NAGIOS, "icinga2 daemon -C", Taken("icinga2")),

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -63,8 +64,12 @@ def typed(block: Block, how: Runs) -> str:
 
 
 @pytest.mark.parametrize(("block", "how"), RUN, ids=[str(block) for block, _ in RUN])
-def test_it_runs_as_it_stands_there(prepared: Machine, block: Block, how: Runs) -> None:
+def test_it_runs_as_it_stands_there(
+    prepared: Machine, needs: Callable[[str], str], block: Block, how: Runs
+) -> None:
     """It ends with the status that it should have, and prints what the page says."""
+    for program in how.programs:
+        needs(program)
     text = typed(block, how)
     if how.stopped:
         text = f"exec timeout --preserve-status 1.5 {text}"
@@ -89,8 +94,9 @@ def test_what_they_install_is_what_is_shipped(prepared: Machine) -> None:
         assert prepared.path(installed).stat().st_mode & 0o777 == 0o644
 
 
-def test_generators_change_nothing(prepared: Machine) -> None:
+def test_generators_change_nothing(prepared: Machine, needs: Callable[[str], str]) -> None:
     """Who opens the editor, changes nothing and generates, has what is shipped, and passes."""
+    needs("promtool")
     for block in (taken("other thresholds"), taken("another dashboard")):
         done = prepared.shell(commands(block))
         assert done.returncode == 0, done.stdout + done.stderr
@@ -128,8 +134,12 @@ def test_make_knows_the_target(block: Block) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_the_clone_of_the_page(root: Machine) -> None:
-    """From the address in the page, which git is told is here; what is cloned is a checkout."""
+def test_the_clone_of_the_page(root: Machine, needs: Callable[[str], str]) -> None:
+    """From the address in the page, which git is told is here; what is cloned is a checkout.
+
+    Its packages are installed here already, and of what is cloned the first run is another test's.
+    """
+    needs("apt-get")
     first, clone, last = commands(taken("clone")).strip().split("\n")
     here = f"git config --system url.{ROOT}.insteadOf {clone.split()[2]}"
     alone = f"umount -R /opt/time-drift && {clone} && ls /opt/time-drift/time-drift.sh"

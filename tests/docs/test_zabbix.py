@@ -87,18 +87,9 @@ def keys() -> Iterator[str]:
             yield item["key"]
 
 
-LINES = {
-    "README": lambda: commands(taken("README on Zabbix")) + "\n" + RESTART,
-    "the page": lambda: commands(taken("Zabbix")),
-}
-
-
-@pytest.mark.parametrize("lines", LINES.values(), ids=LINES.keys())
-def test_what_the_template_asks_is_answered(agent: Machine, lines: Callable[[], str]) -> None:
+def answers_everything(agent: Machine) -> None:
     """Every key of an agent's, by a passive check; and the integer's, which the page names."""
-    installed(agent, lines())
     wanted = list(keys())
-
     assert wanted
     for key in wanted:
         told = json.loads(asked(agent, key))
@@ -106,9 +97,16 @@ def test_what_the_template_asks_is_answered(agent: Machine, lines: Callable[[], 
     assert asked(agent, "time.drift") == "-4"
 
 
-def test_what_the_page_shows(agent: Machine) -> None:
-    """Tried by hand as the page says, it prints what the page says; state is the agent's own."""
+def test_readme_s_line_answers_what_the_template_asks(agent: Machine) -> None:
+    """The one line, and a restart, with either package."""
+    installed(agent, f"{commands(taken('README on Zabbix'))}\n{RESTART}")
+    answers_everything(agent)
+
+
+def test_the_page_s_lines_answer_what_the_template_asks(agent: Machine) -> None:
+    """Tried by hand, too, it prints what the page says; what it keeps is the agent's own."""
     installed(agent, commands(taken("Zabbix")))
+    answers_everything(agent)
     done = agent.shell(commands(taken("Zabbix tried")))
     kept = agent.call("sh", "-c", "stat -c %U /var/lib/zabbix-time-drift/*").stdout
 
@@ -117,23 +115,24 @@ def test_what_the_page_shows(agent: Machine) -> None:
 
 
 @pytest.mark.parametrize("agent", [DEBIAN], indirect=True)
-@pytest.mark.parametrize(("without", "answered"), [("", True), ("Timeout=8\n", False)])
-def test_a_slow_run_is_waited_for(agent: Machine, without: str, answered: bool) -> None:
-    """README's line brings the time that a run may take; without it the agent gives up."""
-    installed(agent, LINES["README"]())
-    path = f"{DEBIAN}/time-drift.conf"
-    agent.write(path, agent.read(path).replace(without, ""))
-    installed(agent, RESTART)
+def test_a_slow_run_is_waited_for(agent: Machine) -> None:
+    """README's line brings the time that a run may take; without that the agent gives up."""
     agent.write(CONFIGURATION, SLOW)
     silent = agent.spawn("/usr/bin/python3", "-c", HANG)
     try:
         until(lambda: agent.path("/opt/hanging").exists(), "they are silent")
-        value = asked(agent, "time.drift.all")
+        installed(agent, f"{commands(taken('README on Zabbix'))}\n{RESTART}")
+        waited = asked(agent, "time.drift.all")
+        path = f"{DEBIAN}/time-drift.conf"
+        agent.write(path, agent.read(path).replace("\nTimeout=8\n", "\n"))
+        installed(agent, RESTART)
+        impatient = asked(agent, "time.drift.all")
     finally:
         silent.kill()
         silent.wait()
 
-    assert value.startswith('{"success": 0' if answered else "ZBX_NOTSUPPORTED")
+    assert json.loads(waited)["success"] == 0
+    assert impatient.startswith("ZBX_NOTSUPPORTED")
 
 
 def test_the_triggers_are_of_the_key() -> None:
