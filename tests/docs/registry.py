@@ -70,6 +70,7 @@ CLUSTER = NotHere("it takes a cluster; tests/monitoring/test_kubernetes.py runs 
 AWS = NotHere("it takes an account of AWS and costs money")
 TYPED = Elsewhere("tests/unit/test_site_commands.py", "def documented()")
 MAKE_TEST = ("make test", "it is what runs this test")
+INSTALL = "install -m 0644 /opt/time-drift/monitoring"
 NEGATE = "/usr/lib/nagios/plugins/negate"
 EXPORTER = "prometheus-node-exporter"
 LINK = "ln -sf /var/cache/time-drift/time-drift.prom"
@@ -117,7 +118,7 @@ _PROGRAM = (
     Entry(_TELEGRAF, "time-drift.sh watch", WORDS),
 )
 _SET_UP = (
-    Entry(_INDEX, "apt-get install git python3 python3-venv", Taken("clone")),
+    Entry(_INDEX, "umask 022", Taken("clone")),
     Entry(ROOT_PAGE, "apt-get install python3-venv", Runs(programs=("apt-get",))),
     Entry(ROOT_PAGE, "pip install .", INDEX),
     Entry(ROOT_PAGE, "pipenv install --dev", INDEX),
@@ -168,13 +169,13 @@ _TEXTFILES = (
     Entry(_PROMETHEUS, "$ curl -s …", Taken("metrics of Prometheus' page")),
 )
 _SERVERS = (
-    Entry(_PROMETHEUS, "cp /opt/time-drift/monitoring/prometheus/…", Taken("rules")),
+    Entry(_PROMETHEUS, "install -m 0644 …", Taken("rules")),
     Entry(_PROMETHEUS, "rule_files:", Taken("prometheus.yml")),
     Entry(_PROMETHEUS, "promtool check config …", Taken("promtool")),
     Entry(_PROMETHEUS, "inhibit_rules:", Taken("inhibition")),
     Entry(_PROMETHEUS, "cd /opt/time-drift", Taken("other thresholds")),
     Entry(_PROMETHEUS, "promtool test rules", WORDS),
-    Entry(ROOT_PAGE, "cp /opt/time-drift/monitoring/zabbix/…", Taken("README on Zabbix")),
+    Entry(ROOT_PAGE, f"{INSTALL}/zabbix/…", Taken("README on Zabbix")),
     Entry(_ZABBIX, "/opt/time-drift/time-drift.sh --version", Taken("Zabbix")),
     Entry(_ZABBIX, "# runuser -u zabbix …", Taken("Zabbix tried")),
     Entry(_ZABBIX, "abs(last(…", Taken("Zabbix triggers")),
@@ -182,8 +183,8 @@ _SERVERS = (
     Entry(_NAGIOS, "$ /opt/time-drift/time-drift.sh …", Taken("plugin")),
     Entry(_NAGIOS, f"{NEGATE} …", Runs(2, "TIME DRIFT CRITICAL - ", programs=(NEGATE,))),
     Entry(_NAGIOS, "command[check_time_drift]=…", Taken("NRPE")),
-    Entry(_NAGIOS, "nagios4 -v /etc/nagios4/nagios.cfg", Taken("nagios4")),
-    Entry(_NAGIOS, "icinga2 daemon -C", Taken("icinga2")),
+    Entry(_NAGIOS, f"{INSTALL}/nagios/time-drift.cfg …", Taken("nagios4")),
+    Entry(_NAGIOS, "install -D -m 0644 …", Taken("icinga2")),
     Entry(_INFLUX, "#!/bin/sh", Taken("InfluxDB script")),
     Entry(_INFLUX, "* * * * * nobody …", Taken("InfluxDB cron")),
     Entry(_INFLUX, "SELECT last(drift_s) …", Taken("InfluxDB alerts")),
@@ -191,7 +192,7 @@ _SERVERS = (
 _UNPACKAGED = (
     Entry(
         ROOT_PAGE,
-        "cp /opt/time-drift/monitoring/telegraf/execd.conf …",
+        f"{INSTALL}/telegraf/…",
         Runs(),
     ),
     Entry(

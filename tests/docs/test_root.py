@@ -135,23 +135,21 @@ def test_make_knows_the_target(block: Block) -> None:
 
 
 def test_the_clone_of_the_page(root: Machine, needs: Callable[[str], str]) -> None:
-    """From the address in the page, which git is told is here; what is cloned is a checkout.
+    """From the address in the page, which git is told is here: a checkout that others may read.
 
-    Its packages are installed here already, and of what is cloned the first run is another test's.
+    Its packages are installed here already, and the first run in a clone is another test's.
     """
     needs("apt-get")
-    first, clone, last = commands(taken("clone")).strip().split("\n")
+    umask, packages, clone, last = commands(taken("clone")).strip().split("\n")
     here = f"git config --system url.{ROOT}.insteadOf {clone.split()[2]}"
-    alone = f"umount -R /opt/time-drift && {clone} && ls /opt/time-drift/time-drift.sh"
-    done = [
-        root.shell(text)
-        for text in (
-            first,
-            f"{here}; git config --system safe.directory '*'",
-            f"cd / && unshare -m sh -euc '{alone}'",
-            last,
-        )
-    ]
+    anybody = "runuser -u nobody -- grep -rq . time-drift.sh config.toml drift sources"
+    alone = f"cd /\nmount -t tmpfs none /opt\n{umask}\n{clone}\ncd /opt/time-drift\n{anybody}"
+    for text in (
+        packages,
+        f"umask 022; {here}; git config --system safe.directory '*'",
+        f"exec unshare -m sh -euc '{alone}'",
+    ):
+        done = root.shell(text)
+        assert done.returncode == 0, done.stdout + done.stderr
 
-    assert [one.returncode for one in done] == [0] * 4, done
-    assert done[3].stdout.startswith("time-drift ")
+    assert root.shell(f"{umask}\n{last}").stdout.startswith("time-drift ")

@@ -83,9 +83,12 @@ class Machine:
         return subprocess.Popen(["nsenter", "-t", str(self._pid), *here, *command])
 
     def shell(self, text: str, user: str = "root") -> "subprocess.CompletedProcess[str]":
-        """Run what a page tells people to type, in the checkout; the first failure ends it."""
+        """Run what a page tells people to type, in the checkout; the first failure ends it.
+
+        Under the umask of somebody who keeps his files to himself.
+        """
         words = ["runuser", "-u", user, "--"] if user != "root" else []
-        command = ["sh", "-euc", f"cd /opt/time-drift\n{text}"]
+        command = ["sh", "-euc", f"umask 077\ncd /opt/time-drift\n{text}"]
         clean = ["env", "-i", f"PATH={_PATH}"]
         return self.call(*clean, "HOME=/root", *words, *command)
 
