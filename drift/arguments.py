@@ -31,7 +31,7 @@ examples:
   time-drift                          print the integer, e.g. -4
   time-drift --explain                the same, and why, as a table and a picture on stderr
   time-drift --json                   everything, as one JSON object
-  time-drift --format nagios -w -0:0 -c -1:1
+  time-drift --format nagios -w 0 -c 1
   time-drift --format prometheus --output /var/lib/prometheus/node-exporter/time-drift.prom
   time-drift --config my.toml --check-config
   time-drift --demo                   run on a built-in little internet with a liar; prints -4
@@ -164,7 +164,8 @@ def _range(text: str) -> "Threshold":
         return read_threshold(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"{text!r}: allowed is [@][start:][end] in seconds, as in 1, -1:1, ~:0, @2:4"
+            f"{text!r}: allowed is a size of the drift in seconds, as in 1, or a range "
+            "[@]start:end, as in -1:2, ~:0, @2:4"
         ) from None
 
 
