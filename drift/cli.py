@@ -56,10 +56,12 @@ def _start(arguments: Sequence[str], voice: Voice, began_raw_ns: int, *, verbose
     if arguments and arguments[0] in COMMANDS:
         return _command(arguments, voice, began_raw_ns)
     options = _options(arguments)
+    if options.text is not None:
+        return voice.tell(options.text, began_raw_ns + _USUAL_TIMEOUT_NS)
     if not options.plain:
         from drift.forms import form_of  # noqa: PLC0415 - the integer needs no other form
 
-        voice = Voice(form_of(options), options.output, _CLOCK)
+        voice = Voice(form_of(options), options.output, _CLOCK, output_mode=options.output_mode)
         _leave_in_time(voice, began_raw_ns)
     return voice.guard(partial(_obey, options, voice, began_raw_ns), verbose=verbose)
 

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import cast
 
 from drift.consensus import Rule, operator_key
+from drift.form import shown_path
 from sources import KINDS
 from sources.base import ConfigError, Source
 from sources.clock import NS
@@ -69,7 +70,8 @@ def find(named: str | None) -> str:
         if _is_there(candidate):
             return candidate
     raise ConfigError(
-        f"no configuration: none of {', '.join(candidates)} exists; name one: --config"
+        f"no configuration: none of {', '.join(map(shown_path, candidates))} exists; "
+        "name one: --config"
     )
 
 
@@ -86,7 +88,9 @@ def _is_there(path: str) -> bool:
 
 def load(path: str) -> Config:
     """Read the file at `path`; raise ConfigError with everything needed to mend it."""
-    shown = path if len(path) <= _LONGEST_PATH else f"...{path[-_LONGEST_PATH:]}"
+    shown = shown_path(path)
+    if len(shown) > _LONGEST_PATH:
+        shown = f"...{shown[-_LONGEST_PATH:]}"
     try:
         with open(path, "rb") as file:
             data = file.read(LONGEST_FILE + 1)

@@ -159,7 +159,23 @@ def test_critical_goes_before_warning_and_no_range_is_ok(check: Check) -> None:
 
 @pytest.mark.parametrize(
     "bad",
-    ["5:1", "abc", "", "-1", "1:2:3", "@", "~", "nan", "1 2", "-1:x", "--", "0x10:", "1e", "1_0", "∞"],
+    [
+        "5:1",
+        "abc",
+        "",
+        "-1",
+        "1:2:3",
+        "@",
+        "~",
+        "nan",
+        "1 2",
+        "-1:x",
+        "--",
+        "0x10:",
+        "1e",
+        "1_0",
+        "∞",
+    ],
 )
 def test_a_bad_range_is_unknown_and_says_so_on_stdout(check: Check, bad: str) -> None:
     """What is no range ends with 3 and names itself on stdout."""
