@@ -18,7 +18,7 @@ from drift.form import BUG, NO_ANSWER, WRONG_USAGE, Form
 from drift.measure import measure
 from drift.options import Options
 from drift.voice import Voice, say
-from sources.clock import NS, Clock, process_age_ns
+from sources.clock import NS, BeyondReach, Clock, process_age_ns
 
 COMMANDS = ("verify-evidence", "import-servers")
 
@@ -29,13 +29,16 @@ _ENDED = "no answer: ended by a signal"
 
 def main(arguments: Sequence[str]) -> int:
     """Run the program and return its exit status."""
-    began_raw_ns = _CLOCK.raw_ns() - process_age_ns(os.environ.get("TIME_DRIFT_STARTED"))
     form = Form()
     if not _is_usual(arguments):
         from drift.forms import form_named_in  # noqa: PLC0415 - the integer needs no other form
 
         form = form_named_in(arguments)
     voice = Voice(form, None, _CLOCK)
+    try:
+        began_raw_ns = _CLOCK.raw_ns() - process_age_ns(os.environ.get("TIME_DRIFT_STARTED"))
+    except BeyondReach as error:
+        return voice.fail(f"no answer: {error}", NO_ANSWER)
     _leave_in_time(voice, began_raw_ns)
     if sys.stdout is None and not any(word.startswith("--output") for word in arguments):
         say("stdout cannot be written: it is closed")

@@ -322,6 +322,46 @@ def test_what_is_ours_stays_private(
     assert not [one for one in kept if mode_of(one) & 0o077]
 
 
+# --- A clock that may not be read -----------------------------------------------------------------
+
+_REFUSED = """
+import sys, time
+refused, sys.argv = getattr(time, sys.argv[1]), ["time-drift", *sys.argv[2:]]
+real = time.clock_gettime_ns
+def read(clock):
+    if clock == refused:
+        raise PermissionError(1, "Operation not permitted")
+    return real(clock)
+time.clock_gettime_ns = read
+from drift.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "clock", ["CLOCK_REALTIME", "CLOCK_MONOTONIC_RAW", "CLOCK_BOOTTIME", "CLOCK_MONOTONIC"]
+)
+def test_a_clock_that_may_not_be_read_is_named(
+    script: str, lab: Start, clock: str, form: str
+) -> None:
+    """As in a container under an old libseccomp: no answer, and no bug of ours."""
+    python = str(Path(script).parent / ".venv/bin/python")
+    path = lab(*[behaviour.honest] * 3)
+
+    done = subprocess.run(
+        [python, "-I", "-c", _REFUSED, clock, "--config", path, "--format", form],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    told = done.stdout if form in ("nagios", "zabbix") else done.stderr
+    assert f"no answer: {clock} cannot be read: Operation not permitted: in a container" in told
+    assert "bug" not in done.stdout + done.stderr
+    assert done.returncode == 3
+
+
 # --- Paths ----------------------------------------------------------------------------------------
 
 

@@ -261,3 +261,32 @@ def test_where_the_configuration_is_looked_for(
     monkeypatch.setenv("TIME_DRIFT_CONFIG", str(tmp_path / "variable.toml"))
     assert config.find(None) == str(tmp_path / "variable.toml")
     assert config.find("named.toml") == "named.toml"
+
+
+@pytest.mark.parametrize("kind", ["ntp", "nts", "roughtime"])
+@pytest.mark.parametrize(
+    ("host", "hint"),
+    [
+        ("a.example:123", 'host = "a.example", port = 123'),
+        ("192.0.2.1:4460", 'host = "192.0.2.1", port = 4460'),
+        ("[2001:db8::1]:2002", 'host = "2001:db8::1", port = 2002'),
+    ],
+)
+def test_a_port_in_the_host_is_shown_its_key(kind: str, host: str, hint: str) -> None:
+    """Most other programs take host:port; here the line says where the port goes."""
+    key = f'public_key = "{"A" * 43}="\n' if kind == "roughtime" else ""
+
+    with pytest.raises(ConfigError) as caught:
+        parsed(f'[[sources.{kind}]]\nhost = "{host}"\n{key}')
+
+    assert f"host = {host!r}" in str(caught.value)
+    assert str(caught.value).endswith(f"; a port has a key of its own: {hint}")
+
+
+@pytest.mark.parametrize("host", ["a b", "a.example:", ":123", "a:b:1", "x" * 70 + ":1"])
+def test_another_wrong_host_is_shown_no_port(host: str) -> None:
+    """The hint is there where it helps, and nowhere else."""
+    with pytest.raises(ConfigError) as caught:
+        parsed(f'[[sources.ntp]]\nhost = "{host}"\n')
+
+    assert "a key of its own" not in str(caught.value)
