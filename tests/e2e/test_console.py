@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 import subprocess
 import tempfile
@@ -13,7 +14,10 @@ from pathlib import Path
 import pytest
 
 from lab import behaviour
-from tests.conftest import Program
+from lab.https import HttpsServer
+from lab.ntp import NtpServer
+from lab.world import world
+from tests.conftest import ROOT, Program
 from tests.e2e.conftest import Start
 from tests.e2e.test_contract import assert_refused
 
@@ -320,6 +324,45 @@ def test_what_is_ours_stays_private(
     kept = [state, *state.rglob("*")]
     assert len(kept) > 1
     assert not [one for one in kept if mode_of(one) & 0o077]
+
+
+# --- What to do about a refusal -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loopback", ["down", "up"])
+@pytest.mark.parametrize("form", ["integer", "nagios", "zabbix", "json"])
+def test_without_any_network_one_sentence_says_so(
+    program: Program, offline: tuple[str, ...], form: str, loopback: str
+) -> None:
+    """The shipped configuration where there is no network: nothing is said twice."""
+    done = program(
+        "--config",
+        str(ROOT / "config.toml"),
+        "--format",
+        form,
+        wrap=(*offline, "sh", "-c", f'ip link set lo {loopback}; exec "$@"', "sh"),
+    )
+
+    told = done.stdout if form in ("nagios", "zabbix") else done.stderr
+    assert done.returncode == 3
+    assert "no answer: no network: none of 19 sources can be reached from this machine" in told
+    assert "answered" not in told.replace('"answered": 0', "")
+    if form == "integer":
+        assert_refused(done, 3, "(Network is unreachable)", "default route")
+
+
+def test_ntp_that_is_silent_while_others_answer(program: Program, tmp_path: Path) -> None:
+    """What is blocked is concluded from all sources together, and said last."""
+    silent = [NtpServer(name, behaviour.silent) for name in "ABC"]
+    path = tmp_path / "lab.toml"
+    with world(*silent, HttpsServer("D")) as running:
+        path.write_text(running.toml, encoding="utf-8")
+        done = program("--config", str(path))
+
+    ports = sorted(re.findall(r"port = ([0-9]+)", running.toml), key=int)
+    first, last = ", ".join(ports[:-1]), ports[-1]
+    assert_refused(done, 3, "ntp timeout: ", f"are UDP ports {first} and {last} blocked?\n")
+    assert "; by https there are replies, by ntp none: " in done.stderr
 
 
 # --- A clock that may not be read -----------------------------------------------------------------

@@ -124,14 +124,18 @@ def test_only_named_libraries_are_imported(name: str) -> None:
         "sources.wire.nts_ke",
         "sources.wire.roughtime",
         "drift.finding",
+        "drift.form",
+        "drift.report.advice",
         "drift.report.influx",
         "drift.report.json",
         "drift.report.nagios",
         "drift.report.prometheus",
+        "drift.report.refusal",
         "drift.report.words",
         "drift.report.zabbix",
         "drift.schedule",
         "drift.server_list",
+        "drift.usage",
     ],
 )
 def test_pure_modules_touch_no_clock_and_no_socket(name: str) -> None:
