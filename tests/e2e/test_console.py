@@ -1,22 +1,27 @@
 """What a person meets at the console, as processes: help, wrong usage, places to write to."""
 
+import fcntl
 import json
 import os
 import re
 import stat
+import struct
 import subprocess
 import tempfile
+import termios
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from lab import behaviour
 from lab.https import HttpsServer
 from lab.ntp import NtpServer
 from lab.world import world
+from sources import KINDS
 from tests.conftest import ROOT, Program
 from tests.e2e.conftest import Start
 from tests.e2e.test_contract import assert_refused
@@ -87,6 +92,80 @@ def test_a_command_says_what_it_found(
     done = program(command, *words)
 
     assert_refused(done, 2, f"{command}: {found}: the path of one file", f"see {command} --help")
+
+
+# --- The demo, at any width -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wide", [60, 80, 120, 200])
+def test_the_demo_keeps_to_the_columns(program: Program, wide: int) -> None:
+    """No line is wider than COLUMNS, the picture is just as wide, and every word is whole."""
+    done = program("--demo", environ={"COLUMNS": str(wide)})
+
+    assert (done.stdout, done.returncode) == ("-4\n", 0)
+    lines = done.stderr.split("\n")
+    assert max(map(cell_len, lines)) == wide
+    for word in ("falseticker", "unverified", "roughtime", "3600 s ahead", "consensus", " ± "):
+        assert word in done.stderr
+    assert "certificate '127.0.0.1' expired 86400 s before the time the server claims" in (
+        " ".join(done.stderr.split())
+    )
+
+
+def test_where_nobody_says_how_wide_it_is_120(program: Program) -> None:
+    """Neither COLUMNS nor a terminal: a log, a mail, a pager."""
+    done = program("--demo", environ={"COLUMNS": ""})
+
+    assert max(map(cell_len, done.stderr.split("\n"))) == 120
+
+
+@pytest.mark.parametrize("wide", [72, 132])
+def test_the_demo_at_a_terminal(script: str, wide: int) -> None:
+    """A terminal says how wide it is, and gets colours."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 50, wide, 0, 0))
+    environ = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    process = subprocess.Popen(
+        [script, "--demo"],
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        env=environ | {"TERM": "xterm-256color"},
+    )
+    os.close(theirs)
+    shown = read_all(ours)
+
+    assert process.wait() == 0
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
+    assert plain != shown
+    assert max(map(cell_len, plain.replace("\r", "").split("\n"))) == wide
+
+
+def read_all(terminal: int) -> str:
+    """Return what a terminal is sent until its other end is closed, which is an error to read."""
+    data = b""
+    with suppress(OSError):
+        while chunk := os.read(terminal, 65_536):
+            data += chunk
+    os.close(terminal)
+    return data.decode()
+
+
+def test_the_page_says_what_the_demo_shows(program: Program) -> None:
+    """The site's page names every kind of source, and counts what its picture shows."""
+    page = (ROOT / "cloudformation/pages/index.html").read_text(encoding="utf-8")
+    shown = program("--demo", environ={"COLUMNS": "108"}).stderr
+
+    numbers = {6: "six", 7: "seven", 8: "eight", 9: "nine", 10: "ten"}
+    sources = len(re.findall(r"^127\.0\.0\.1:\d+ +[A-Z]", shown, re.MULTILINE))
+    assert f"{numbers[sources]} sources on loopback" in page
+    assert f"{numbers[shown.count(' agrees')].capitalize()} agree" in page
+    for word in ("falseticker", "unverified"):
+        assert shown.count(word) == 1
+        assert f"one is {'a ' if word == 'falseticker' else ''}{word}" in page
+    lead = page.partition("<section>")[2].partition("</section>")[0]
+    for kind in KINDS:
+        assert f" {kind} " in shown
+        assert kind in lead.lower()
 
 
 # --- A stdout that nobody reads -------------------------------------------------------------------
