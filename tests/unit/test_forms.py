@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,9 +16,12 @@ from drift.finding import Finding
 from drift.form import Form, Plugin
 from drift.forms import form_named_in, form_of
 from drift.options import FORMATS, Options
+from drift.report.explain import explained
 from drift.report.influx import Influx
+from drift.report.letters import letters_of
 from drift.report.nagios import Nagios, read_threshold
 from drift.report.prometheus import Prometheus
+from drift.report.refusal import refusal
 from drift.report.words import decimal_s
 from drift.report.zabbix import Zabbix
 from drift.verdict import Verdict, distinct_names
@@ -318,3 +322,31 @@ def test_names_that_are_the_same_are_told_apart() -> None:
     ]
 
     assert distinct_names(verdicts) == ["a.example", "a.example #2", "a.example", "a.example"]
+
+
+@pytest.mark.parametrize("word", [*FORMATS, "explain"])
+def test_a_verdict_that_is_new_needs_no_list(word: str) -> None:
+    """Whoever adds a verdict, or a lack, adds it in one place: every format takes any word."""
+    found = answered()
+    verdicts = [one.replaced(word="some new word", text="why") for one in found.verdicts]
+    new = found.replaced(verdicts=tuple(verdicts))
+    if word == "explain":
+        text = "".join(line.plain for line in explained(new, 80, letters_of("utf-8")))
+    else:
+        options = Options()
+        options.format, options.verbose = word, True
+        text = form_of(options).told(new)
+
+    assert word == "integer" or text.count("some new word") == len(found.verdicts)
+    if word == "json":
+        schema = json.loads((ROOT / "drift/report/time-drift-1.schema.json").read_text("utf-8"))
+        jsonschema.validate(json.loads(text), schema)
+
+
+def test_a_new_verdict_is_in_the_refusal() -> None:
+    """With the kind, who has it, and why."""
+    found = refused()
+    assert isinstance(found.decision, NoAnswer)
+    verdicts = [one.replaced(word="some new word", text="why") for one in found.verdicts]
+
+    assert "; ntp some new word: alpha, bravo (why)" in refusal(found.decision, verdicts)
