@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from drift.consensus import Lack, NoAnswer
-from drift.verdict import Verdict
+from drift.verdict import NOT_NEEDED, Verdict
 from sources.base import Reason
 
 _ON_THE_WAY = "No route to host"
@@ -25,6 +25,8 @@ _UNRESOLVED_FOR_NOW = "Temporary failure in name resolution"
 _REFUSED = "Connection refused"
 _FORBIDDEN = "Operation not permitted"
 _RESTING = " in a row: until "
+_NOT_OF_THE_WAY = (NOT_NEEDED, "unavailable", "duplicate")
+"""Verdicts on what was not asked, or not as a server of its own."""
 _KEYS_ONLY = re.compile("keys exchanged, but no reply to NTP requests of ([0-9]+) bytes")
 _ROOT_DISTANCE = "root distance"
 _PORT = re.compile(r"(?:\]|^[^:]*):([0-9]+)$")
@@ -39,7 +41,11 @@ class _Kinds:
     """The verdicts by kind, those of sources that tell nothing about the way left out."""
 
     def __init__(self, verdicts: Iterable[Verdict]) -> None:
-        self.all = [verdict for verdict in verdicts if _RESTING not in verdict.text]
+        self.all = [
+            verdict
+            for verdict in verdicts
+            if verdict.word not in _NOT_OF_THE_WAY and _RESTING not in verdict.text
+        ]
         self.by_kind: dict[str, list[Verdict]] = {}
         for verdict in self.all:
             self.by_kind.setdefault(verdict.kind, []).append(verdict)

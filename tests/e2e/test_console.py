@@ -424,7 +424,8 @@ def test_without_any_network_one_sentence_says_so(
 
     told = done.stdout if form in ("nagios", "zabbix") else done.stderr
     assert done.returncode == 3
-    assert "no answer: no network: none of 19 sources can be reached from this machine" in told
+    wanted = r"no answer: no network: none of [0-9]+ sources can be reached from this machine \("
+    assert re.search(wanted, told)
     assert "answered" not in told.replace('"answered": 0', "")
     if form == "integer":
         assert_refused(done, 3, "(Network is unreachable)", "default route")
