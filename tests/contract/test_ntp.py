@@ -31,6 +31,9 @@ def source_of(server: NtpServer, **options: int) -> NtpSource:
         (altered(stratum=16), Unsynchronised, "stratum 16"),
         (altered(leap=3), Unsynchronised, "leap indicator 3"),
         (altered(mode=3), Malformed, "mode 3"),
+        (altered(receive=0, transmit=0), Malformed, "receive timestamp 0"),
+        (altered(receive=0), Malformed, "receive timestamp 0"),
+        (altered(transmit=0), Malformed, "transmit timestamp 0"),
     ],
 )
 def test_a_matched_reply_that_proves_nothing_ends_the_question_at_once(

@@ -316,6 +316,9 @@ def test_what_comes_after_the_authenticator_is_ignored(more: bytes) -> None:
         (altered(stratum=16), Unsynchronised, "stratum 16: 1 to 15 wanted"),
         (altered(leap=3), Unsynchronised, "leap indicator 3: the server's clock is not set"),
         (altered(mode=3), Malformed, "mode 3: 4 (server) wanted"),
+        (altered(receive=0, transmit=0), Malformed, "receive timestamp 0: the server does not"),
+        (altered(receive=0), Malformed, "receive timestamp 0: the server does not know"),
+        (altered(transmit=0), Malformed, "transmit timestamp 0: the server does not know"),
         (altered(root_dispersion=2 << 16), TooWide, "root distance of 2.000 s: at most 1 s wanted"),
         (
             behaviour.shifted(-400 * DAY_S),
