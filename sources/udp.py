@@ -9,6 +9,9 @@ each one and says whether it is the answer. It sends
 - when a network error comes back (ICMP), one more from a fresh socket after 0.1 s, the first one
   still listening: anybody who guesses a port can forge an ICMP error, and must not silence a
   source with it. Refused on the fresh socket too, the next address is asked.
+
+What a server sends is judged as it comes and kept by nobody. Beyond some hundred datagrams a socket
+is looked at in short intervals only (design.md, D-62): who floods keeps no core from the others.
 """
 
 import select
@@ -25,6 +28,10 @@ _SO_TIMESTAMPNS = getattr(socket, "SO_TIMESTAMPNS", 35)
 _TIMESPEC = struct.Struct("qq")
 _LONGEST_DATAGRAM = 4096
 _WALL_MOVED_NS = NS // 1000
+_UNPACED = 256
+"""Datagrams of one socket that are judged as fast as they come; as many as its queue holds."""
+_PACE_NS = 2 * NS // 1000
+"""Of those beyond."""
 
 Answer = TypeVar("Answer")
 
@@ -65,6 +72,10 @@ class _Attempt:
         self.sent_raw_ns = 0
         self.wall_minus_raw_ns = 0
         """At the sending, roughly: a later step of the wall clock shows against it."""
+        self.received = 0
+        """Datagrams so far."""
+        self.rests_until_raw_ns = 0
+        """From when on the next datagram is looked at."""
 
 
 class Patience(Record):
@@ -102,6 +113,7 @@ def ask(
                 answer = accept(datagram)
                 if answer is not None:
                     return answer
+                question.ignored += 1
     finally:
         question.close()
 
@@ -130,6 +142,8 @@ class _Question:
         self._silences_ns = iter(patience.silences_ns)
         self._after_error_ns = patience.after_error_ns
         self._silence_ends_ns: int | None = None
+        self.ignored = 0
+        """Datagrams that were not the answer."""
 
     def begin(self) -> None:
         """Send the first request; raise Unreachable when no address takes one."""
@@ -145,7 +159,7 @@ class _Question:
         """Send again where silence or a network error has lasted; raise when all is over."""
         now_ns = self._clock.raw_ns()
         if now_ns >= self._deadline_raw_ns:
-            raise TimedOut(self._told("no usable reply before the deadline"))
+            raise TimedOut(self._told(f"no usable reply before the deadline{self._ignored()}"))
         for address in [a for a, due_ns in self._retries_due_ns.items() if now_ns >= due_ns]:
             del self._retries_due_ns[address]
             if not self._send(address):
@@ -159,12 +173,16 @@ class _Question:
     def arrivals(self) -> Iterator[Datagram]:
         """Wait until something arrives or falls due; yield the datagrams that have arrived."""
         poll = select.poll()
-        for number in self._attempts:
-            poll.register(number, select.POLLIN)
         moments_ns = [self._deadline_raw_ns, *self._retries_due_ns.values()]
+        now_ns = self._clock.raw_ns()
+        for number, attempt in self._attempts.items():
+            if now_ns < attempt.rests_until_raw_ns:
+                moments_ns.append(attempt.rests_until_raw_ns)
+            else:
+                poll.register(number, select.POLLIN)
         if self._silence_ends_ns is not None:
             moments_ns.append(self._silence_ends_ns)
-        wait_ns = max(0, min(moments_ns) - self._clock.raw_ns())
+        wait_ns = max(0, min(moments_ns) - now_ns)
         for number, _ in poll.poll(-(-wait_ns // 1_000_000)):
             attempt = self._attempts[number]
             try:
@@ -177,6 +195,9 @@ class _Question:
                 self._take_network_error(attempt, error)
                 continue
             received_raw_ns = self._arrival_raw_ns(attempt, ancillary)
+            attempt.received += 1
+            if attempt.received > _UNPACED:
+                attempt.rests_until_raw_ns = self._clock.raw_ns() + _PACE_NS
             yield Datagram(data, attempt, received_raw_ns, self._sent_raw_ns, self._hurry)
 
     def _hurry(self, span_ns: int) -> None:
@@ -255,6 +276,12 @@ class _Question:
 
     def _note(self, address: str, error: OSError) -> None:
         self._errors[f"{address} port {self._port}: {error.strerror or error}"] = None
+
+    def _ignored(self) -> str:
+        if not self.ignored:
+            return ""
+        replies = "1 reply" if self.ignored == 1 else f"{self.ignored} replies"
+        return f": {replies} came, none to our request"
 
     def _told(self, what: str) -> str:
         return f"{what} ({'; '.join(self._errors)})" if self._errors else what
