@@ -28,10 +28,12 @@ _SO_TIMESTAMPNS = getattr(socket, "SO_TIMESTAMPNS", 35)
 _TIMESPEC = struct.Struct("qq")
 _LONGEST_DATAGRAM = 4096
 _WALL_MOVED_NS = NS // 1000
+SILENCE = "no usable reply before the deadline"
+"""What TimedOut says first."""
 _UNPACED = 256
 """Datagrams of one socket that are judged as fast as they come; as many as its queue holds."""
-_PACE_NS = 2 * NS // 1000
-"""Of those beyond."""
+_PACE_NS = 4 * NS // 1000
+"""How long a socket is left alone after each of those beyond."""
 
 Answer = TypeVar("Answer")
 
@@ -159,7 +161,7 @@ class _Question:
         """Send again where silence or a network error has lasted; raise when all is over."""
         now_ns = self._clock.raw_ns()
         if now_ns >= self._deadline_raw_ns:
-            raise TimedOut(self._told(f"no usable reply before the deadline{self._ignored()}"))
+            raise TimedOut(self._told(f"{SILENCE}{self._ignored()}"))
         for address in [a for a, due_ns in self._retries_due_ns.items() if now_ns >= due_ns]:
             del self._retries_due_ns[address]
             if not self._send(address):

@@ -11,7 +11,7 @@ which); Google's is older than versions, packets and 32-byte nonces.
 from collections.abc import Callable, Sequence
 from enum import Enum
 
-from sources.base import Malformed
+from sources.base import Malformed, Unavailable
 from sources.clock import NS
 from sources.record import Record
 from sources.wire import roughtime as wire
@@ -78,7 +78,10 @@ def _contexts(name: str, tail: str = "") -> tuple[bytes, bytes]:
 def _digest(name: str, data: bytes) -> bytes:
     import hashlib  # noqa: PLC0415 - loads OpenSSL, which reading a configuration can do without
 
-    return hashlib.new(name, data).digest()
+    try:
+        return hashlib.new(name, data).digest()
+    except ValueError as error:  # as under FIPS
+        raise Unavailable(f"{name} cannot be had: {error}") from error
 
 
 def sha512(data: bytes) -> bytes:
