@@ -30,8 +30,8 @@ _LONGEST_DATAGRAM = 4096
 _WALL_MOVED_NS = NS // 1000
 SILENCE = "no usable reply before the deadline"
 """What TimedOut says first."""
-_UNPACED = 256
-"""Datagrams of one socket that are judged as fast as they come; as many as its queue holds."""
+_UNPACED = 128
+"""Datagrams of one socket that are judged as fast as they come; its queue holds about as many."""
 _PACE_NS = 4 * NS // 1000
 """How long a socket is left alone after each of those beyond."""
 

@@ -186,7 +186,7 @@ USUAL: dict[str, Callable[[str], Server]] = {
     "roughtime, junk": RoughtimeServer,
     "roughtime, forged": RoughtimeServer,
 }
-MOST_TIMES_THE_CPU = 8
+MOST_TIMES_THE_CPU = 12
 
 
 @pytest.mark.parametrize("kind", FLOODS)
@@ -217,3 +217,34 @@ def test_keys_that_come_byte_by_byte_keep_no_core_busy(program: Program, tmp_pat
 
     assert (usual.status, done.status) == (0, 3)
     assert done.cpu_s < 4 * usual.cpu_s, (done.cpu_s, usual.cpu_s)
+
+
+WITHOUT_ED25519 = """
+openssl_conf = all
+[all]
+alg_section = algorithms
+[algorithms]
+default_properties = fips=yes
+"""
+"""What a machine in FIPS mode has, or rather has not, without a provider for it."""
+
+
+def test_a_machine_without_ed25519_blames_no_server(program: Program, tmp_path: Path) -> None:
+    """Three honest Roughtime servers are unavailable to it; NTP beside them answers."""
+    config, openssl = tmp_path / "config.toml", tmp_path / "openssl.cnf"
+    openssl.write_text(WITHOUT_ED25519, encoding="ascii")
+    environ = {"OPENSSL_CONF": str(openssl)}
+    rough = [RoughtimeServer(name) for name in "ABC"]
+    with world(*rough, settings='state = ""\n') as lab:
+        config.write_text(lab.toml, encoding="utf-8")
+        alone = program("--config", str(config), environ=environ)
+    servers: list[Server] = [*(NtpServer(name) for name in "DEF"), RoughtimeServer("A")]
+    with world(*servers, settings="[consensus]\nmin_kinds = 1\n") as lab:
+        config.write_text(lab.toml, encoding="utf-8")
+        beside = program("--config", str(config), environ=environ)
+
+    assert (alone.stdout, alone.returncode) == ("", 3)
+    assert "roughtime unavailable" in alone.stderr
+    assert "Ed25519 cannot be had" in alone.stderr
+    assert "not made with" not in alone.stderr
+    assert (beside.stdout, beside.stderr, beside.returncode) == ("0\n", "", 0)

@@ -2,10 +2,13 @@
 
 import hashlib
 import struct
+import sys
 from itertools import product
 
 import pytest
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers import aead
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from hypothesis import given
@@ -233,3 +236,25 @@ def test_anything_is_opened_by_nobody(before: bytes, nonce: bytes, ciphertext: b
     """Only our errors come of it."""
     with pytest.raises((Malformed, Unverified)):
         sealed.opened(KEY, nts.Sealed(IDENTIFIER, before, nonce, ciphertext))
+
+
+def test_a_machine_without_aes_siv_blames_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As under FIPS: neither sealing nor opening is possible, and both say why."""
+
+    def refused(_key: bytes) -> aead.AESSIV:
+        raise UnsupportedAlgorithm("AES-SIV is not supported by this version of OpenSSL")
+
+    packet = nts.take_apart(sealed.seal(KEY, BEFORE, NONCE, COOKIES))
+    monkeypatch.setattr(aead, "AESSIV", refused)
+    says = "^AES-SIV cannot be had: AES-SIV is not supported by this version of OpenSSL$"
+    with pytest.raises(Unavailable, match=says):
+        sealed.opened(KEY, packet)
+    with pytest.raises(Unavailable, match=says):
+        sealed.seal(KEY, BEFORE, NONCE)
+
+
+def test_a_library_that_cannot_be_loaded_blames_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a file system that is mounted noexec."""
+    monkeypatch.setitem(sys.modules, aead.__name__, None)
+    with pytest.raises(Unavailable, match=r"^cryptography cannot be loaded: "):
+        sealed.seal(KEY, BEFORE, NONCE)
