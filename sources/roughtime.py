@@ -311,8 +311,8 @@ class _Asking:
         return request
 
     def alone(self) -> bytes:
-        """Return a request with a nonce of its own, for a connection: the first offer."""
-        return self._request(self._nonce(), self._offers[0])
+        """Return a request with a nonce of its own, for a connection."""
+        return self._request(self._nonce(), versions.offer_by_connection(self._offers))
 
     def _request(self, nonce: bytes, offer: Offer) -> bytes:
         self._made.append(offer)

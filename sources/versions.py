@@ -24,6 +24,9 @@ OFFERS: tuple[Offer, ...] = (
     tuple(version for version in DIALECTS if version not in _COMMON),
 )
 
+_TURNS = (OFFERS[0], OFFERS[1], OFFERS[0], OFFERS[2])
+"""Of the runs: the likeliest offer has every second one, for servers that were down meanwhile."""
+
 NAMED: dict[str, Offer] = {
     "rfc": (_RFC,),
     **{f"draft-{number}": (0x8000_0000 | number,) for number in range(7, 13)},
@@ -63,12 +66,20 @@ def entry_of(known: Known) -> Entry:
 
 def offers_to(known: Known) -> tuple[Offer, ...]:
     """Return all offers, in the order in which to make them."""
-    turn = known.unanswered % len(OFFERS)
-    in_turn = OFFERS[turn:] + OFFERS[:turn]
+    turn = known.unanswered % len(_TURNS)
+    in_turn = tuple(dict.fromkeys(_TURNS[turn:] + _TURNS[:turn]))
     if known.version is None or known.unanswered > len(OFFERS):
         return in_turn
     alone = (known.version,)
     return (alone, *(offer for offer in in_turn if offer != alone))
+
+
+def offer_by_connection(offers: Sequence[Offer]) -> Offer:
+    """Return the one to make by TCP, where there is time for one.
+
+    No server that wants a list of one is known to speak TCP: the others come first.
+    """
+    return next((offer for offer in offers if offer != OFFERS[1]), offers[0])
 
 
 def after_silence(known: Known, made: Sequence[Offer]) -> Known:

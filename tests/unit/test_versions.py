@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.versions import OFFERS, Known, Offer, after_silence, entry_of, known_in, offers_to
+from sources.versions import (
+    OFFERS,
+    Known,
+    Offer,
+    after_silence,
+    entry_of,
+    known_in,
+    offer_by_connection,
+    offers_to,
+)
 from sources.wire.dialects import DIALECTS
 
 D7, D11, D12 = 0x80000007, 0x8000000B, 0x8000000C
@@ -49,6 +58,21 @@ def test_run_after_run_every_offer_has_its_turn(version: int | None, made_a_run:
         found = after_silence(found, now)
 
     assert made >= set(OFFERS)
+
+
+@pytest.mark.parametrize("unanswered", range(8))
+def test_the_likeliest_offer_is_among_the_first_two_always(unanswered: int) -> None:
+    """A server that was down for a while is found again in the next run."""
+    assert OFFERS[0] in offers_to(Known(None, unanswered))[:2]
+
+
+def test_by_connection_a_list_of_one_is_not_the_first_guess() -> None:
+    """Unless that version answered once, or is configured."""
+    by_turn = [offer_by_connection(offers_to(Known(None, number))) for number in range(4)]
+
+    assert by_turn == [OFFERS[0], OFFERS[0], OFFERS[0], OFFERS[2]]
+    assert offer_by_connection(offers_to(Known(D7))) == (D7,)
+    assert offer_by_connection([(D12,)]) == (D12,)
 
 
 def test_what_was_not_asked_is_no_silence() -> None:
