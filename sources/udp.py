@@ -75,9 +75,15 @@ class _Attempt:
         self.wall_minus_raw_ns = 0
         """At the sending, roughly: a later step of the wall clock shows against it."""
         self.received = 0
-        """Datagrams so far."""
+        """Datagrams and network errors so far."""
         self.rests_until_raw_ns = 0
         """From when on the next datagram is looked at."""
+
+    def count(self, now_raw_ns: int) -> None:
+        """Note that something was received; beyond some of it, leave the socket alone a while."""
+        self.received += 1
+        if self.received > _UNPACED:
+            self.rests_until_raw_ns = now_raw_ns + _PACE_NS
 
 
 class Patience(Record):
@@ -194,12 +200,11 @@ class _Question:
             except BlockingIOError:
                 continue
             except OSError as error:
+                attempt.count(self._clock.raw_ns())
                 self._take_network_error(attempt, error)
                 continue
             received_raw_ns = self._arrival_raw_ns(attempt, ancillary)
-            attempt.received += 1
-            if attempt.received > _UNPACED:
-                attempt.rests_until_raw_ns = self._clock.raw_ns() + _PACE_NS
+            attempt.count(self._clock.raw_ns())
             yield Datagram(data, attempt, received_raw_ns, self._sent_raw_ns, self._hurry)
 
     def _hurry(self, span_ns: int) -> None:
