@@ -219,6 +219,15 @@ def test_keys_that_come_byte_by_byte_keep_no_core_busy(program: Program, tmp_pat
     assert done.cpu_s < 4 * usual.cpu_s, (done.cpu_s, usual.cpu_s)
 
 
+def test_keys_without_a_time_are_said_where_the_run_ends(program: Program, tmp_path: Path) -> None:
+    """As on networks that drop NTP packets of more than 48 bytes: how large ours were."""
+    done = taken(program, tmp_path, *nts(silent))
+
+    assert (done.stdout, done.status) == ("", 3)
+    assert "keys exchanged, but no reply to NTP requests of 224 bytes" in done.stderr
+    assert len(done.stderr) < 512
+
+
 WITHOUT_ED25519 = """
 openssl_conf = all
 [all]
