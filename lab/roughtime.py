@@ -17,6 +17,7 @@ from lab.udp import UdpServer
 from sources.base import Malformed
 from sources.clock import NS
 from sources.record import Record
+from sources.versions import NAMED, OFFERS
 from sources.wire import roughtime as wire
 from sources.wire.dialects import (
     DIALECTS,
@@ -221,11 +222,19 @@ class RoughtimeServer(UdpServer):
     def toml(self) -> str:
         """Return the table that configures this server as a source."""
         key = base64.b64encode(self.signer.public_key).decode()
-        form = Form.GOOGLE if self._manner.versions == (None,) else Form.IETF
         return (
             f'[[sources.roughtime]]\nhost = "{self.address}"\nport = {self.port}\n'
-            f'operator = "{self.operator}"\npublic_key = "{key}"\ndialect = "{form.value}"\n'
+            f'operator = "{self.operator}"\npublic_key = "{key}"\ndialect = "{self._dialect()}"\n'
         )
+
+    def _dialect(self) -> str:
+        """Return what the configuration has to say: the version, where it is not offered first."""
+        spoken = self._manner.versions
+        if spoken == (None,):
+            return Form.GOOGLE.value
+        if set(spoken) & set(OFFERS[0]):
+            return Form.IETF.value
+        return next((name for name, offer in NAMED.items() if offer == spoken), Form.IETF.value)
 
     def _answer(self, request: bytes) -> Iterable[Reply]:
         try:
