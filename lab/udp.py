@@ -30,6 +30,7 @@ class UdpServer:
         self.address = address
         self.port: int = self._socket.getsockname()[1]
         self.requests: list[bytes] = []
+        self._closing = False
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
@@ -41,6 +42,7 @@ class UdpServer:
 
     def close(self) -> None:
         """Stop serving and free the port."""
+        self._closing = True
         for timer in self._timers:
             timer.cancel()
         with suppress(OSError):  # it says ENOTCONN, and wakes the reader all the same
@@ -59,6 +61,8 @@ class UdpServer:
                 return
             self.requests.append(data)
             for reply in self._respond(data):
+                if self._closing:
+                    return
                 self._send(reply, client)
 
     def _send(self, reply: Reply, client: Any) -> None:

@@ -14,7 +14,7 @@ Errors, all of them:
       ConfigError        wrong usage or configuration, exit 2
       SourceError        one source yielded no sample; each class has one Reason
         TimedOut  Unreachable  Refused  Malformed  Unverified
-        Unsynchronised  Stale  TooWide  Implausible
+        Unsynchronised  Stale  TooWide  Implausible  Unavailable
 """
 
 from abc import ABC, abstractmethod
@@ -52,6 +52,7 @@ class Reason(Enum):
     STALE = "stale"
     TOO_WIDE = "too wide"
     IMPLAUSIBLE = "implausible"
+    UNAVAILABLE = "unavailable"
 
 
 class DriftError(Exception):
@@ -133,6 +134,12 @@ class Implausible(SourceError):
     """The server claims a time before this program was released."""
 
     reason = Reason.IMPLAUSIBLE
+
+
+class Unavailable(SourceError):
+    """This machine lacks what asking takes; no fault of the server's."""
+
+    reason = Reason.UNAVAILABLE
 
 
 class Interval(Record):

@@ -9,6 +9,9 @@ each one and says whether it is the answer. It sends
 - when a network error comes back (ICMP), one more from a fresh socket after 0.1 s, the first one
   still listening: anybody who guesses a port can forge an ICMP error, and must not silence a
   source with it. Refused on the fresh socket too, the next address is asked.
+
+What a server sends is judged as it comes and kept by nobody. Beyond some hundred datagrams a socket
+is looked at in short intervals only (design.md, D-62): who floods keeps no core from the others.
 """
 
 import select
@@ -25,6 +28,12 @@ _SO_TIMESTAMPNS = getattr(socket, "SO_TIMESTAMPNS", 35)
 _TIMESPEC = struct.Struct("qq")
 _LONGEST_DATAGRAM = 4096
 _WALL_MOVED_NS = NS // 1000
+SILENCE = "no usable reply before the deadline"
+"""What TimedOut says first."""
+_UNPACED = 128
+"""Datagrams of one socket that are judged as fast as they come; its queue holds about as many."""
+_PACE_NS = 4 * NS // 1000
+"""How long a socket is left alone after each of those beyond."""
 
 Answer = TypeVar("Answer")
 
@@ -65,6 +74,16 @@ class _Attempt:
         self.sent_raw_ns = 0
         self.wall_minus_raw_ns = 0
         """At the sending, roughly: a later step of the wall clock shows against it."""
+        self.received = 0
+        """Datagrams and network errors so far."""
+        self.rests_until_raw_ns = 0
+        """From when on the next datagram is looked at."""
+
+    def count(self, now_raw_ns: int) -> None:
+        """Note that something was received; beyond some of it, leave the socket alone a while."""
+        self.received += 1
+        if self.received > _UNPACED:
+            self.rests_until_raw_ns = now_raw_ns + _PACE_NS
 
 
 class Patience(Record):
@@ -102,6 +121,7 @@ def ask(
                 answer = accept(datagram)
                 if answer is not None:
                     return answer
+                question.ignored += 1
     finally:
         question.close()
 
@@ -130,6 +150,8 @@ class _Question:
         self._silences_ns = iter(patience.silences_ns)
         self._after_error_ns = patience.after_error_ns
         self._silence_ends_ns: int | None = None
+        self.ignored = 0
+        """Datagrams that were not the answer."""
 
     def begin(self) -> None:
         """Send the first request; raise Unreachable when no address takes one."""
@@ -145,7 +167,7 @@ class _Question:
         """Send again where silence or a network error has lasted; raise when all is over."""
         now_ns = self._clock.raw_ns()
         if now_ns >= self._deadline_raw_ns:
-            raise TimedOut(self._told("no usable reply before the deadline"))
+            raise TimedOut(self._told(f"{SILENCE}{self._ignored()}"))
         for address in [a for a, due_ns in self._retries_due_ns.items() if now_ns >= due_ns]:
             del self._retries_due_ns[address]
             if not self._send(address):
@@ -159,12 +181,16 @@ class _Question:
     def arrivals(self) -> Iterator[Datagram]:
         """Wait until something arrives or falls due; yield the datagrams that have arrived."""
         poll = select.poll()
-        for number in self._attempts:
-            poll.register(number, select.POLLIN)
         moments_ns = [self._deadline_raw_ns, *self._retries_due_ns.values()]
+        now_ns = self._clock.raw_ns()
+        for number, attempt in self._attempts.items():
+            if now_ns < attempt.rests_until_raw_ns:
+                moments_ns.append(attempt.rests_until_raw_ns)
+            else:
+                poll.register(number, select.POLLIN)
         if self._silence_ends_ns is not None:
             moments_ns.append(self._silence_ends_ns)
-        wait_ns = max(0, min(moments_ns) - self._clock.raw_ns())
+        wait_ns = max(0, min(moments_ns) - now_ns)
         for number, _ in poll.poll(-(-wait_ns // 1_000_000)):
             attempt = self._attempts[number]
             try:
@@ -174,9 +200,11 @@ class _Question:
             except BlockingIOError:
                 continue
             except OSError as error:
+                attempt.count(self._clock.raw_ns())
                 self._take_network_error(attempt, error)
                 continue
             received_raw_ns = self._arrival_raw_ns(attempt, ancillary)
+            attempt.count(self._clock.raw_ns())
             yield Datagram(data, attempt, received_raw_ns, self._sent_raw_ns, self._hurry)
 
     def _hurry(self, span_ns: int) -> None:
@@ -255,6 +283,12 @@ class _Question:
 
     def _note(self, address: str, error: OSError) -> None:
         self._errors[f"{address} port {self._port}: {error.strerror or error}"] = None
+
+    def _ignored(self) -> str:
+        if not self.ignored:
+            return ""
+        replies = "1 reply" if self.ignored == 1 else f"{self.ignored} replies"
+        return f": {replies} came, none to our request"
 
     def _told(self, what: str) -> str:
         return f"{what} ({'; '.join(self._errors)})" if self._errors else what

@@ -118,6 +118,7 @@ def test_only_named_libraries_are_imported(name: str) -> None:
         "sources.sealed",
         "sources.signed",
         "sources.validity",
+        "sources.versions",
         "sources.wire.dialects",
         "sources.wire.ntp",
         "sources.wire.nts",
