@@ -15,7 +15,7 @@ from drift.consensus import Rule, operator_key
 from sources import KINDS
 from sources.base import ConfigError, Source
 from sources.clock import NS
-from sources.keys import COMMON, REQUIRED, Key, Table, seconds
+from sources.keys import COMMON, REQUIRED, Key, Refused, Table, seconds
 from sources.record import Record
 
 DEFAULT_TIMEOUT_S = 2.5
@@ -223,7 +223,8 @@ def _read_source(where: str, title: str, kind: str, table: dict[str, object]) ->
         try:
             values[name] = key.read(table[name])
         except ValueError as error:
-            raise _wrong(where, f"{title}: {name}", table[name], key.allowed) from error
+            why = f" ({error})" if isinstance(error, Refused) else ""
+            raise _wrong(where, f"{title}: {name}", table[name], key.allowed + why) from error
     try:
         sources: list[Source] = module.build(Table(values))
     except ValueError as error:

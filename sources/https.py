@@ -12,6 +12,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from sources import dated, keys, validity
+from sources.addresses import is_address
 from sources.base import RefinableSource, Run, Sample, Source, admit
 from sources.clock import NS
 
@@ -34,7 +35,7 @@ _TARGET = re.compile(r"[!$-;=?-Z_a-z~%&]*")
 def _parts(url: str) -> tuple[str, int, str]:
     """Return host, port and target of an https URL; raise ValueError if it is none."""
     match = _URL.fullmatch(url)
-    if match is None or (match[1] and not keys.is_address(match[1])):
+    if match is None or (match[1] and not is_address(match[1])):
         raise ValueError(url)
     host = keys.read_host(match[1] or match[2])
     port, target = int(match[3] or PORT), match[4] or "/"
@@ -83,7 +84,8 @@ class HttpsSource(RefinableSource):
         bare = self._host.removesuffix(".")
         authority = f"[{bare}]" if ":" in bare else bare
         authority += "" if port == PORT else f":{port}"
-        super().__init__(authority, operator, f"{authority.lower()} {target}")
+        endpoint = f"{authority.lower()} {target}"
+        super().__init__(authority, operator, endpoint, self._host, fallback)
         self._url = f"https://{authority}{target}"
         self._fallback = fallback
         self._ca_file = ca_file

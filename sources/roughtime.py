@@ -98,9 +98,10 @@ class RoughtimeSource(Source):
         form: Form = Form.IETF,
     ) -> None:
         """Configure it."""
-        host, port, _ = endpoint
+        host, port, fallback = endpoint
         endpoint_key = f"{keys.same(host)} {port} {public_key.hex()}"
-        super().__init__(keys.shown(host, port, PORT), operator, endpoint_key)
+        name = keys.shown(host, port, PORT)
+        super().__init__(name, operator, endpoint_key, host, fallback)
         self.precise = form is Form.GOOGLE
         self.public_key = public_key
         self.form = form

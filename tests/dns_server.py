@@ -294,7 +294,7 @@ def run_in_namespace(unshare: list[str], scenario: Scenario) -> Ran:
 
 def _main() -> None:
     scenario = Scenario(*json.load(sys.stdin))
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    scenario = _outside(scenario)
     _mount(scenario)
     with ExitStack() as running:
         servers = {}
@@ -320,6 +320,59 @@ def _main() -> None:
         json.dump(Ran(done.returncode, done.stdout, done.stderr, wall_s, asked), sys.stdout)
         sys.stdout.flush()
         os._exit(0)
+
+
+_NETWORK = """
+ip link set lo up
+ip link add lab0 type veth peer name lab1
+ip addr add 198.18.255.254/15 dev lab0
+ip -6 addr add 2001:db8:51:ffff::1/48 dev lab0 nodad
+ip link set lab0 up
+ip link set lab1 up
+"""
+_NAT = """
+table ip lab {{
+  chain out {{
+    type nat hook output priority -100; policy accept;
+    dnat to ip daddr map {{ {elements} }}
+  }}
+}}
+table ip6 lab {{
+  chain out {{
+    type nat hook output priority -100; policy accept;
+    ip6 daddr 2001:db8:51::/48 dnat to ::1
+  }}
+}}
+"""
+
+
+def _outside(scenario: Scenario) -> Scenario:
+    """Make a network on which names lead elsewhere, and from there to the clocks on loopback.
+
+    An address of this machine is no source of time, and one address is one server: so the loopback
+    addresses of each name get others, which are the name's own.
+    """
+    seen_as: dict[str, str] = {}
+
+    def outside(index: int, address: str) -> str:
+        if address == "::1":
+            return f"2001:db8:51:{index:x}::1"
+        if not address.startswith("127."):
+            return address
+        seen = f"198.18.{index}.{address.rpartition('.')[2]}"
+        seen_as[seen] = address
+        return seen
+
+    zone, hosts = {}, scenario.hosts
+    for index, (name, addresses) in enumerate(scenario.zone.items()):
+        zone[name] = [outside(index, address) for address in addresses]
+        hosts = hosts.replace(f"127.0.0.1 {name}\n", f"{outside(index, '127.0.0.1')} {name}\n")
+    for line in _NETWORK.strip().splitlines():
+        subprocess.run(line.split(), check=True)
+    seen_as.setdefault("198.18.255.253", "127.0.0.1")
+    elements = ", ".join(f"{seen} : {address}" for seen, address in seen_as.items())
+    subprocess.run(["nft", "-f", "-"], input=_NAT.format(elements=elements), text=True, check=True)
+    return scenario.replaced(zone=zone, hosts=hosts)
 
 
 def _lab_time_unix_ns() -> int:
