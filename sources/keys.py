@@ -20,6 +20,10 @@ _LONGEST_TEXT = 253
 """The longest host name (RFC 1035 section 2.3.4), and enough for an operator's name."""
 
 
+_JOINERS = {0x200C: None, 0x200D: None}
+"""Letters of some scripts need them, also in names (RFC 5892 appendix A)."""
+
+
 class Refused(ValueError):
     """A value is not allowed, and there is more to say of why."""
 
@@ -87,7 +91,7 @@ def same(host: str) -> str:
 def read_text(value: object, longest: int = _LONGEST_TEXT) -> str:
     """Read a printable string that is not empty, surrounding blanks removed."""
     text = value.strip() if isinstance(value, str) else ""
-    if not text or not text.isprintable() or len(text) > longest:
+    if not text or not text.translate(_JOINERS).isprintable() or len(text) > longest:
         raise ValueError(value)
     return text
 

@@ -70,6 +70,8 @@ def namespace(unshare: list[str], script: str, tmp_path: Path) -> Namespace:
         resolv_conf: str | None = None,
         options: str = "",
         hosts: str = LOCALHOST,
+        prepare: str = "",
+        runs: int = 1,
     ) -> Ran:
         path = tmp_path / "config.toml"
         path.write_text(config, encoding="utf-8")
@@ -83,6 +85,8 @@ def namespace(unshare: list[str], script: str, tmp_path: Path) -> Namespace:
             clocks=list(clocks),
             resolv_conf=resolv_conf,
             hosts=hosts,
+            prepare=prepare,
+            runs=runs,
         )
         return run_in_namespace(unshare, scenario)
 
