@@ -270,7 +270,7 @@ def test_where_the_configuration_is_looked_for(
         ("STRASSE.example", "STRASSE.example"),
         ("βόλος.example", "xn--nxasmm1c.example"),
         ("βόλοσ.example", "xn--nxasmq6b.example"),
-        ("نامه\u200cای.example", "xn--mgba3gch31f060k.example"),
+        ("\u0646\u0627\u0645\u0647\u200c\u0627\u06cc.example", "xn--mgba3gch31f060k.example"),
         ("bücher\uff0eexample", "xn--bcher-kva.example"),
         ("BÜCHER.example.", "xn--bcher-kva.example."),
         ("日本語.example", "xn--wgv71a119e.example"),
