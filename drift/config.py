@@ -16,7 +16,7 @@ from drift.form import shown_path
 from sources import KINDS
 from sources.base import ConfigError, Source
 from sources.clock import NS
-from sources.keys import COMMON, REQUIRED, Key, Table, seconds
+from sources.keys import COMMON, REQUIRED, Key, Refused, Table, seconds
 from sources.record import Record
 
 DEFAULT_TIMEOUT_S = 2.5
@@ -228,7 +228,8 @@ def _read_source(where: str, title: str, kind: str, table: dict[str, object]) ->
         try:
             values[name] = key.read(table[name])
         except ValueError as error:
-            allowed = key.allowed + _hint(name, table[name], keys)
+            why = f" ({error})" if isinstance(error, Refused) else ""
+            allowed = key.allowed + why + _hint(name, table[name], keys)
             raise _wrong(where, f"{title}: {name}", table[name], allowed) from error
     try:
         sources: list[Source] = module.build(Table(values))

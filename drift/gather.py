@@ -17,6 +17,7 @@ from queue import Empty, SimpleQueue
 
 from drift import consensus
 from drift.consensus import Answer, Lack, NoAnswer, Rule
+from drift.duplicates import duplicate_of
 from sources import manners
 from sources.base import (
     Failure,
@@ -112,10 +113,11 @@ class _Gathering:
         """The first samples of those that were narrowed where it does not touch the vote."""
         self._inbox: SimpleQueue[tuple[int, Sample | Failure | Exception | None]] = SimpleQueue()
         last_words_raw_ns = deadline_raw_ns - _LAST_WORDS_NS
+        self._resolver = Resolver(last_words_raw_ns, clock, memory)
         self._run = Run(
             last_words_raw_ns,
             clock,
-            Resolver(last_words_raw_ns, clock, memory).addresses,
+            self._resolver.addresses,
             os.urandom,
             memory,
         )
@@ -182,11 +184,16 @@ class _Gathering:
             if isinstance(source, RefinableSource):
                 self._converse(index, source)
             else:
-                self._inbox.put((index, manners.asked(source, self._run)))
+                self._answered(index, source, manners.asked(source, self._run))
         except SourceError as error:
             self._inbox.put((index, _failure(source, error.reason, str(error))))
         except Exception as bug:  # noqa: BLE001 - raised again, in the main thread
             self._inbox.put((index, bug))
+
+    def _answered(self, index: int, source: Source, sample: Sample) -> None:
+        """Put in a first sample; what is to be remembered of it is, before the run may end."""
+        self._resolver.note_answer(source.host, sample.server)
+        self._inbox.put((index, sample))
 
     def _converse(self, index: int, source: RefinableSource) -> None:
         """Put in the first sample and, once they are wanted, narrower ones; None when none is left.
@@ -194,7 +201,7 @@ class _Gathering:
         The boundaries between integers are where this clock shows a half second.
         """
         conversation = source.conversation(self._run)
-        self._inbox.put((index, next(conversation)))
+        self._answered(index, source, next(conversation))
         try:
             while self._refine.wait(max(0, self._deadline_raw_ns - self._clock.raw_ns()) / NS):
                 boundary_raw_ns = NS // 2 - self._clock.wall_minus_raw_ns()
@@ -225,13 +232,35 @@ class _Gathering:
         if not isinstance(self._outcomes[index], Pending):
             self._refined[index] = outcome
             return
+        if isinstance(outcome, Sample):
+            outcome = self._unless_duplicate(index, outcome)
         self._outcomes[index] = outcome
         if isinstance(outcome, Sample) and isinstance(self._sources[index], RefinableSource):
             self._refinable.add(index)
 
+    def _unless_duplicate(self, index: int, sample: Sample) -> Sample | Failure:
+        """Return the sample, or why it has no vote: another operator's has come from its address.
+
+        For those that have not answered yet that is a way to fail, as others are: what is settled
+        by then stays settled.
+        """
+        source = self._sources[index]
+        answered = (
+            (other, outcome.server)
+            for other, outcome in zip(self._sources, self._outcomes, strict=True)
+            if isinstance(outcome, Sample)
+        )
+        twin = duplicate_of(source, sample.server, answered)
+        if twin is None:
+            return sample
+        found = f"same address as {twin.kind} {twin.name} ({sample.server})"
+        return _failure(source, Reason.DUPLICATE, found)
+
     def _take_in_refined(self) -> None:
         for index, outcome in self._refined.items():
             first = self._outcomes[index]
+            if isinstance(first, Failure):
+                continue
             if isinstance(first, Sample) and isinstance(outcome, Sample):
                 if first.certain == outcome.certain:
                     self._unrefined.setdefault(index, first)

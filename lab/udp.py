@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any, Self
 
 from lab.behaviour import Reply
+from sources.addresses import socket_address
 
 _LONGEST = 4096
 _ELSEWHERE = "127.254.254.254"
@@ -25,8 +26,8 @@ class UdpServer:
         self._timers: list[threading.Timer] = []
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._other = socket.socket(family, socket.SOCK_DGRAM)
-        self._socket.bind((address, port))
-        self._other.bind((address if ":" in address else _ELSEWHERE, 0))
+        self._socket.bind(socket_address(address, port))
+        self._other.bind(socket_address(address if ":" in address else _ELSEWHERE, 0))
         self.address = address
         self.port: int = self._socket.getsockname()[1]
         self.requests: list[bytes] = []

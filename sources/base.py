@@ -52,6 +52,8 @@ class Reason(Enum):
     STALE = "stale"
     TOO_WIDE = "too wide"
     IMPLAUSIBLE = "implausible"
+    DUPLICATE = "duplicate"
+    """Another operator's source has answered from the same address: together they have one vote."""
     UNAVAILABLE = "unavailable"
 
 
@@ -257,11 +259,24 @@ class Source(ABC):
     precise: bool
     """Carries fractions of a second, so that it may decide the estimate (brief 3.4)."""
 
-    def __init__(self, name: str, operator: str, endpoint: str) -> None:
-        """Name it for verdicts, its operator for votes, its endpoint so that it has no twin."""
+    def __init__(
+        self,
+        name: str,
+        operator: str,
+        endpoint: str,
+        host: str = "",
+        literals: tuple[str, ...] = (),
+    ) -> None:
+        """Name it for verdicts, its operator for votes, its endpoint so that it has no twin.
+
+        `host` is the name or address that is asked, `literals` are the addresses that the
+        configuration has beside a name.
+        """
         self.name = name
         self.operator = operator
         self.endpoint = endpoint
+        self.host = host
+        self.literals = literals
 
     def is_cheap(self, memory: Memory) -> bool:  # noqa: ARG002 - most kinds need none
         """Whether one datagram will do, by what earlier runs left."""

@@ -6,6 +6,7 @@ matched reply proves is decided in sources/exchange.py.
 """
 
 from sources import exchange, keys, udp
+from sources.addresses import is_address
 from sources.base import Run, Sample, Source, TimedOut, Unreachable
 from sources.wire import ntp as wire
 
@@ -41,6 +42,8 @@ class NtpSource(Source):
             name if share_of == 1 else f"{name} #{share + 1}",
             operator,
             f"{keys.same(host)} {port}",
+            host,
+            fallback,
         )
         self._host = host
         self._port = port
@@ -92,7 +95,7 @@ def _shown(origin: bytes) -> str:
 def build(table: keys.Table) -> list[Source]:
     """Return the sources of one [[sources.ntp]] table: as many as `pool` says, of one operator."""
     host, pool = table.text("host"), table.whole("pool")
-    if pool > 1 and keys.is_address(host):
+    if pool > 1 and is_address(host):
         raise ValueError(f"pool = {pool}: allowed is 1, because {host} is one address, not a name")
     return [
         NtpSource(host, table.whole("port"), table.operator(host), table.addresses(), share, pool)

@@ -57,7 +57,8 @@ class NtsSource(Source):
         ca_file: str | None = None,
     ) -> None:
         """Configure it: the key server. `fallback` holds addresses for when it has no known one."""
-        super().__init__(keys.shown(host, port, nts_ke.PORT), operator, f"{keys.same(host)} {port}")
+        name, endpoint = keys.shown(host, port, nts_ke.PORT), f"{keys.same(host)} {port}"
+        super().__init__(name, operator, endpoint, host, fallback)
         self._host = host
         self._port = port
         self._fallback = fallback

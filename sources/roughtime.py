@@ -104,9 +104,10 @@ class RoughtimeSource(Source):
         offer: Offer = (),
     ) -> None:
         """Configure it. An `offer`, of versions that it is known to speak, is made alone."""
-        host, port, _ = endpoint
+        host, port, fallback = endpoint
         endpoint_key = f"{keys.same(host)} {port} {public_key.hex()}"
-        super().__init__(keys.shown(host, port, PORT), operator, endpoint_key)
+        name = keys.shown(host, port, PORT)
+        super().__init__(name, operator, endpoint_key, host, fallback)
         self.precise = form is Form.GOOGLE
         self.public_key = public_key
         self.form = form

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from sources.addresses import family_of, socket_address
 from sources.base import Malformed, Run, TimedOut, Unreachable
 from sources.clock import NS
 
@@ -96,9 +97,7 @@ class _Race:
     def _begin(self, address: str) -> bool:
         """Begin to connect; False, the reason noted, if the system refuses at once."""
         try:
-            link = socket.socket(
-                socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM
-            )
+            link = socket.socket(family_of(address), socket.SOCK_STREAM)
         except OSError as error:
             self._note(address, error)
             return False
@@ -106,7 +105,7 @@ class _Race:
             link.setblocking(False)
             link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with suppress(BlockingIOError):
-                link.connect((address, self._port))
+                link.connect(socket_address(address, self._port))
         except OSError as error:
             link.close()
             self._note(address, error)

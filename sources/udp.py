@@ -4,8 +4,9 @@
 each one and says whether it is the answer. It sends
 
 - one request to the first address; a local error (no route, no such family) moves on at once;
-- when that address is silent for 1 s, one more request, to the next address if there is one, and so
-  on if the adapter's patience lists further silences;
+- when that address is silent, one more request: to the next address, which is of the other family
+  where there is one, after 0.25 s (RFC 8305's pace); to the same address after 1 s. And so on, if
+  the adapter's patience lists further silences;
 - when a network error comes back (ICMP), one more from a fresh socket after 0.1 s, the first one
   still listening: anybody who guesses a port can forge an ICMP error, and must not silence a
   source with it. Refused on the fresh socket too, the next address is asked.
@@ -20,6 +21,7 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from sources.addresses import family_of, socket_address
 from sources.base import Run, TimedOut, Unreachable
 from sources.clock import NS
 from sources.record import Record
@@ -34,6 +36,8 @@ _UNPACED = 128
 """Datagrams of one socket that are judged as fast as they come; its queue holds about as many."""
 _PACE_NS = 4 * NS // 1000
 """How long a socket is left alone after each of those beyond."""
+_NEXT_ADDRESS_NS = NS // 4
+"""How long an address may be silent before the next one is asked (RFC 8305 section 5)."""
 
 Answer = TypeVar("Answer")
 
@@ -96,7 +100,7 @@ class Patience(Record):
 
 
 USUAL = Patience((NS,), NS // 10)
-"""Once more after a second, or soon after an ICMP error."""
+"""Once more: after a second, at the next address sooner, and soon after an ICMP error."""
 
 
 def ask(
@@ -137,7 +141,7 @@ class _Question:
         run: Run,
         patience: Patience,
     ) -> None:
-        self._untried: Iterator[str] = iter(addresses)
+        self._untried = list(addresses)
         self._port = port
         self._request = request
         self._clock = run.clock
@@ -213,7 +217,12 @@ class _Question:
     def _listen(self) -> None:
         """Begin the next silence that is to be endured; after the last one nothing is sent."""
         silence_ns = next(self._silences_ns, None)
-        self._silence_ends_ns = None if silence_ns is None else self._clock.raw_ns() + silence_ns
+        if silence_ns is None:
+            self._silence_ends_ns = None
+            return
+        if self._silence_ends_ns is None and self._untried:
+            silence_ns = min(silence_ns, _NEXT_ADDRESS_NS)  # the first only: others are polite
+        self._silence_ends_ns = self._clock.raw_ns() + silence_ns
 
     def _hopeful(self) -> list[_Attempt]:
         return [attempt for attempt in self._attempts.values() if not attempt.errored]
@@ -224,21 +233,22 @@ class _Question:
             raise Unreachable(self._told("no address can be reached"))
 
     def _send_to_untried(self) -> bool:
-        return any(self._send(address) for address in self._untried)
+        while self._untried:
+            if self._send(self._untried.pop(0)):
+                return True
+        return False
 
     def _send(self, address: str) -> bool:
         """Send a request from a new socket; False, the reason noted, if the system refuses."""
         try:
-            link = socket.socket(
-                socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM
-            )
+            link = socket.socket(family_of(address), socket.SOCK_DGRAM)
         except OSError as error:
             self._note(address, error)
             return False
         attempt = _Attempt(link, address)
         try:
             _stamp_arrivals(link)
-            link.connect((address, self._port))
+            link.connect(socket_address(address, self._port))
             data = self._request()
             wall_ns = self._clock.wall_ns()
             attempt.sent_raw_ns = self._clock.raw_ns()

@@ -1210,9 +1210,10 @@ def test_only_an_ipv6_address_stands_in_brackets(literal: str) -> None:
         ("https://time.example:65535", "time.example:65535"),
         ("https://192.0.2.1/", "192.0.2.1"),
         ("https://[2001:DB8:0::1]/", "[2001:db8::1]"),
-        ("https://[::ffff:192.0.2.1]:8443/", "[::ffff:192.0.2.1]:8443"),
+        ("https://[::ffff:192.0.2.1]:8443/", "192.0.2.1:8443"),
+        ("https://[fe80::1%25br-lan]/", "[fe80::1]"),
         ("https://a_b-c.example/x/y;z=1?q=a/b?c&d=%20@:!$'()*+,~", "a_b-c.example"),
-        ("https://b\u00fccher.example/", "b\u00fccher.example"),
+        ("https://b\u00fccher.example/", "xn--bcher-kva.example"),
     ],
 )
 def test_urls_that_are_allowed(text: str, name: str) -> None:
@@ -1275,9 +1276,7 @@ def test_a_response_that_was_there_before_its_request_is_none(ca_file: str) -> N
             conversation.send((sample.likely.low_ns + sample.likely.high_ns) // 2)
 
 
-@pytest.mark.parametrize(
-    "host", ["xn--ls8h.example", "xn--a", "xn--zzzzzzzz999999", "256.1.1.1", "\u00e4" * 60 + ".a"]
-)
+@pytest.mark.parametrize("host", ["xn--ls8h.example", "xn--a", "xn--zzzzzzzz999999", "256.1.1.1"])
 def test_a_name_that_no_registry_takes_is_unreachable(host: str) -> None:
     """What IDNA rejects, or no name can be, is told as what it is, and does not end the run."""
     table = f'[[sources.https]]\nurl = "https://{host}:9/"\naddresses = ["127.0.0.1"]\n'

@@ -290,3 +290,48 @@ def test_another_wrong_host_is_shown_no_port(host: str) -> None:
         parsed(f'[[sources.ntp]]\nhost = "{host}"\n')
 
     assert "a key of its own" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        ("straße.example", "xn--strae-oqa.example"),
+        ("STRASSE.example", "STRASSE.example"),
+        ("βόλος.example", "xn--nxasmm1c.example"),
+        ("βόλοσ.example", "xn--nxasmq6b.example"),
+        ("\u0646\u0627\u0645\u0647\u200c\u0627\u06cc.example", "xn--mgba3gch31f060k.example"),
+        ("bücher\uff0eexample", "xn--bcher-kva.example"),
+        ("BÜCHER.example.", "xn--bcher-kva.example."),
+        ("日本語.example", "xn--wgv71a119e.example"),
+    ],
+)
+def test_names_in_other_scripts_are_asked_for_by_idna_2008(written: str, asked: str) -> None:
+    """Sharp s and final sigma are letters of their own: another name is somebody else's server."""
+    tables = (
+        f'[[sources.ntp]]\nhost = "{written}"\n[[sources.nts]]\nhost = "{written}"\n'
+        f'[[sources.roughtime]]\nhost = "{written}"\n'
+        'public_key = "AW5uAoTSTDfG5NfY1bTh08GUnOqlRb+HVhbJ3ODJvsE="\n'
+        f'[[sources.https]]\nurl = "https://{written}/"\n'
+    )
+
+    assert [source.host for source in config.parse(tables, "x").sources] == [asked] * 4
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\u200d.example",
+        "a\u200cb.example",
+        "☃\ufe0f..example",
+        "ab--ü.example",
+        "-ü.example",
+        "\u0301a.example",
+        "ü" * 60 + ".example",
+    ],
+)
+@pytest.mark.parametrize("key", ["host", "url"])
+def test_what_idna_2008_refuses_is_an_error(name: str, key: str) -> None:
+    """The line says what was found, and why no name can be so."""
+    kind, value = ("ntp", name) if key == "host" else ("https", f"https://{name}/")
+    with pytest.raises(ConfigError, match=r"number 1: (host|url) = .*allowed is"):
+        config.parse(f'[[sources.{kind}]]\n{key} = "{value}"\n', "x")

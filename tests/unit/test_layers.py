@@ -17,6 +17,7 @@ OUTSIDE = {
     "dns",
     "httpcore",
     "httpx",
+    "idna",
     "nagiosplugin",
     "ntplib",
     "prometheus_client",
@@ -46,9 +47,16 @@ def imports(path: Path) -> set[str]:
 
 
 MODULES = modules()
-WIRE_MAY_KNOW = ("sources.base", "sources.clock", "sources.keys", "sources.record")
+WIRE_MAY_KNOW = (
+    "sources.addresses",
+    "sources.base",
+    "sources.clock",
+    "sources.keys",
+    "sources.record",
+)
 LAB_MAY_KNOW = (
     "sources.wire",
+    "sources.addresses",
     "sources.base",
     "sources.clock",
     "sources.keys",
@@ -110,6 +118,7 @@ def test_only_named_libraries_are_imported(name: str) -> None:
     [
         "drift.consensus",
         "drift.cover",
+        "drift.duplicates",
         "drift.verdict",
         "sources.base",
         "sources.cookies",
