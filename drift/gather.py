@@ -39,8 +39,20 @@ HEAD_START_NS = 150 * NS // 1000
 """How long the cheap sources are alone on the wire (brief 3.9)."""
 
 _SLEPT_NS = NS // 100
+_CUT_OFF = "not done before the deadline"
 _LAST_WORDS_NS = 30 * NS // 1000
 """How much earlier than the run a source's deadline is, so that it can still say what it lacked."""
+
+
+class _Ended(Record):
+    """A source cannot be asked again, or need not be."""
+
+    why: str
+    """What kept it from telling more; empty where it has told all there is."""
+
+
+_Said = Sample | Failure | Exception | _Ended
+"""What a source's thread puts into the inbox."""
 
 
 class Gathered(Record):
@@ -106,11 +118,13 @@ class _Gathering:
         self._refine = threading.Event()
         self._refinable: set[int] = set()
         """Sources that have answered and can be asked again."""
+        self._missed: dict[int, str] = {}
+        """Sources that could not be asked again, and why."""
         self._refined: dict[int, Sample | Failure] = {}
         """What came of asking again, until it may count."""
         self._unrefined: dict[int, Sample] = {}
         """The first samples of those that were narrowed where it does not touch the vote."""
-        self._inbox: SimpleQueue[tuple[int, Sample | Failure | Exception | None]] = SimpleQueue()
+        self._inbox: SimpleQueue[tuple[int, _Said]] = SimpleQueue()
         last_words_raw_ns = deadline_raw_ns - _LAST_WORDS_NS
         self._run = Run(
             last_words_raw_ns,
@@ -140,6 +154,9 @@ class _Gathering:
             if over:
                 if isinstance(settled, NoAnswer) and self._unrefined:
                     settled = self._settle_unrefined(wall_minus_raw_ns)
+                if isinstance(settled, Answer) and not self._settled_early:
+                    settled = self._unless_unrefined(settled, wall_minus_raw_ns)
+                self._note_what_was_missed()
                 return self._gathered(settled, wall_minus_raw_ns)
             self._take(self._go_on(now_ns))
 
@@ -189,7 +206,7 @@ class _Gathering:
             self._inbox.put((index, bug))
 
     def _converse(self, index: int, source: RefinableSource) -> None:
-        """Put in the first sample and, once they are wanted, narrower ones; None when none is left.
+        """Put in the first sample and, once they are wanted, narrower ones, and why that ended.
 
         The boundaries between integers are where this clock shows a half second.
         """
@@ -199,10 +216,12 @@ class _Gathering:
             while self._refine.wait(max(0, self._deadline_raw_ns - self._clock.raw_ns()) / NS):
                 boundary_raw_ns = NS // 2 - self._clock.wall_minus_raw_ns()
                 self._inbox.put((index, conversation.send(boundary_raw_ns)))
-        except (StopIteration, SourceError) as end:
-            if isinstance(end, Stale):
-                raise  # any other failure leaves standing what was said before
-        self._inbox.put((index, None))
+        except StopIteration as end:
+            self._inbox.put((index, _Ended(end.value)))
+        except Stale:
+            raise
+        except SourceError as error:  # leaves standing what was said before, as coarse as it is
+            self._inbox.put((index, _Ended(f"{error.reason.value}: {error}")))
 
     def _take(self, until_raw_ns: int) -> None:
         """Wait for an outcome until then, and take in all that have come."""
@@ -215,12 +234,14 @@ class _Gathering:
         except Empty:
             return
 
-    def _take_in(self, index: int, outcome: Sample | Failure | Exception | None) -> None:
+    def _take_in(self, index: int, outcome: _Said) -> None:
         if isinstance(outcome, Exception):
             raise outcome
         if not isinstance(outcome, Sample):
             self._refinable.discard(index)
-        if outcome is None:
+        if isinstance(outcome, _Ended):
+            if outcome.why:
+                self._missed[index] = outcome.why
             return
         if not isinstance(self._outcomes[index], Pending):
             self._refined[index] = outcome
@@ -246,11 +267,28 @@ class _Gathering:
             self._outcomes[index] = first
         return consensus.settle(self._outcomes, self._rule, wall_minus_raw_ns)
 
+    def _unless_unrefined(self, answer: Answer, wall_minus_raw_ns: int) -> Answer | NoAnswer:
+        """Return the answer unless it depends on samples that could not be narrowed."""
+        if self._clock.raw_ns() >= self._deadline_raw_ns:
+            self._missed |= dict.fromkeys(self._refinable, _CUT_OFF)
+        return consensus.unless_unrefined(
+            answer, self._outcomes, self._missed, self._rule, wall_minus_raw_ns
+        )
+
+    def _note_what_was_missed(self) -> None:
+        """Let the samples that stayed coarse say why."""
+        for index, why in self._missed.items():
+            outcome = self._outcomes[index]
+            if isinstance(outcome, Sample):
+                detail = f"{outcome.detail}; asking again failed: {why}"
+                self._outcomes[index] = outcome.replaced(detail=detail.removeprefix("; "))
+
     def _worth_refining(self, now_ns: int, wall_minus_raw_ns: int) -> bool:
         if self._settled_early or not self._refinable or now_ns >= self._deadline_raw_ns:
             return False
+        # Those that failed count, too: the integer may depend on them and the others together.
         return consensus.worth_refining(
-            self._outcomes, self._refinable, self._rule, wall_minus_raw_ns
+            self._outcomes, self._refinable | self._missed.keys(), self._rule, wall_minus_raw_ns
         )
 
     def _outstanding(self, *, cheap: bool = False) -> bool:

@@ -269,13 +269,13 @@ class RefinableSource(Source):
     """A source whose sample is coarse at first, and narrower when it is asked again."""
 
     @abstractmethod
-    def conversation(self, run: Run) -> Generator[Sample, int, None]:
+    def conversation(self, run: Run) -> Generator[Sample, int, str]:
         """Yield the sample; each time a boundary is sent in, ask again and yield it narrowed.
 
         A boundary is a value of raw - true, in nanoseconds: what has to be found out is on which
         side of it, and of the points whole seconds away from it, the truth is. The conversation
-        ends when that is clear, or when the server has been asked often enough, or no moment
-        before the deadline is left that could tell. Raises SourceError as `sample` does.
+        ends when that is clear, or the server has been asked often enough, and returns "" then;
+        where it has to end before, it returns why, or raises SourceError as `sample` does.
         """
 
     def sample(self, run: Run) -> Sample:

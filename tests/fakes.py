@@ -97,9 +97,10 @@ class RefinableFakeSource(RefinableSource):
         self.delay_s = delay_s
         self.boundaries: list[int] = []
 
-    def conversation(self, run: Run) -> Generator[Sample, int, None]:
+    def conversation(self, run: Run) -> Generator[Sample, int, str]:
         for outcome in self.said:
             threading.Event().wait(self.delay_s)
             if isinstance(outcome, SourceError):
                 raise outcome
             self.boundaries.append((yield outcome))
+        return ""

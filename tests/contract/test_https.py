@@ -33,6 +33,7 @@ from lab.https import (
     redirect,
     replaced,
     reset,
+    with_body,
     with_header,
     without_date,
 )
@@ -41,7 +42,6 @@ from sources.base import (
     Implausible,
     Interval,
     Malformed,
-    RefinableSource,
     Sample,
     SourceError,
     Stale,
@@ -1260,19 +1260,47 @@ def test_the_bounds_of_the_lag_are_allowed(text: str, lag_ns: int) -> None:
     assert sample.likely.low_ns - sample.certain.low_ns == lag_ns
 
 
-def test_a_response_that_was_there_before_its_request_is_none(ca_file: str) -> None:
-    """What a server sends twice is not taken for the answer to the next request."""
+def test_two_responses_to_one_request_are_stale() -> None:
+    """Nobody knows which one was the answer: neither counts when the server is asked again."""
 
     def twice(reply: Honest) -> Iterable[Reply]:
         return [Reply(reply(0) * 2)]
 
     with HttpsServer("A", twice) as server:
-        (source,) = parse(server.toml(), "the test").sources
-        assert isinstance(source, RefinableSource)
-        conversation = source.conversation(a_run())
+        conversation = source_of(server).conversation(a_run())
         sample = next(conversation)
-        with pytest.raises(Malformed, match="before its request"):
+        with pytest.raises(Stale, match="two responses to one request"):
             conversation.send((sample.likely.low_ns + sample.likely.high_ns) // 2)
+
+    assert len(server.requests) == 1
+
+
+def dawdling(count: int) -> bytes:
+    """Return random bytes after a while, in which a server may say what it likes."""
+    threading.Event().wait(0.05)
+    return os.urandom(count)
+
+
+def test_a_response_that_was_there_before_its_request_is_none() -> None:
+    """What each connection begins with is no answer, however often one connects."""
+    with (
+        HttpsServer("A", behaviour.silent, greeting=behaviour.honest) as server,
+        pytest.raises(Malformed, match="before its request"),
+    ):
+        source_of(server).sample(a_run(random_bytes=dawdling))
+
+    assert server.requests == []
+
+
+def test_a_connection_that_is_not_clean_is_replaced_before_the_moment(world: World) -> None:
+    """A body after HEAD costs a connection, not the question; it is made before the waiting."""
+    body = with_body(b"x" * 22, b"Content-Length: 22\r\n")
+    with world.server(world.far_away(body)) as server:
+        samples = world.conversation(source_of(server), world.truth_ns)
+
+    assert len(samples) == len(server.requests) == server.connections == MOST_REQUESTS
+    for sample in samples:
+        assert sample.certain.low_ns <= world.truth_ns <= sample.certain.high_ns
 
 
 @pytest.mark.parametrize(
