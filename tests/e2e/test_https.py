@@ -14,8 +14,8 @@ import pytest
 from drift.config import parse
 from drift.consensus import Answer, NoAnswer
 from drift.gather import Gathered, gather
-from lab.behaviour import Behaviour, Honest, Reply, honest, late, shifted, silent
-from lab.https import HttpsServer, drip, replaced, with_body, with_header
+from lab.behaviour import Behaviour, Honest, Reply, honest, in_turn, late, shifted, silent
+from lab.https import HttpsServer, drip, replaced, reset, with_body, with_header
 from lab.ntp import NtpServer
 from lab.roughtime import RoughtimeServer
 from lab.world import Server
@@ -261,6 +261,29 @@ def test_what_was_not_asked_for_bends_no_integer(lab: Lab, case: str) -> None:
 
     twice = "response" in case
     assert is_right(found) or (twice and isinstance(found.decision, NoAnswer)), found
+
+
+def test_an_integer_that_could_not_be_refined_is_not_printed(lab: Lab, program: Program) -> None:
+    """Servers that reset the connection when asked again: a refusal that says so, in each form."""
+    lab.ahead_ns = -NS // 2 - time.time_ns() % NS  # a second that has just begun leaves two
+    path = lab.serve(*(lab.https(n, in_turn(honest, reset)) for n in "ABC"))
+
+    done = program("--config", path)
+
+    assert (done.stdout, done.returncode) == ("", 3)
+    assert "no answer: too coarse: " in done.stderr
+    assert "s possible, asking again failed: unreachable: 127.0.0.1: " in done.stderr
+    assert "needed one integer; 3 of 3 sources answered" in done.stderr
+
+
+def test_ntp_answers_whatever_becomes_of_asking_https_again(lab: Lab, program: Program) -> None:
+    """Two NTP operators of three carry the integer; -v says what became of the third."""
+    servers = lab.ntp("A"), lab.ntp("B"), lab.https("C", in_turn(honest, reset))
+
+    done = program("--config", lab.serve(*servers), "-v")
+
+    assert (done.stdout, done.returncode) == ("0\n", 0)
+    assert "asking again failed: unreachable: " in done.stderr
 
 
 def unasked(delay_s: float) -> Behaviour:
