@@ -11,10 +11,11 @@ import os
 import re
 import socket
 import ssl
+import struct
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sources import tcp
@@ -27,6 +28,11 @@ _HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")
 """The names by which OpenSSL finds a certificate in a directory (`openssl rehash`)."""
 _A_STORE = 20
 """A directory with fewer certificates than this is not all that the system trusts."""
+_HELLO = struct.Struct("!BHHB3sH")
+"""How a server answers: type, version and length of a record (RFC 8446 section 5.1), and of the
+handshake message in it type and length (section 4), and the version that is chosen."""
+_HANDSHAKE, _SERVER_HELLO, _SSL_3 = 22, 2, 0x300
+_ABOUT_VERSIONS = ("UNSUPPORTED_PROTOCOL", "WRONG_VERSION_NUMBER")
 _DIRECTORIES = ("/etc/ssl/certs", "/etc/pki/tls/certs")
 _FILES = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -55,6 +61,7 @@ def bare(ca_file: str | None, protocol: str) -> ssl.SSLContext:
     when there is nothing to trust.
     """
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2  # systems' policies differ; RFC 8996
     made.verify_flags = ssl.VerifyFlags(made.verify_flags | _NO_CHECK_TIME)
     made.hostname_checks_common_name = False  # RFC 9525 section 6.3
     made.set_alpn_protocols([protocol])
@@ -75,13 +82,46 @@ def handshake(
         raise Unreachable(f"no such host can be: {error}") from error
     with bounded(link, server, "TLS handshake", run):
         secured = context.wrap_socket(link, server_hostname=host, do_handshake_on_connect=False)
+    hello = b""
     try:
         with bounded(secured, server, "TLS handshake", run):
+            _say_hello(secured)
+        with bounded(secured, server, "TLS handshake", run):
+            # OpenSSL does not say which version it did not like; the first bytes do.
+            hello = socket.socket.recv(secured, _HELLO.size, socket.MSG_PEEK)
+        with bounded(secured, server, "TLS handshake", run):
             secured.do_handshake()
-    except SourceError:
+    except SourceError as error:
         secured.close()
-        raise
+        offered = _offered_in(hello, error.__cause__, context.minimum_version)
+        if not offered:
+            raise
+        wanted = _shown(context.minimum_version)
+        raise Malformed(f"{server}: {offered} offered: {wanted} or newer wanted") from error
     return secured
+
+
+def _say_hello(link: ssl.SSLSocket) -> None:
+    """Send the first message of the handshake, and do not wait for the answer."""
+    link.settimeout(0)
+    with suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        link.do_handshake()
+
+
+def _offered_in(hello: bytes, error: BaseException | None, wanted: int) -> str:
+    """Return which version a server offers; empty if that is not the trouble."""
+    why = error.reason if isinstance(error, ssl.SSLError) else None
+    if why == "TLSV1_ALERT_PROTOCOL_VERSION":
+        return f"{_shown(wanted - 1)} or older"
+    if why not in _ABOUT_VERSIONS or len(hello) < _HELLO.size:
+        return ""
+    record, _, _, message, _, version = _HELLO.unpack(hello)
+    is_answer = (record, message) == (_HANDSHAKE, _SERVER_HELLO) and _SSL_3 <= version < wanted
+    return _shown(version) if is_answer else ""
+
+
+def _shown(version: int) -> str:
+    return "SSL 3.0" if version == _SSL_3 else f"TLS 1.{version - _SSL_3 - 1}"
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 
 NOBODY = 65_534
 
-# A process of its own, small, since the peak of a child is never less than its parent's at the fork.
+# Small, and a process of its own: the peak of a child is no less than its parent's at the fork.
 _RUNNER = """
 import json, os, resource, sys
 limits, uid, told = json.loads(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
@@ -64,12 +64,13 @@ def run_limited(
         str(root),
         str(root / ".venv/packages"),
     )
+    whole = [*command, *arguments]
+    told = json.dumps(dict(limits or {}))
     reading, writing = os.pipe()
     began = time.monotonic()
     try:
         done = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", _RUNNER, json.dumps(dict(limits or {})), str(uid)]
-            + [str(writing), *command, *arguments],
+            [sys.executable, "-I", "-S", "-c", _RUNNER, told, str(uid), str(writing), *whole],
             pass_fds=(writing,),
             capture_output=True,
             text=True,
@@ -81,8 +82,8 @@ def run_limited(
         wall_s = time.monotonic() - began
         os.close(writing)
         writing = -1
-        with os.fdopen(reading, closefd=False) as told:
-            status, peak_bytes = json.load(told)
+        with os.fdopen(reading, closefd=False) as report:
+            status, peak_bytes = json.load(report)
     finally:
         os.close(reading)
         if writing >= 0:

@@ -6,6 +6,7 @@ import re
 import select
 import socket
 import ssl
+import subprocess
 import threading
 import time
 import warnings
@@ -532,6 +533,59 @@ def test_who_speaks_no_tls_is_malformed_at_once(ca_file: str, data: bytes) -> No
         source_at(port, ca_file).sample(a_run())
 
     assert elapsed.s < SOON_S
+
+
+OLD_HELLO = b"\x02\0\0\x26%s" + bytes(32) + b"\0\0\x2f\0"
+"""A ServerHello of this version: no session, AES128-SHA (RFC 5246 section 7.4.1.3)."""
+
+
+@pytest.mark.parametrize(
+    ("version", "shown"), [(b"\3\0", "SSL 3.0"), (b"\3\1", "TLS 1.0"), (b"\3\2", "TLS 1.1")]
+)
+def test_an_old_version_of_tls_is_told(ca_file: str, version: bytes, shown: str) -> None:
+    """A server that chooses what is older than TLS 1.2 is malformed, and the version is named."""
+
+    def answer(link: socket.socket) -> None:
+        link.recv(65_536)
+        hello = OLD_HELLO % version
+        link.sendall(b"\x16" + version + len(hello).to_bytes(2) + hello)
+        _read_all(link)
+
+    says = f"^127.0.0.1: {shown} offered: TLS 1.2 or newer wanted$"
+    with tcp_server(answer) as port, pytest.raises(Malformed, match=says):
+        source_at(port, ca_file).sample(a_run())
+
+
+@pytest.mark.parametrize(
+    ("version", "says"),
+    [
+        ("-tls1_1", "127.0.0.1: TLS 1.1 or older offered: TLS 1.2 or newer wanted"),
+        ("-tls1", "127.0.0.1: TLS 1.1 or older offered: TLS 1.2 or newer wanted"),
+        ("-tls1_2", ""),
+        ("-tls1_3", ""),
+    ],
+)
+def test_the_versions_of_a_real_server(
+    needs: Callable[[str], str], version: str, says: str
+) -> None:
+    """OpenSSL's own server, whatever the system's policy: old versions are named, new ones do."""
+    authority = Authority(time.time_ns())
+    chain, key = authority.identity(["127.0.0.1"])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    command = [needs("openssl"), "s_server", "-accept", f"127.0.0.1:{port}", "-cert", chain]
+    command += ["-cert_chain", chain, "-key", key, "-cipher", "ALL:@SECLEVEL=0", version, "-WWW"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as server:
+        try:
+            assert server.stdout is not None
+            assert any(line == b"ACCEPT\n" for line in server.stdout)
+            with pytest.raises(SourceError) as error:
+                source_at(port, authority.ca_file).sample(a_run())
+        finally:
+            server.kill()
+    authority.close()
+
+    assert str(error.value) == says if says else "TLS" not in str(error.value)
 
 
 def _read_once(link: socket.socket) -> None:
