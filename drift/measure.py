@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _LAST_WORDS_NS = 30 * NS // 1000
 """Kept back from the timeout for deciding, printing and leaving."""
+_STATE_NS = 50 * NS // 1000
+"""How long the state may take to be written when all else is done."""
 _PICTURE_NS = 300 * NS // 1000
 """Kept back for --explain: importing rich and drawing."""
 
@@ -38,6 +40,23 @@ def measure(
     voice.leave_after(end_raw_ns, partial(voice.fail, asking, NO_ANSWER))
     deadline_raw_ns = end_raw_ns - min(kept_back_ns, timeout_ns // 4)
     memory = _memory(options, settings, clock)
+    status = _measured(options, settings, voice, clock, memory, (deadline_raw_ns, end_raw_ns))
+    # Other threads may be writing what their servers said; to leave would leave it half written.
+    left_ns = min(_STATE_NS, end_raw_ns - clock.raw_ns())
+    memory.finish(max(0, left_ns) / NS)
+    return status
+
+
+def _measured(
+    options: Options,
+    settings: Config,
+    voice: Voice,
+    clock: Clock,
+    memory: Memory,
+    until_raw_ns: tuple[int, int],
+) -> int:
+    """Do it, the sources until the first moment, all of it until the second."""
+    deadline_raw_ns, end_raw_ns = until_raw_ns
     gathered = gather(
         settings.sources,
         settings.rule,
