@@ -11,7 +11,7 @@ any first answer is outstanding, since the proof of the early stop rests on samp
 
 import os
 import threading
-from _thread import start_new_thread
+from _thread import stack_size, start_new_thread
 from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 
@@ -29,6 +29,7 @@ from sources.base import (
     Source,
     SourceError,
     Stale,
+    lack_in,
 )
 from sources.clock import NS, Clock
 from sources.memory import Memory
@@ -38,6 +39,8 @@ from sources.resolver import Resolver
 HEAD_START_NS = 150 * NS // 1000
 """How long the cheap sources are alone on the wire (brief 3.9)."""
 
+_STACK_BYTES = 1 << 20
+"""Of a source's thread. The system's 8 MB, two hundred times, are more than some may have."""
 _SLEPT_NS = NS // 100
 _CUT_OFF = "not done before the deadline"
 _LAST_WORDS_NS = 30 * NS // 1000
@@ -51,7 +54,7 @@ class _Ended(Record):
     """What kept it from telling more; empty where it has told all there is."""
 
 
-_Said = Sample | Failure | Exception | _Ended
+_Said = Sample | Failure | _Ended
 """What a source's thread puts into the inbox."""
 
 
@@ -86,6 +89,7 @@ def gather(  # noqa: PLR0913 - all that a run is made of
     of its own; `awaited_kind` does so for the sources of one kind, until half of the time is over.
     Neither can change the integer. `memory` holds what earlier runs left for this one.
     """
+    stack_size(_STACK_BYTES)
     gathering = _Gathering(sources, rule, deadline_raw_ns, clock, awaited_kind, memory or Memory())
     return gathering.decide(patient=patient)
 
@@ -118,6 +122,7 @@ class _Gathering:
         self._refine = threading.Event()
         self._refinable: set[int] = set()
         """Sources that have answered and can be asked again."""
+        self._bugs: list[BaseException] = []
         self._missed: dict[int, str] = {}
         """Sources that could not be asked again, and why."""
         self._refined: dict[int, Sample | Failure] = {}
@@ -152,13 +157,19 @@ class _Gathering:
             else:
                 over = not self._worth_refining(now_ns, wall_minus_raw_ns)
             if over:
-                if isinstance(settled, NoAnswer) and self._unrefined:
-                    settled = self._settle_unrefined(wall_minus_raw_ns)
-                if isinstance(settled, Answer) and not self._settled_early:
-                    settled = self._unless_unrefined(settled, wall_minus_raw_ns)
-                self._note_what_was_missed()
-                return self._gathered(settled, wall_minus_raw_ns)
+                return self._gathered(self._final(settled, wall_minus_raw_ns), wall_minus_raw_ns)
             self._take(self._go_on(now_ns))
+
+    def _final(self, settled: Answer | NoAnswer, wall_minus_raw_ns: int) -> Answer | NoAnswer:
+        """Return the last word; raise the bug, if there was one and no answer in spite of it."""
+        if isinstance(settled, NoAnswer) and self._unrefined:
+            settled = self._settle_unrefined(wall_minus_raw_ns)
+        if isinstance(settled, Answer) and not self._settled_early:
+            settled = self._unless_unrefined(settled, wall_minus_raw_ns)
+        self._note_what_was_missed()
+        if isinstance(settled, NoAnswer) and self._bugs:
+            raise self._bugs[0]
+        return settled
 
     def _go_on(self, now_ns: int) -> int:
         """Begin what is due; return until when there is nothing to do but to wait."""
@@ -190,20 +201,33 @@ class _Gathering:
             if self._cheap[index] is cheap:
                 try:
                     start_new_thread(self._work, (index, source))
-                except RuntimeError as error:
-                    self._outcomes[index] = _failure(source, Reason.UNREACHABLE, str(error))
+                except (RuntimeError, MemoryError) as error:
+                    self._outcomes[index] = _failure(source, Reason.UNAVAILABLE, lack_in(error))
 
     def _work(self, index: int, source: Source) -> None:
-        """Run in the source's own thread: every outcome, even a bug of ours, goes to the inbox."""
+        """Run in the source's own thread: every outcome, even a bug of ours, goes to the inbox.
+
+        What this machine lacked is this source's failure. So is a bug as long as the others have an
+        answer: it is as right as without this source, and whoever finds a reply that we trip over
+        must not silence all the others with it. Without an answer the bug is what is reported.
+        """
         try:
             if isinstance(source, RefinableSource):
                 self._converse(index, source)
             else:
                 self._inbox.put((index, manners.asked(source, self._run)))
-        except SourceError as error:
-            self._inbox.put((index, _failure(source, error.reason, str(error))))
-        except Exception as bug:  # noqa: BLE001 - raised again, in the main thread
-            self._inbox.put((index, bug))
+        except BaseException as error:  # noqa: BLE001 - some of cryptography's are no Exceptions
+            self._inbox.put((index, self._failed(source, error)))
+
+    def _failed(self, source: Source, error: BaseException) -> Failure:
+        """Return an exception as the failure of the source in whose thread it was raised."""
+        if isinstance(error, SourceError):
+            return _failure(source, error.reason, str(error))
+        lack = lack_in(error)
+        if not lack:
+            self._bugs.append(error)
+            lack = f"bug: {type(error).__name__}: {error}"
+        return _failure(source, Reason.UNAVAILABLE, lack)
 
     def _converse(self, index: int, source: RefinableSource) -> None:
         """Put in the first sample and, once they are wanted, narrower ones, and why that ended.
@@ -220,8 +244,9 @@ class _Gathering:
             self._inbox.put((index, _Ended(end.value)))
         except Stale:
             raise
-        except SourceError as error:  # leaves standing what was said before, as coarse as it is
-            self._inbox.put((index, _Ended(f"{error.reason.value}: {error}")))
+        except BaseException as error:  # noqa: BLE001 - leaves standing what was said before
+            failure = self._failed(source, error)
+            self._inbox.put((index, _Ended(f"{failure.reason.value}: {failure.message}")))
 
     def _take(self, until_raw_ns: int) -> None:
         """Wait for an outcome until then, and take in all that have come."""
@@ -235,8 +260,6 @@ class _Gathering:
             return
 
     def _take_in(self, index: int, outcome: _Said) -> None:
-        if isinstance(outcome, Exception):
-            raise outcome
         if not isinstance(outcome, Sample):
             self._refinable.discard(index)
         if isinstance(outcome, _Ended):
@@ -321,4 +344,4 @@ class _Gathering:
 
 
 def _failure(source: Source, reason: Reason, message: str) -> Failure:
-    return Failure(source.operator, source.kind, reason, message)
+    return Failure(source.operator, source.kind, reason, SourceError(message).args[0])

@@ -14,11 +14,13 @@ Errors, all of them:
       ConfigError        wrong usage or configuration, exit 2
       SourceError        one source yielded no sample; each class has one Reason
         TimedOut  Unreachable  Refused  Malformed  Unverified
-        Unsynchronised  Stale  TooWide  Implausible
+        Unsynchronised  Stale  TooWide  Implausible  Unavailable
 """
 
+import errno
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from enum import Enum
 from typing import ClassVar, Self
 
@@ -52,6 +54,7 @@ class Reason(Enum):
     STALE = "stale"
     TOO_WIDE = "too wide"
     IMPLAUSIBLE = "implausible"
+    UNAVAILABLE = "unavailable"
 
 
 class DriftError(Exception):
@@ -133,6 +136,70 @@ class Implausible(SourceError):
     """The server claims a time before this program was released."""
 
     reason = Reason.IMPLAUSIBLE
+
+
+class Unavailable(SourceError):
+    """This machine lacks what asking takes; no fault of the server's."""
+
+    reason = Reason.UNAVAILABLE
+
+
+_LOCAL_ERRNOS = frozenset(
+    (
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOBUFS,
+        errno.ENOMEM,
+        errno.EACCES,
+        errno.EPERM,
+        errno.ENOSPC,
+        errno.ENOSYS,
+    )
+)
+"""What the system answers where this machine lacks something, or forbids it."""
+
+
+def is_local(error: OSError) -> bool:
+    """Whether a failure of the network's or a file's is this machine's own, whoever was asked."""
+    return error.errno in _LOCAL_ERRNOS
+
+
+def lack_in(error: BaseException) -> str:
+    """Return what this machine lacked, by an exception that nobody expected; empty for a bug.
+
+    Adapters name what servers and networks do to them. So what the system, OpenSSL or the import of
+    a library raises beyond that is local. Of cryptography some exceptions are no Exceptions.
+    """
+    words = " ".join(str(error).split())
+    if isinstance(error, MemoryError):
+        return "not enough memory"
+    if isinstance(error, OSError):
+        file = f": {error.filename}" if error.filename else ""
+        return f"{error.strerror or words}{file}"
+    if isinstance(error, RuntimeError) and "thread" in words:
+        return words
+    of_a_library = type(error).__module__.partition(".")[0] in ("cryptography", "pyo3_runtime")
+    if of_a_library or isinstance(error, ImportError | SyntaxError):
+        return f"{type(error).__name__}: {words}"
+    return ""
+
+
+@contextmanager
+def loading(library: str) -> Iterator[None]:
+    """Import a library, or raise Unavailable whatever comes of that: a library may raise anything.
+
+    One that is short of memory may end the process, so without room for it none is imported.
+    """
+    try:
+        from sources import room  # noqa: PLC0415 - heavy libraries only
+
+        with room.for_library(library):
+            yield
+    except SourceError:
+        raise
+    except BaseException as error:
+        words = lack_in(error) or f"{type(error).__name__}: {error}"
+        raise Unavailable(f"{library} cannot be loaded: {words}") from error
 
 
 class Interval(Record):

@@ -12,7 +12,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from sources import dated, keys, validity
-from sources.base import RefinableSource, Run, Sample, Source, admit
+from sources.base import RefinableSource, Run, Sample, Source, admit, loading
 from sources.clock import NS
 
 if TYPE_CHECKING:
@@ -93,7 +93,8 @@ class HttpsSource(RefinableSource):
     def conversation(self, run: Run) -> Generator[Sample, int, str]:
         """Ask; ask again at moments that tell on which side of the boundary the truth is."""
         addresses = run.addresses(self._host, self._fallback)
-        from sources.http_client import Session  # noqa: PLC0415 - 100 ms, and not always needed
+        with loading("httpx"):  # 100 ms, and not always needed
+            from sources.http_client import Session  # noqa: PLC0415
 
         with Session(self._url, addresses, self._ca_file, run) as session:
             session.ready()

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import IO
 
 from sources import sealed, tcp, tls
-from sources.base import Malformed, Run, Unreachable
+from sources.base import Malformed, Run, Unavailable
 from sources.sealed import Established
 from sources.wire import nts_ke
 
@@ -68,6 +68,6 @@ def _key_log() -> Iterator[tuple[str, IO[bytes]]]:
     try:
         named = tempfile.NamedTemporaryFile(prefix="time-drift-")  # noqa: SIM115 - closed below
     except OSError as error:
-        raise Unreachable(f"no place for the key log of TLS: {error.strerror or error}") from error
+        raise Unavailable(f"no place for the key log of TLS: {error.strerror or error}") from error
     with named:
         yield named.name, named.file

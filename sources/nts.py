@@ -7,7 +7,7 @@ as well, since anybody on the path can send one, and names the failure if no oth
 """
 
 from sources import cookies, exchange, keys, sealed, udp, validity
-from sources.base import Refused, Run, Sample, Source, SourceError, TimedOut, Unverified
+from sources.base import Refused, Run, Sample, Source, SourceError, TimedOut, Unverified, loading
 from sources.clock import NS
 from sources.memory import Entry, Memory, Update
 from sources.record import Record
@@ -69,7 +69,8 @@ class NtsSource(Source):
         if sample is not None:
             return sample
         addresses = run.addresses(self._host, self._fallback)
-        from sources.key_exchange import establish  # noqa: PLC0415 - ssl, which cookies do without
+        with loading("ssl"):  # which cookies do without
+            from sources.key_exchange import establish  # noqa: PLC0415
 
         place = (self._host, self._port, addresses, self._ca_file)
         sample = self._ask(establish(*place, run), run)

@@ -17,7 +17,7 @@ from itertools import chain, zip_longest
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
-from sources.base import TimedOut, Unreachable
+from sources.base import TimedOut, Unavailable, Unreachable
 from sources.clock import NS, Clock
 from sources.keys import is_address, same
 from sources.memory import Entry, Memory
@@ -42,6 +42,8 @@ class _Reply(Record):
     error: str
     final: bool
     """Whether waiting on could not change it."""
+    local: bool = False
+    """Whether it was this machine that lacked something."""
 
 
 class Resolver:
@@ -76,6 +78,8 @@ class Resolver:
             return reply.addresses
         if fallback:
             return fallback
+        if reply is not None and reply.local:
+            raise Unavailable(f"name cannot be resolved: {reply.error}")
         if reply is not None and reply.final:
             raise Unreachable(f"name cannot be resolved: {reply.error}")
         heard = f": {reply.error}" if reply is not None and reply.error else ""
@@ -134,7 +138,7 @@ class _Lookup:
             start_new_thread(self._ask_system, ())
             start_new_thread(self._look_up, ())
         except RuntimeError as error:
-            self._finish(_Reply((), str(error), final=True))
+            self._finish(_Reply((), str(error), final=True, local=True))
 
     def wait_until(self, until_raw_ns: int) -> _Reply | None:
         """Return the reply, or None if there is none by then."""

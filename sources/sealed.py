@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import struct
 
-from sources.base import Malformed, Unverified
+from sources.base import Malformed, Unverified, loading
 from sources.record import Record
 from sources.validity import Validity
 from sources.wire import nts, nts_ke
@@ -90,15 +90,17 @@ def _expanded(digest: str, secret: bytes, label: bytes, context: bytes, length: 
 
 def seal(key: bytes, before: bytes, nonce: bytes, plaintext: bytes = b"") -> bytes:
     """Return a packet with its authenticator, in which the plaintext is encrypted."""
-    from cryptography.hazmat.primitives.ciphers.aead import AESSIV  # noqa: PLC0415 - 18 ms
+    with loading("cryptography"):  # 18 ms
+        from cryptography.hazmat.primitives.ciphers.aead import AESSIV  # noqa: PLC0415
 
     return before + nts.authenticator(nonce, AESSIV(key).encrypt(plaintext, [before, nonce]))
 
 
 def opened(key: bytes, packet: nts.Sealed) -> bytes:
     """Return what is encrypted in a packet; raise Unverified if the key did not make it."""
-    from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - 18 ms
-    from cryptography.hazmat.primitives.ciphers.aead import AESSIV  # noqa: PLC0415
+    with loading("cryptography"):  # 18 ms
+        from cryptography.exceptions import InvalidTag  # noqa: PLC0415
+        from cryptography.hazmat.primitives.ciphers.aead import AESSIV  # noqa: PLC0415
 
     if len(packet.ciphertext) < _TAG_BYTES:
         raise Malformed(f"NTS: ciphertext of {len(packet.ciphertext)} bytes: 16 or more wanted")

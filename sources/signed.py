@@ -5,10 +5,20 @@ we offered, our nonce, a key delegated by the long-term key, the time inside the
 request in the Merkle tree that was signed (section 5.3.1), the signature over it.
 """
 
-from sources.base import Unverified
+from sources.base import Unavailable, Unverified, loading
 from sources.wire.dialects import Dialect, Form, Reply, decode_reply, nonce_of, versions_in
 
 _LEAF, _NODE = b"\0", b"\1"
+_KNOWN_ANSWER = (
+    bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"),
+    bytes.fromhex(
+        "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155"
+        "5fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b"
+    ),
+    b"",
+)
+"""Key, signature and message of RFC 8032 section 7.1, test 1: a machine where these do not hold
+must not blame a server."""
 
 
 def verify(request: bytes, packet: bytes, form: Form, public_key: bytes) -> Reply:
@@ -50,13 +60,21 @@ def _root(dialect: Dialect, leaf: bytes, path: tuple[bytes, ...], index: int) ->
 
 
 def _holds(public_key: bytes, signature: bytes, data: bytes) -> bool:
-    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - 25 ms
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
-        Ed25519PublicKey,
-    )
+    with loading("cryptography"):  # 25 ms
+        from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
+            Ed25519PublicKey,
+        )
 
-    try:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, data)
-    except (InvalidSignature, ValueError):
-        return False
-    return True
+    def holds(key: bytes, signature: bytes, data: bytes) -> bool:
+        try:
+            Ed25519PublicKey.from_public_bytes(key).verify(signature, data)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+    if holds(public_key, signature, data):
+        return True
+    if not holds(*_KNOWN_ANSWER):
+        raise Unavailable("Ed25519 does not work on this machine: OpenSSL forbids it (FIPS?)")
+    return False

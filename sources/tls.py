@@ -7,6 +7,7 @@ Nothing switches the rest of the verification off.
 Bare, because ssl.create_default_context parses every CA there is: 33 ms, against 0.2 by `capath`.
 """
 
+import errno
 import os
 import re
 import socket
@@ -19,7 +20,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from sources import tcp
-from sources.base import Malformed, Run, SourceError, Unreachable, Unverified
+from sources.base import Malformed, Run, SourceError, Unavailable, Unreachable, Unverified
 from sources.validity import Validity
 
 _NO_CHECK_TIME = 0x200000
@@ -32,6 +33,22 @@ _HELLO = struct.Struct("!BHHB3sH")
 """How a server answers: type, version and length of a record (RFC 8446 section 5.1), and of the
 handshake message in it type and length (section 4), and the version that is chosen."""
 _HANDSHAKE, _SERVER_HELLO, _SSL_3 = 22, 2, 0x300
+_NOTHING_SAID = ""
+_LOCAL_REASONS = frozenset(
+    (
+        _NOTHING_SAID,
+        "FETCH_FAILED",
+        "INITIALIZATION_ERROR",
+        "INTERNAL_ERROR",
+        "MALLOC_FAILURE",
+        "NO_CIPHERS_AVAILABLE",
+        "NO_PROTOCOLS_AVAILABLE",
+        "UNSUPPORTED",
+    )
+)
+"""What OpenSSL says where its own configuration (FIPS, openssl.cnf) or the memory is in the way."""
+_OUT_OF_MEMORY, _NO_ISSUER = 17, (2, 20)
+"""X509_V_ERR_OUT_OF_MEM, and those for issuers that are not found (openssl/x509_vfy.h)."""
 _ABOUT_VERSIONS = ("UNSUPPORTED_PROTOCOL", "WRONG_VERSION_NUMBER")
 _DIRECTORIES = ("/etc/ssl/certs", "/etc/pki/tls/certs")
 _FILES = (
@@ -60,11 +77,14 @@ def bare(ca_file: str | None, protocol: str) -> ssl.SSLContext:
     $SSL_CERT_FILE and $SSL_CERT_DIR replace the system's where they are set. Raises Unverified
     when there is nothing to trust.
     """
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    made.minimum_version = ssl.TLSVersion.TLSv1_2  # systems' policies differ; RFC 8996
-    made.verify_flags = ssl.VerifyFlags(made.verify_flags | _NO_CHECK_TIME)
-    made.hostname_checks_common_name = False  # RFC 9525 section 6.3
-    made.set_alpn_protocols([protocol])
+    try:
+        made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        made.minimum_version = ssl.TLSVersion.TLSv1_2  # systems' policies differ; RFC 8996
+        made.verify_flags = ssl.VerifyFlags(made.verify_flags | _NO_CHECK_TIME)
+        made.hostname_checks_common_name = False  # RFC 9525 section 6.3
+        made.set_alpn_protocols([protocol])
+    except (ssl.SSLError, ValueError) as error:
+        raise Unavailable(f"OpenSSL cannot be used as it is configured: {error}") from error
     _load(made, ca_file)
     return made
 
@@ -131,12 +151,31 @@ def bounded(link: socket.socket, server: str, what: str, run: Run) -> Iterator[N
         try:
             yield
         except ssl.SSLCertVerificationError as error:
+            if lack := _lack_in_verifying(error):
+                raise Unavailable(f"certificates cannot be verified: {lack}") from error
             raise Unverified(f"certificate: {error.verify_message}") from error
         except ssl.SSLEOFError as error:
             raise Unreachable(f"{server}: {what}: connection closed") from error
         except ssl.SSLError as error:
+            if (error.reason or error.library or _NOTHING_SAID) in _LOCAL_REASONS:
+                raise Unavailable(f"OpenSSL: {error.reason or error}") from error
             why = error.reason or str(error).removeprefix("[SSL] ").partition(" (_ssl")[0]
             raise Malformed(f"{server}: {what}: {why}") from error
+
+
+def _lack_in_verifying(error: ssl.SSLCertVerificationError) -> str:
+    """Return what this machine lacked to verify a certificate; empty where that was not it.
+
+    A store is read when it is needed, and OpenSSL takes an issuer that it could not read for none.
+    """
+    if error.verify_code == _OUT_OF_MEMORY:
+        return "not enough memory"
+    if error.verify_code in _NO_ISSUER:
+        try:
+            os.close(os.open("/", os.O_RDONLY | os.O_CLOEXEC))
+        except OSError as lack:
+            return lack.strerror or str(lack)
+    return ""
 
 
 def verified_chain(link: ssl.SSLSocket) -> list[Validity]:
@@ -199,6 +238,8 @@ def _loaded(
                 tried.append(f"{path}: no certificates under hashed names (openssl rehash)")
                 continue
         except OSError as error:  # what is no PEM file raises ssl.SSLError, which is one too
+            if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+                raise Unavailable(f"{path}: {error.strerror}") from error
             tried.append(f"{path}: {error.strerror or error}")
             continue
         loaded += 1

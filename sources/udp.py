@@ -17,7 +17,7 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from sources.base import Run, TimedOut, Unreachable
+from sources.base import Run, TimedOut, Unavailable, Unreachable, is_local
 from sources.clock import NS
 from sources.record import Record
 
@@ -127,6 +127,8 @@ class _Question:
         self._retries_due_ns: dict[str, int] = {}
         self._retried: set[str] = set()
         self._errors: dict[str, None] = {}
+        self._are_local = False
+        """Whether all of them are this machine's own."""
         self._silences_ns = iter(patience.silences_ns)
         self._after_error_ns = patience.after_error_ns
         self._silence_ends_ns: int | None = None
@@ -193,7 +195,8 @@ class _Question:
     def _ask_next(self) -> None:
         """Ask the next address; raise Unreachable when nothing more can be hoped for."""
         if not self._send_to_untried() and not self._hopeful() and not self._retries_due_ns:
-            raise Unreachable(self._told("no address can be reached"))
+            kind = Unavailable if self._are_local else Unreachable
+            raise kind(self._told("no address can be reached"))
 
     def _send_to_untried(self) -> bool:
         return any(self._send(address) for address in self._untried)
@@ -254,6 +257,7 @@ class _Question:
         return now_ns
 
     def _note(self, address: str, error: OSError) -> None:
+        self._are_local = is_local(error) and (self._are_local or not self._errors)
         self._errors[f"{address} port {self._port}: {error.strerror or error}"] = None
 
     def _told(self, what: str) -> str:

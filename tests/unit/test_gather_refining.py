@@ -141,6 +141,17 @@ def test_what_only_asking_again_could_decide_is_no_answer_where_that_failed() ->
     assert found.outcomes[0] == failed_again(wide("A"), "malformed: nonsense")
 
 
+def test_what_this_machine_lacks_on_asking_again_leaves_what_was_said_before() -> None:
+    """No memory for the second question is no reason to lose the vote of the first."""
+    broken = RefinableFakeSource("D", wide("D"), MemoryError())
+    sources = [RefinableFakeSource(name, wide(name), narrow(name), delay_s=0.05) for name in "ABC"]
+
+    found = run(*sources, broken)
+
+    assert answer_of(found) == -4
+    assert found.outcomes[3] == failed_again(wide("D"), "unavailable: not enough memory")
+
+
 def test_one_that_failed_is_held_against_those_that_did_not() -> None:
     """Two of three narrowed carry the answer; one of three does not."""
     broken = [RefinableFakeSource(n, wide(n), Malformed("nonsense")) for n in "BC"]

@@ -21,7 +21,7 @@ import dns.resolver
 import pytest
 
 from sources import resolver
-from sources.base import TimedOut, Unreachable
+from sources.base import TimedOut, Unavailable, Unreachable
 from sources.clock import NS, Clock
 from sources.resolver import Resolver
 from tests.conftest import ROOT
@@ -505,7 +505,7 @@ def test_a_machine_without_threads_to_spare_is_a_failure_of_the_source(
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", start)
         patch.setattr(resolver, "start_new_thread", start, raising=False)
-        with pytest.raises(Unreachable, match="can't start new thread"):
+        with pytest.raises(Unavailable, match="can't start new thread"):
             lookups(0.5).addresses(HOST, ())
         assert lookups(0.5).addresses(HOST, BESIDE) == BESIDE
 
