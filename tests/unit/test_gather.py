@@ -105,7 +105,7 @@ def test_failures_are_outcomes_with_their_reason() -> None:
     assert found.outcomes[0] == Failure("A", "ntp", Reason.MALFORMED, "found this: wanted that")
 
 
-class PanicException(BaseException):  # noqa: N818 - the name that Rust's panics have in Python
+class PanicException(BaseException):
     """What cryptography raises where its Rust half panics."""
 
 
