@@ -7,7 +7,17 @@ as well, since anybody on the path can send one, and names the failure if no oth
 """
 
 from sources import cookies, exchange, keys, sealed, udp, validity
-from sources.base import Refused, Run, Sample, Source, SourceError, TimedOut, Unverified, loading
+from sources.base import (
+    Refused,
+    Run,
+    Sample,
+    Source,
+    SourceError,
+    TimedOut,
+    Unavailable,
+    Unverified,
+    loading,
+)
 from sources.clock import NS
 from sources.memory import Entry, Memory, Update
 from sources.record import Record
@@ -112,7 +122,7 @@ class NtsSource(Source):
         half_ns = now_ns + (run.deadline_raw_ns - now_ns) // 2
         try:
             sample = self._ask(kept, run.until(half_ns))
-        except Refused:
+        except (Refused, Unavailable):
             raise
         except SourceError:
             sample = None
@@ -200,6 +210,8 @@ class _Question:
         try:
             told = sealed.opened(self._keys.server_to_client, nts.take_apart(datagram.data))
             self._new_cookies = tuple(filter(nts_ke.usable, nts.cookies_in(told)))
+        except Unavailable:
+            raise  # no other reply would do
         except SourceError as problem:
             self.problems.append(problem)
             return None

@@ -21,6 +21,7 @@ from sources.base import (
     SourceError,
     TimedOut,
     TooWide,
+    Unavailable,
     admit,
 )
 from sources.clock import NS
@@ -148,6 +149,8 @@ class RoughtimeSource(Source):
         two_thirds_ns = now_ns + (run.deadline_raw_ns - now_ns) * 2 // 3
         try:
             return self._by_udp(run.until(two_thirds_ns), addresses, nonce())
+        except Unavailable:
+            raise
         except SourceError as by_udp:
             try:
                 return self._by_tcp(run, addresses, nonce())
@@ -161,6 +164,8 @@ class RoughtimeSource(Source):
         def accept(datagram: udp.Datagram) -> Exchange | None:
             try:
                 reply = self._verified(request, datagram.data)
+            except Unavailable:
+                raise  # no other reply would do
             except SourceError as problem:
                 problems.append(problem)
                 return None

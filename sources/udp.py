@@ -222,6 +222,9 @@ class _Question:
             link.close()
             self._note(address, error)
             return False
+        except BaseException:  # a library that cannot be loaded, no memory
+            link.close()
+            raise
         attempt.wall_minus_raw_ns = wall_ns - attempt.sent_raw_ns
         self._sent_raw_ns.setdefault(data, attempt.sent_raw_ns)
         self._attempts[link.fileno()] = attempt
