@@ -22,6 +22,7 @@ from sources.clock import NS, Clock
 from sources.keys import is_address, same
 from sources.memory import Entry, Memory
 from sources.record import Record
+from sources.udp import shortage
 
 if TYPE_CHECKING:
     from sources.name_servers import NameServers
@@ -78,8 +79,9 @@ class Resolver:
             return reply.addresses
         if fallback:
             return fallback
-        if reply is not None and reply.local:
-            raise Unavailable(f"name cannot be resolved: {reply.error}")
+        lack = reply.error if reply is not None and reply.local else shortage()
+        if lack:
+            raise Unavailable(f"name cannot be resolved: {lack}")
         if reply is not None and reply.final:
             raise Unreachable(f"name cannot be resolved: {reply.error}")
         heard = f": {reply.error}" if reply is not None and reply.error else ""

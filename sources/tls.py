@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from sources import tcp
+from sources import tcp, udp
 from sources.base import Malformed, Run, SourceError, Unavailable, Unreachable, Unverified
 from sources.validity import Validity
 
@@ -171,10 +171,7 @@ def _lack_in_verifying(error: ssl.SSLCertVerificationError) -> str:
     if error.verify_code == _OUT_OF_MEMORY:
         return "not enough memory"
     if error.verify_code in _NO_ISSUER:
-        try:
-            os.close(os.open("/", os.O_RDONLY | os.O_CLOEXEC))
-        except OSError as lack:
-            return lack.strerror or str(lack)
+        return udp.shortage()
     return ""
 
 

@@ -11,6 +11,7 @@ each one and says whether it is the answer. It sends
   source with it. Refused on the fresh socket too, the next address is asked.
 """
 
+import os
 import select
 import socket
 import struct
@@ -27,6 +28,15 @@ _LONGEST_DATAGRAM = 4096
 _WALL_MOVED_NS = NS // 1000
 
 Answer = TypeVar("Answer")
+
+
+def shortage() -> str:
+    """Return why no file can be opened now, empty where one can: libraries do not always say."""
+    try:
+        os.close(os.open("/", os.O_RDONLY | os.O_CLOEXEC))
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 class Datagram:
