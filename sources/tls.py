@@ -16,7 +16,7 @@ import struct
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 from sources import tcp, udp
@@ -105,7 +105,8 @@ def handshake(
     hello = b""
     try:
         with bounded(secured, server, "TLS handshake", run):
-            _say_hello(secured)
+            if _is_done_at_once(secured):
+                return secured
         with bounded(secured, server, "TLS handshake", run):
             # OpenSSL does not say which version it did not like; the first bytes do.
             hello = socket.socket.recv(secured, _HELLO.size, socket.MSG_PEEK)
@@ -121,17 +122,21 @@ def handshake(
     return secured
 
 
-def _say_hello(link: ssl.SSLSocket) -> None:
-    """Send the first message of the handshake, and do not wait for the answer."""
+def _is_done_at_once(link: ssl.SSLSocket) -> bool:
+    """Begin the handshake, and do not wait for the answer; True if it is here and that was all."""
     link.settimeout(0)
-    with suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError):
+    try:
         link.do_handshake()
+    except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        return False
+    return True
 
 
 def _offered_in(hello: bytes, error: BaseException | None, wanted: int) -> str:
     """Return which version a server offers; empty if that is not the trouble."""
     why = error.reason if isinstance(error, ssl.SSLError) else None
-    if why == "TLSV1_ALERT_PROTOCOL_VERSION":
+    # Who is so near that its answer came with the first look is not looked at beforehand.
+    if why == "TLSV1_ALERT_PROTOCOL_VERSION" or (why == "UNSUPPORTED_PROTOCOL" and not hello):
         return f"{_shown(wanted - 1)} or older"
     if why not in _ABOUT_VERSIONS or len(hello) < _HELLO.size:
         return ""

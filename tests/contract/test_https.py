@@ -548,6 +548,7 @@ def test_an_old_version_of_tls_is_told(ca_file: str, version: bytes, shown: str)
 
     def answer(link: socket.socket) -> None:
         link.recv(65_536)
+        threading.Event().wait(0.02)  # as far away as servers are
         hello = OLD_HELLO % version
         link.sendall(b"\x16" + version + len(hello).to_bytes(2) + hello)
         _read_all(link)
@@ -597,6 +598,20 @@ def version_of(port: int, ca_file: str) -> str:
             return secured.version() or ""
     except Malformed as error:
         return str(error)
+
+
+def test_a_server_whose_answer_is_here_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A handshake that is over with the first look is not waited for any more."""
+    usual = ssl.SSLSocket.settimeout
+    monkeypatch.setattr(
+        ssl.SSLSocket, "settimeout", lambda link, seconds: usual(link, seconds or SOON_S)
+    )
+    with HttpsServer("Alpha") as server, Elapsed() as elapsed:
+        link, address = tcp.connect(("127.0.0.1",), server.port, a_run())
+        context = tls.bare(server._authority.ca_file, "http/1.1")
+        tls.handshake(link, context, "127.0.0.1", address, a_run()).close()
+
+    assert elapsed.s < SOON_S
 
 
 def _read_once(link: socket.socket) -> None:
