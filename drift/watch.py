@@ -13,7 +13,7 @@ import os
 import select
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Protocol
 
@@ -164,7 +164,8 @@ class Measuring:
 
     def _status_of_a_child(self) -> int:
         for name in sorted({name for s in self._settings.sources for name in s.libraries}):
-            import_module(name)  # here, so that it is loaded once and not in every child
+            with suppress(Exception):  # what cannot be loaded here fails its sources there
+                import_module(name)  # here, so that it is loaded once and not in every child
         reading, writing = os.pipe()
         try:
             try:

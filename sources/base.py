@@ -17,8 +17,10 @@ Errors, all of them:
         Unsynchronised  Stale  TooWide  Implausible  Unavailable
 """
 
+import errno
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from enum import Enum
 from typing import ClassVar, Self
 
@@ -142,6 +144,64 @@ class Unavailable(SourceError):
     """This machine lacks what asking takes; no fault of the server's."""
 
     reason = Reason.UNAVAILABLE
+
+
+_LOCAL_ERRNOS = frozenset(
+    (
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOBUFS,
+        errno.ENOMEM,
+        errno.EACCES,
+        errno.EPERM,
+        errno.ENOSPC,
+        errno.ENOSYS,
+    )
+)
+"""What the system answers where this machine lacks something, or forbids it."""
+
+
+def is_local(error: OSError) -> bool:
+    """Whether a failure of the network's or a file's is this machine's own, whoever was asked."""
+    return error.errno in _LOCAL_ERRNOS
+
+
+def lack_in(error: BaseException) -> str:
+    """Return what this machine lacked, by an exception that nobody expected; empty for a bug.
+
+    Adapters name what servers and networks do to them. So what the system, OpenSSL or the import of
+    a library raises beyond that is local. Of cryptography some exceptions are no Exceptions.
+    """
+    words = " ".join(str(error).split())
+    if isinstance(error, MemoryError):
+        return "not enough memory"
+    if isinstance(error, OSError):
+        file = f": {error.filename}" if error.filename else ""
+        return f"{error.strerror or words}{file}"
+    if isinstance(error, RuntimeError) and "thread" in words:
+        return words
+    of_a_library = type(error).__module__.partition(".")[0] in ("cryptography", "pyo3_runtime")
+    if of_a_library or isinstance(error, ImportError | SyntaxError):
+        return f"{type(error).__name__}: {words}"
+    return ""
+
+
+@contextmanager
+def loading(library: str) -> Iterator[None]:
+    """Import a library, or raise Unavailable whatever comes of that: a library may raise anything.
+
+    One that is short of memory may end the process, so without room for it none is imported.
+    """
+    try:
+        from sources import room  # noqa: PLC0415 - heavy libraries only
+
+        with room.for_library(library):
+            yield
+    except SourceError:
+        raise
+    except BaseException as error:
+        words = lack_in(error) or f"{type(error).__name__}: {error}"
+        raise Unavailable(f"{library} cannot be loaded: {words}") from error
 
 
 class Interval(Record):
@@ -291,13 +351,13 @@ class RefinableSource(Source):
     """A source whose sample is coarse at first, and narrower when it is asked again."""
 
     @abstractmethod
-    def conversation(self, run: Run) -> Generator[Sample, int, None]:
+    def conversation(self, run: Run) -> Generator[Sample, int, str]:
         """Yield the sample; each time a boundary is sent in, ask again and yield it narrowed.
 
         A boundary is a value of raw - true, in nanoseconds: what has to be found out is on which
         side of it, and of the points whole seconds away from it, the truth is. The conversation
-        ends when that is clear, or when the server has been asked often enough, or no moment
-        before the deadline is left that could tell. Raises SourceError as `sample` does.
+        ends when that is clear, or the server has been asked often enough, and returns "" then;
+        where it has to end before, it returns why, or raises SourceError as `sample` does.
         """
 
     def sample(self, run: Run) -> Sample:

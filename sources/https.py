@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sources import dated, keys, validity
 from sources.addresses import is_address
-from sources.base import RefinableSource, Run, Sample, Source, admit
+from sources.base import RefinableSource, Run, Sample, Source, admit, loading
 from sources.clock import NS
 
 if TYPE_CHECKING:
@@ -97,28 +97,36 @@ class HttpsSource(RefinableSource):
         self._date_lag_ns = date_lag_ns
         self._ignored_headers = ignored_headers
 
-    def conversation(self, run: Run) -> Generator[Sample, int, None]:
+    def conversation(self, run: Run) -> Generator[Sample, int, str]:
         """Ask; ask again at moments that tell on which side of the boundary the truth is."""
         addresses = run.addresses(self._host, self._fallback)
-        from sources.http_client import Session  # noqa: PLC0415 - 100 ms, and not always needed
+        with loading("httpx"):  # 100 ms, and not always needed
+            from sources.http_client import Session  # noqa: PLC0415
 
         with Session(self._url, addresses, self._ca_file, run) as session:
+            session.ready()
             sample = self._sample(session.head())
             boundary_raw_ns = yield sample
             rtt_ns = sample.rtt_ns
             for asked in range(2, dated.MOST_REQUESTS + 1):
+                if not dated.straddles(sample.likely, boundary_raw_ns):
+                    return ""
+                session.ready()  # a handshake would come between the moment and the request
                 now_raw_ns = run.clock.raw_ns()
                 moment_raw_ns = dated.next_moment_raw_ns(
                     now_raw_ns, sample.likely, boundary_raw_ns, rtt_ns
                 )
-                if moment_raw_ns is None or moment_raw_ns + rtt_ns > run.deadline_raw_ns:
-                    return
+                if moment_raw_ns is None:
+                    return ""
+                if moment_raw_ns + rtt_ns > run.deadline_raw_ns:
+                    return "no time left to ask at a moment that could decide"
                 threading.Event().wait((moment_raw_ns - now_raw_ns) / NS)
                 again = self._sample(session.head())
                 rtt_ns = again.rtt_ns
                 sample = dated.narrowed(sample, again, lags=self._date_lag_ns > 0)
                 sample = sample.replaced(detail=f"Date, asked {asked} times")
                 boundary_raw_ns = yield sample
+        return ""
 
     def _sample(self, response: "Response") -> Sample:
         proof = dated.prove(

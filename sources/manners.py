@@ -52,7 +52,7 @@ def asked(source: Source, run: Run) -> Sample:
         raise
     except SourceError as error:
         # What never left this machine was no question.
-        if source.backs_off and not isinstance(error, (Unreachable, Unavailable)):
+        if source.backs_off and not isinstance(error, Unreachable | Unavailable):
             remember(lambda entry: after_silence(entry, run.clock.boot_ns()))
         raise
     if entry is not None:

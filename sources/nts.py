@@ -16,6 +16,7 @@ from sources.base import (
     TimedOut,
     Unavailable,
     Unverified,
+    loading,
 )
 from sources.clock import NS
 from sources.memory import Entry, Memory, Update
@@ -79,7 +80,8 @@ class NtsSource(Source):
         if sample is not None:
             return sample
         addresses = run.addresses(self._host, self._fallback)
-        from sources.key_exchange import establish  # noqa: PLC0415 - ssl, which cookies do without
+        with loading("ssl"):  # which cookies do without
+            from sources.key_exchange import establish  # noqa: PLC0415
 
         place = (self._host, self._port, addresses, self._ca_file)
         sample = self._ask(establish(*place, run), run)
@@ -226,7 +228,7 @@ class _Question:
             told = sealed.opened(self._keys.server_to_client, nts.take_apart(datagram.data))
             self._new_cookies = tuple(filter(nts_ke.usable, nts.cookies_in(told)))
         except Unavailable:
-            raise
+            raise  # no other reply would do
         except SourceError as problem:
             self.problem = type(problem)(str(problem))  # the other one holds on to all of this
             return None

@@ -22,11 +22,12 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from sources.addresses import is_address, leads_here, plain
-from sources.base import TimedOut, Unreachable
+from sources.base import TimedOut, Unavailable, Unreachable
 from sources.clock import NS, Clock
 from sources.keys import same
 from sources.memory import Entry, Memory
 from sources.record import Record
+from sources.udp import shortage
 
 if TYPE_CHECKING:
     from sources.name_servers import NameServers
@@ -49,6 +50,8 @@ class _Reply(Record):
     error: str
     final: bool
     """Whether waiting on could not change it."""
+    local: bool = False
+    """Whether it was this machine that lacked something."""
 
 
 class Resolver:
@@ -84,6 +87,9 @@ class Resolver:
             return addresses
         if fallback:
             return fallback
+        lack = reply.error if reply is not None and reply.local else shortage()
+        if lack:
+            raise Unavailable(f"name cannot be resolved: {lack}")
         if reply is not None and reply.final:
             is_here = reply.error.startswith(_HERE)
             raise Unreachable(reply.error if is_here else f"name cannot be resolved: {reply.error}")
@@ -160,7 +166,7 @@ class _Lookup:
             start_new_thread(self._ask_system, ())
             start_new_thread(self._look_up, ())
         except RuntimeError as error:
-            self._finish(_Reply((), str(error), final=True))
+            self._finish(_Reply((), str(error), final=True, local=True))
 
     def wait_until(self, until_raw_ns: int) -> _Reply | None:
         """Return the reply, or None if there is none by then."""

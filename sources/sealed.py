@@ -9,7 +9,7 @@ import hmac
 import struct
 from typing import TYPE_CHECKING
 
-from sources.base import Malformed, Unavailable, Unverified
+from sources.base import Malformed, Unavailable, Unverified, loading
 from sources.record import Record
 from sources.validity import Validity
 from sources.wire import nts, nts_ke
@@ -102,10 +102,11 @@ def seal(key: bytes, before: bytes, nonce: bytes, plaintext: bytes = b"") -> byt
 
 def opened(key: bytes, packet: nts.Sealed) -> bytes:
     """Return what is encrypted in a packet; raise Unverified if the key did not make it."""
+    with loading("cryptography"):  # 18 ms
+        from cryptography.exceptions import InvalidTag  # noqa: PLC0415
+
     if len(packet.ciphertext) < _TAG_BYTES:
         raise Malformed(f"NTS: ciphertext of {len(packet.ciphertext)} bytes: 16 or more wanted")
-    from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - 18 ms
-
     try:
         return _cipher(key).decrypt(packet.ciphertext, [packet.before, packet.nonce])
     except (InvalidTag, ValueError) as error:
@@ -114,11 +115,9 @@ def opened(key: bytes, packet: nts.Sealed) -> bytes:
 
 def _cipher(key: bytes) -> "AESSIV":
     """Return AES-SIV with a key; raise Unavailable where this machine has none, as under FIPS."""
-    try:
-        from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - 18 ms
+    with loading("cryptography"):  # 18 ms
+        from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
         from cryptography.hazmat.primitives.ciphers.aead import AESSIV  # noqa: PLC0415
-    except ImportError as error:
-        raise Unavailable(f"cryptography cannot be loaded: {error}") from error
     try:
         return AESSIV(key)
     except UnsupportedAlgorithm as error:

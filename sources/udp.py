@@ -15,6 +15,7 @@ What a server sends is judged as it comes and kept by nobody. Beyond some hundre
 is looked at in short intervals only (design.md, D-62): who floods keeps no core from the others.
 """
 
+import os
 import select
 import socket
 import struct
@@ -22,7 +23,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from sources.addresses import family_of, socket_address
-from sources.base import Run, TimedOut, Unreachable
+from sources.base import Run, TimedOut, Unavailable, Unreachable, is_local
 from sources.clock import NS
 from sources.record import Record
 
@@ -40,6 +41,15 @@ _NEXT_ADDRESS_NS = NS // 4
 """How long an address may be silent before the next one is asked (RFC 8305 section 5)."""
 
 Answer = TypeVar("Answer")
+
+
+def shortage() -> str:
+    """Return why no file can be opened now, empty where one can: libraries do not always say."""
+    try:
+        os.close(os.open("/", os.O_RDONLY | os.O_CLOEXEC))
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 class Datagram:
@@ -151,6 +161,8 @@ class _Question:
         self._retries_due_ns: dict[str, int] = {}
         self._retried: set[str] = set()
         self._errors: dict[str, None] = {}
+        self._are_local = False
+        """Whether all of them are this machine's own."""
         self._silences_ns = iter(patience.silences_ns)
         self._after_error_ns = patience.after_error_ns
         self._silence_ends_ns: int | None = None
@@ -230,7 +242,8 @@ class _Question:
     def _ask_next(self) -> None:
         """Ask the next address; raise Unreachable when nothing more can be hoped for."""
         if not self._send_to_untried() and not self._hopeful() and not self._retries_due_ns:
-            raise Unreachable(self._told("no address can be reached"))
+            kind = Unavailable if self._are_local else Unreachable
+            raise kind(self._told("no address can be reached"))
 
     def _send_to_untried(self) -> bool:
         while self._untried:
@@ -257,6 +270,9 @@ class _Question:
             link.close()
             self._note(address, error)
             return False
+        except BaseException:  # a library that cannot be loaded, no memory
+            link.close()
+            raise
         attempt.wall_minus_raw_ns = wall_ns - attempt.sent_raw_ns
         self._sent_raw_ns.setdefault(data, attempt.sent_raw_ns)
         self._attempts[link.fileno()] = attempt
@@ -292,6 +308,7 @@ class _Question:
         return now_ns
 
     def _note(self, address: str, error: OSError) -> None:
+        self._are_local = is_local(error) and (self._are_local or not self._errors)
         self._errors[f"{address} port {self._port}: {error.strerror or error}"] = None
 
     def _ignored(self) -> str:

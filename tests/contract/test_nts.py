@@ -654,7 +654,7 @@ RESPONSES: dict[str, tuple[Manner, type[SourceError], str]] = {
     "TLS 1.2": (
         Manner(newest=ssl.TLSVersion.TLSv1_2),
         Malformed,
-        "127.0.0.1: TLS handshake: TLSV1_ALERT_PROTOCOL_VERSION",
+        "127.0.0.1: TLS 1.2 or older offered: TLS 1.3 or newer wanted",
     ),
 }
 """Exchanges that yield no keys, and what is said of them."""

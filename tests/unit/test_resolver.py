@@ -21,7 +21,7 @@ import dns.resolver
 import pytest
 
 from sources import resolver
-from sources.base import TimedOut, Unreachable
+from sources.base import TimedOut, Unavailable, Unreachable
 from sources.clock import NS, Clock
 from sources.resolver import Resolver
 from tests.conftest import ROOT
@@ -494,6 +494,17 @@ def test_name_servers_that_cannot_be_asked_cost_only_themselves(
     assert elapsed.s < 0.5
 
 
+def test_a_machine_without_descriptors_is_not_the_name_servers_failure(
+    system: FakeSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the system's resolver calls a passing failure is this machine's, where no file opens."""
+    system.error = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    monkeypatch.setattr(resolver, "shortage", lambda: "Too many open files")
+
+    with pytest.raises(Unavailable, match="name cannot be resolved: Too many open files"):
+        lookups(0.5).addresses(HOST, ())
+
+
 def test_a_machine_without_threads_to_spare_is_a_failure_of_the_source(
     system: FakeSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -506,7 +517,7 @@ def test_a_machine_without_threads_to_spare_is_a_failure_of_the_source(
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", start)
         patch.setattr(resolver, "start_new_thread", start, raising=False)
-        with pytest.raises(Unreachable, match="can't start new thread"):
+        with pytest.raises(Unavailable, match="can't start new thread"):
             lookups(0.5).addresses(HOST, ())
         assert lookups(0.5).addresses(HOST, BESIDE) == BESIDE
 
