@@ -6,16 +6,22 @@ does not take by the deadline ends the program.
 
 import os
 import select
-import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from drift.form import BUG, NO_ANSWER, OK, WRONG_USAGE, Form, shown_path
 from sources.base import ConfigError
 from sources.clock import NS, BeyondReach, Clock
+
+if TYPE_CHECKING:
+    import signal
+else:
+    import _signal as signal
+
 
 _ALARM_AFTER_NS = 100 * NS // 1000
 """How long after the deadline we leave even if the main thread hangs in a system call."""
