@@ -11,9 +11,9 @@ any first answer is outstanding, since the proof of the early stop rests on samp
 
 import os
 import threading
+from _queue import Empty, SimpleQueue
 from _thread import stack_size, start_new_thread
 from collections.abc import Sequence
-from queue import Empty, SimpleQueue
 
 from drift import consensus
 from drift.consensus import Answer, Lack, NoAnswer, Rule

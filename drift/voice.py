@@ -96,6 +96,13 @@ class Voice:
             return self._unwritten(f"stdout cannot be written: {error.strerror or error}")
         return OK
 
+    def refuse(self, why: str, end_raw_ns: int, status: int) -> None:
+        """Say why there is no answer, once: an alarm that comes meanwhile has nothing to add."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGALRM,))
+        say(why)
+        self.leave_after(end_raw_ns, lambda: status)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGALRM,))
+
     def fail(self, why: str, status: int) -> int:
         """Tell that there is no finding, and return the exit status in this form.
 

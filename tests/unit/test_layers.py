@@ -62,6 +62,7 @@ LAB_MAY_KNOW = (
     "sources.keys",
     "sources.record",
     "sources.sealed",
+    "sources.versions",
 )
 """Of the sources: what both ends of a protocol share, and nothing that asks."""
 
