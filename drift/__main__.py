@@ -26,6 +26,29 @@ _SWITCH_S = 0.02
 """How long a thread may compute before others may interrupt it. Python's own 5 ms wake hundreds of
 waiting threads so often that 200 sources take a fifth longer."""
 
+_LIBRARIES = frozenset(
+    (
+        *("_cffi_backend", "anyio", "certifi", "cffi", "cryptography", "dns", "h11", "httpcore"),
+        *("httpx", "idna", "markdown_it", "mdurl", "nagiosplugin", "ntplib", "prometheus_client"),
+        *("pycparser", "pygments", "rich", "typing_extensions"),
+    )
+)
+"""What the packages of the lock are imported as."""
+
+
+class _Loss:
+    """Last in sys.meta_path, so asked only for what is not there: has the environment lost it?"""
+
+    @staticmethod
+    def find_spec(name: str, _path: object = None, _target: object = None) -> None:
+        if name.partition(".")[0] not in _LIBRARIES:
+            return
+        from drift.prepare import give_up_if_damaged  # noqa: PLC0415 - only now
+
+        damage = give_up_if_damaged(os.path.dirname(os.path.dirname(sys.executable)))
+        if damage is not None:
+            raise ModuleNotFoundError(damage, name=name)
+
 
 def main() -> None:
     """Run, and leave at once: hung threads are not waited for, nothing is torn down."""
@@ -35,6 +58,7 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGALRM))
     gc.disable()  # a run allocates little and ends soon
     sys.setswitchinterval(_SWITCH_S)
+    sys.meta_path.append(_Loss)
     try:
         from drift import cli  # noqa: PLC0415 - inside the try: a broken environment is told too
 

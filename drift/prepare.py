@@ -6,11 +6,16 @@ Standard library only: it runs before anything is installed. The environment is 
 renamed into place last, with a copy of the lock in it, so that a killed run leaves nothing that
 looks finished. A file lock keeps a second run out; the system frees it however this one ends.
 
+Where packages come from is what pip's own configuration says; what is installed, and where, is ours
+to say, and is compared with the lock before the environment counts as made. Who may read the
+checkout may read its environment, whatever the umask is.
+
 stderr gets one line on failure; on a terminal, or with -v among the command's arguments, also
 everything that venv and pip say. Nothing is written to stdout, unless the command is a plugin of
 Nagios, which has to tell its failure there.
 """
 
+import ast
 import fcntl
 import os
 import re
@@ -28,10 +33,31 @@ sys.path.append(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 from drift.plugin import is_plugin
 
 STAMP = "lock.stamp"
+_MANIFEST = "files.stamp"
+"""Size, space, path in the packages' directory, NUL: of each file that was installed."""
 _OURS = ("drift", "sources", "lab", "cloudformation")
 _LONGEST_TOLD = 280
 _LONGEST_PATH = 200
-_UNWANTED = re.compile("PYTHON|PIP_(USER|TARGET|PREFIX|ROOT|DRY_RUN|PYTHON|REQUIRE_VIRTUALENV)$")
+_UNWANTED = re.compile("PYTHON|PIP_")
+_SETTINGS = (
+    *("index-url", "extra-index-url", "find-links", "no-index", "trusted-host", "cert"),
+    *("client-cert", "proxy", "timeout", "retries", "keyring-provider", "cache-dir"),
+)
+"""What of pip's configuration is taken: where from and how, never what or where to."""
+_ALIASES = {"default-timeout": "timeout", "pypi-url": "index-url"}
+_SECTIONS = ("global", "install", ":env:")
+"""Those that `pip install` reads; later ones count more."""
+_LISTED = re.compile(r"(global|install|:env:)\.([a-z-]+)=(.+)")
+_LISTING = {
+    "PIP_QUIET": "0",
+    "PIP_VERBOSE": "0",
+    "PIP_USER": "0",
+    "PIP_GLOBAL": "0",
+    "PIP_SITE": "0",
+    "PIP_LOG": os.devnull,
+    "_PIP_RUNNING_IN_SUBPROCESS": "1",
+}
+"""Keeps what is configured from changing `pip config list` itself, to run another Python too."""
 _PR_SET_PDEATHSIG = 1
 """prctl(2)."""
 _PIP = """
@@ -54,7 +80,7 @@ def main(arguments: Sequence[str]) -> int:
     show = os.isatty(2) or (told_to and sys.stderr is not None)
     try:
         if not is_ready(environment, lock):  # a lock with a new date needs no writable checkout
-            with _alone(environment):
+            with _readable_as_the_checkout(environment), _alone(environment):
                 if not is_ready(environment, lock):
                     prepare(environment, lock, show=show)
     except Exception as error:  # noqa: BLE001 - whatever it is, there is no environment
@@ -101,7 +127,50 @@ def is_ready(environment: str, lock: str) -> bool:
             same = made.read() == wanted.read()
     except OSError:
         return False
-    return same and os.access(os.path.join(environment, "bin", "python"), os.X_OK)
+    works = same and os.access(os.path.join(environment, "bin", "python"), os.X_OK)
+    return works and lost(environment) is None
+
+
+def lost(environment: str) -> str | None:
+    """Return the first file of the packages that is gone or has another size, or None."""
+    packages = os.path.join(environment, "packages")
+    try:
+        with open(os.path.join(environment, _MANIFEST), encoding="utf-8") as file:
+            wanted = [line.split(" ", 1) for line in file.read().split("\0") if line]
+    except OSError:
+        return _MANIFEST
+    for size, path in wanted:
+        try:
+            found = os.stat(os.path.join(packages, path)).st_size
+        except OSError:
+            return path
+        if found != int(size):
+            return path
+    return None
+
+
+def give_up_if_damaged(environment: str) -> str | None:
+    """Have the next run make an environment anew that has lost a file; return what to say."""
+    stamp = os.path.join(environment, STAMP)
+    gone = lost(environment) if os.path.exists(stamp) else None
+    if gone is None:
+        return None
+    damage = f"{os.path.join(environment, 'packages', gone)} is lost"
+    try:
+        os.truncate(stamp, 0)  # kept, since what has none is taken for somebody else's
+    except OSError as error:
+        return f"{damage}; it comes back when the checkout's owner runs this ({error.strerror})"
+    return f"{damage}; the next run prepares the environment anew"
+
+
+def _list_files(aside: str) -> None:
+    """Write down what was installed; byte-code is not missed."""
+    packages = os.path.join(aside, "packages")
+    paths = (os.path.join(place, name) for place, _, names in os.walk(packages) for name in names)
+    with open(os.path.join(aside, _MANIFEST), "w", encoding="utf-8") as file:
+        for path in paths:
+            if not path.endswith(".pyc"):
+                file.write(f"{os.stat(path).st_size} {os.path.relpath(path, packages)}\0")
 
 
 def prepare(environment: str, lock: str, *, show: bool) -> None:
@@ -153,17 +222,24 @@ def _build(aside: str, environment: str, lock: str, *, show: bool) -> None:
     _run([base, "-I", "-m", "venv", "--without-pip", aside], show=show)
     shutil.copy2(lock, os.path.join(aside, STAMP))  # first: the lock may change meanwhile
     python = os.path.join(aside, "bin", "python")
-    pip = [python, "-I", "-c", _PIP, pip_wheel, "--disable-pip-version-check", "--no-input"]
     wanted = os.path.join(aside, STAMP)
-    _run([*pip, "install", "--quiet", "--no-user", "--require-hashes", "-r", wanted], show=show)
+    install = ["install", "--quiet", "--no-user", "--require-hashes", "-r", wanted]
+    common = ["-I", "-c", _PIP, pip_wheel, "--disable-pip-version-check", "--no-input"]
+    # By the Python that was named: its own pip.conf counts, and the environment has none yet.
+    settings = _settings_of_pip([sys.executable, *common], show=show)
+    _run([python, *common, *install], show=show, environ=settings)
     (packages,) = glob(os.path.join(escape(aside), "lib", "python3*", "site-packages"))
     os.symlink(os.path.relpath(packages, aside), os.path.join(aside, "packages"))
+    compare = os.path.join(os.path.dirname(os.path.realpath(__file__)), "installed.py")
+    _run([python, "-I", compare, pip_wheel, wanted, packages], show=show)
     with open(os.path.join(packages, "time-drift.pth"), "w", encoding="utf-8") as path:
         path.write(os.path.relpath(root, os.path.realpath(packages)) + "\n")
     ours = [os.path.join(root, name) for name in _OURS]
     compiled = [packages, *filter(os.path.isdir, ours)]
     # Not checked: where the sources cannot be written beside, Python does without.
     _run([python, "-I", "-m", "compileall", "-qq", *compiled], show=show, check=False)
+    _share_byte_code(environment, ours)
+    _list_files(aside)
     _rename_in_scripts(aside, environment)
     _link_env(os.path.join(aside, "bin", "env"))
 
@@ -225,23 +301,115 @@ def _alone(environment: str) -> Iterator[None]:
         yield
 
 
-def _run(command: Sequence[str], *, show: bool, check: bool = True) -> None:
-    """Run a step of the preparation; its output goes to stderr, or nowhere unless it fails."""
-    environ = {name: value for name, value in os.environ.items() if not _UNWANTED.match(name)}
+def _run(
+    command: Sequence[str],
+    *,
+    show: bool,
+    check: bool = True,
+    environ: dict[str, str] | None = None,
+    listing: bool = False,
+) -> str:
+    """Run a step of the preparation; its output goes to stderr, or nowhere unless it fails.
+
+    Of pip's variables it gets those in `environ`. A listing's standard output is returned instead.
+    """
+    kept = {name: value for name, value in os.environ.items() if not _UNWANTED.match(name)}
+    piped = None if show else subprocess.STDOUT
     done = subprocess.run(  # noqa: S603 - our own interpreter, our own arguments
         command,
         stdin=subprocess.DEVNULL,
-        stdout=2 if show else subprocess.PIPE,
-        stderr=None if show else subprocess.STDOUT,
-        env=environ,
+        stdout=subprocess.PIPE if listing or not show else 2,
+        stderr=subprocess.PIPE if listing and not show else piped,
+        env=kept | (environ or {}),
         check=False,
         preexec_fn=_die_with_parent,
     )
+    output = (done.stdout or b"").decode(errors="replace")
     if check and done.returncode:
-        said = (done.stdout or b"").decode(errors="replace").split("\n")
-        errors = [line for line in said if "ERROR" in line] or [line for line in said if line]
         step = "pip" if _PIP in command else " ".join(command[2:5])
-        raise _Unprepared(f"{step}: {errors[-1] if errors else f'status {done.returncode}'}")
+        complaint = _complaint(output + (done.stderr or b"").decode(errors="replace"))
+        raise _Unprepared(f"{step}: {complaint or f'status {done.returncode}'}")
+    return output
+
+
+def _complaint(output: str) -> str:
+    """Return what pip complains of: its last error with the lines that belong to it.
+
+    They name the requirement, and pip's sentence before may be long: then only its beginning stays.
+    """
+    blocks: list[list[str]] = []
+    for line in filter(None, output.split("\n")):
+        if line.startswith(("ERROR", "WARNING", "[notice]")) or not blocks:
+            blocks.append([])
+        blocks[-1].append(line.strip())
+    errors = [block for block in blocks if "ERROR" in block[0]] or blocks[-1:]
+    if not errors:
+        return ""
+    head, *rest = next((block for block in reversed(errors) if len(block) > 1), errors[-1])
+    if not rest:
+        return head
+    if rest[0].startswith("Traceback"):
+        return rest[-1]
+    return " ".join([re.split(r"(?<=\.) ", head)[0], *rest])
+
+
+def _settings_of_pip(pip: Sequence[str], *, show: bool) -> dict[str, str]:
+    """Return, as pip's variables, what its configuration says of where packages come from.
+
+    As variables, since an index's address may hold a password, and others can read a command line.
+    """
+    named = {_variable(name) for name in (*_SETTINGS, *_ALIASES)} | {"PIP_CONFIG_FILE"}
+    asked = {name: os.environ[name] for name in named if name in os.environ}
+    listed = _run([*pip, "config", "list"], show=show, environ=asked | _LISTING, listing=True)
+    return {"PIP_CONFIG_FILE": os.devnull} | _read_settings(listed)
+
+
+def _read_settings(listed: str) -> dict[str, str]:
+    """Read what `pip config list` writes."""
+    found = [match.groups() for match in map(_LISTED.fullmatch, listed.split("\n")) if match]
+    settings = {}
+    for section in _SECTIONS:
+        for where, key, value in found:
+            name = _ALIASES.get(key, key)
+            if where == section and name in _SETTINGS:
+                settings[_variable(name)] = str(ast.literal_eval(value))
+    return settings
+
+
+def _variable(name: str) -> str:
+    return "PIP_" + name.upper().replace("-", "_")
+
+
+@contextmanager
+def _readable_as_the_checkout(environment: str) -> Iterator[None]:
+    """Let those read what is made who may read the directory that it is made in."""
+    before = os.umask(0o077)
+    os.umask(before & ~_readers(environment))
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def _readers(environment: str) -> int:
+    """Return the bits by which others than its owner can read and enter the directory around."""
+    mode = os.stat(os.path.dirname(os.path.abspath(environment))).st_mode
+    return sum(bits for bits in (0o050, 0o005) if mode & bits == bits)
+
+
+def _share_byte_code(environment: str, ours: Sequence[str]) -> None:
+    """Make byte-code of ours readable that an earlier run wrote, as far as it is ours to change."""
+    readers = _readers(environment)
+    for place in ours:
+        for path in glob(os.path.join(escape(place), "**", "__pycache__"), recursive=True):
+            _permit(path, readers)
+            for code in glob(os.path.join(escape(path), "*.pyc")):
+                _permit(code, readers & 0o044)
+
+
+def _permit(path: str, bits: int) -> None:
+    with suppress(OSError):
+        os.chmod(path, os.stat(path).st_mode & 0o7777 | bits)
 
 
 def _die_with_parent() -> None:

@@ -13,7 +13,6 @@ from drift import prepare
 
 _STAND_IN = """#!/bin/sh
 printf '%s\\n' "$*" >>{notes}/steps
-env >{notes}/environ
 for last; do :; done
 case " $* " in
 *' -m venv '*)
@@ -23,7 +22,11 @@ case " $* " in
     mkdir -p "$last/lib/python3.11/site-packages"
     echo "#!$last/bin/python" >"$last/bin/tool"
     ;;
+*' config list '*)
+    cat {notes}/configured 2>/dev/null || :
+    ;;
 *' install '*)
+    env >{notes}/environ
     if [ -e {notes}/during ]; then . {notes}/during; fi
     ;;
 esac
@@ -43,9 +46,18 @@ class Tools:
 
     @property
     def variables(self) -> set[str]:
-        """The names of the environment variables that the last process got."""
+        """The names of the environment variables that `pip install` got."""
+        return set(self.values)
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The environment of `pip install`."""
         lines = (self.notes / "environ").read_text().splitlines()
-        return {line.partition("=")[0] for line in lines}
+        return dict(line.split("=", 1) for line in lines if "=" in line)
+
+    def configured(self, *lines: str) -> None:
+        """Let `pip config list` write lines."""
+        (self.notes / "configured").write_text("\n".join([*lines, ""]))
 
     def while_installing(self, *lines: str) -> None:
         """Run lines of shell in place of `pip install`."""
@@ -231,12 +243,130 @@ def test_users_settings_stay_out(tools: Tools, lock: Path, monkeypatch: pytest.M
     }
     for name in unwanted:
         monkeypatch.setenv(name, "1")
-    monkeypatch.setenv("PIP_INDEX_URL", "https://index.example")
     _prepare(lock)
     let_through = tools.variables & unwanted
 
     assert not let_through
-    assert "PIP_INDEX_URL" in tools.variables
+
+
+def test_only_where_packages_come_from_is_taken(tools: Tools, lock: Path) -> None:
+    """Of what pip has configured, its own order of sections kept; nothing reads a file again."""
+    tools.configured(
+        ":env:.timeout='7'",
+        "global.default-timeout='5'",
+        "global.index-url='https://user:secret@index.example/simple'",
+        "global.target='/elsewhere'",
+        "install.find-links='/one /two'",
+        "global.find-links='/none'",
+        "install.no-deps='true'",
+        "download.index-url='https://never.example'",
+        "For variant 'global', will try loading '/etc/pip.conf'",
+    )
+    _prepare(lock)
+
+    assert {name: value for name, value in tools.values.items() if name.startswith("PIP_")} == {
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_TIMEOUT": "7",
+        "PIP_INDEX_URL": "https://user:secret@index.example/simple",
+        "PIP_FIND_LINKS": "/one /two",
+    }
+    assert "secret" not in "".join(tools.steps)
+
+
+PINNED = """WARNING: Location 'file:///x/' is ignored: it is neither a file nor a directory.
+ERROR: In --require-hashes mode, all requirements must have their versions pinned with ==. \
+These do not:
+    coverage[toml]>=7.10.6 from https://index.example/coverage-7.17.5-cp311.whl \
+(from pytest-cov==7.1.0->-r old.txt (line 750))
+"""
+ALTERED = """\
+ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you have updated the \
+package versions, please update the hashes. Otherwise, examine the package contents carefully; \
+someone may have tampered with them.
+    mdurl==0.1.2 from file:///x/mdurl-0.1.2-py3-none-any.whl (from -r bad.txt (line 1)):
+        Expected sha256 deadbeefe51615a49fc9966191ff91509e3c40b939176e643fd50a5c2196b8f8
+             Got        84008a41e51615a49fc9966191ff91509e3c40b939176e643fd50a5c2196b8f8
+
+"""
+NONE = """\
+ERROR: Could not find a version that satisfies the requirement mdurl==77 (from versions: 0.1.2)
+ERROR: No matching distribution found for mdurl==77
+WARNING: Location 'file:///x/' is ignored: it is neither a file nor a directory.
+"""
+CRASHED = """\
+ERROR: Exception:
+Traceback (most recent call last):
+  File "x.whl/pip/_internal/cli/base_command.py", line 160, in exc_logging_wrapper
+    status = run_func(*args)
+OSError: [Errno 28] No space left on device
+"""
+
+
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        (PINNED, ("pinned with ==", "coverage[toml]>=7.10.6", "pytest-cov==7.1.0")),
+        (ALTERED, ("DO NOT MATCH THE HASHES", "mdurl==0.1.2", "Expected sha256 deadbeef")),
+        (NONE, ("No matching distribution found for mdurl==77",)),
+        (CRASHED, ("pip: OSError: [Errno 28] No space left on device",)),
+        ("/bin/sh: something else\n", ("pip: /bin/sh: something else",)),
+        ("", ("pip: status 1",)),
+    ],
+    ids=["pinned", "altered", "none", "crashed", "other", "nothing"],
+)
+@pytest.mark.usefixtures("handlers")
+def test_the_line_has_what_pip_complains_of(
+    tools: Tools,
+    lock: Path,
+    capfd: pytest.CaptureFixture[str],
+    output: str,
+    told: tuple[str, ...],
+) -> None:
+    """Not only that something is wrong, also with which requirement; pip's output, verbatim."""
+    (lock.parent / "output").write_text(output)
+    tools.while_installing(f"cat {shlex.quote(str(lock.parent / 'output'))}", "exit 1")
+
+    assert prepare.main([str(lock), str(lock.parent / ".venv")]) == 3
+    line = capfd.readouterr().err
+    assert line.count("\n") == 1
+    assert len(line.encode()) < 512
+    for part in told:
+        assert part in line
+
+
+@pytest.mark.usefixtures("tools")
+@pytest.mark.parametrize("damage", ["gone", "empty", "no list"])
+def test_an_environment_that_lost_something_is_not_ready(lock: Path, damage: str) -> None:
+    """A file of the packages that is gone or cut is a reason to make the environment anew."""
+    venv = _prepare(lock)
+    file = venv / "packages" / "time-drift.pth"
+    match damage:
+        case "gone":
+            file.unlink()
+        case "empty":
+            file.write_text("")
+        case "no list":
+            (venv / "files.stamp").unlink()
+
+    assert not _ready(lock)
+    assert prepare.lost(str(venv)) is not None
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o750, 0o700, 0o775])
+@pytest.mark.usefixtures("tools", "handlers")
+def test_who_may_read_the_checkout_may_read_the_environment(lock: Path, mode: int) -> None:
+    """Whatever the umask is, which is the old one again afterwards; and no more than read."""
+    lock.parent.chmod(mode)
+    kept = os.umask(0o077)
+    try:
+        assert prepare.main([str(lock), str(lock.parent / ".venv")]) == 0
+        after = os.umask(0o077)
+    finally:
+        os.umask(kept)
+
+    assert after == 0o077
+    assert (lock.parent / ".venv").stat().st_mode & 0o077 == mode & 0o055
+    assert (lock.parent / ".venv.lock").stat().st_mode & 0o077 == mode & 0o044
 
 
 @pytest.mark.usefixtures("handlers")

@@ -11,6 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import drift
+from drift.__main__ import _LIBRARIES
 from tests.conftest import ROOT
 
 LOCKS = sorted([*ROOT.glob("requirements*.txt"), *(ROOT / "tests" / "tools").glob("*.txt")])
@@ -82,6 +83,18 @@ def test_the_runtime_lock_holds_nothing_that_is_not_imported() -> None:
         name for name in direct("requirements.in") if IMPORTED_AS.get(name, name) in modules
     } == direct("requirements.in")
     assert RUNTIME.keys() - reached == set()
+
+
+def test_a_lost_library_is_known_by_its_name() -> None:
+    """Each name that the packages of the lock are imported by is watched for."""
+    names = {
+        path.parts[0].partition(".")[0]
+        for name in RUNTIME
+        for path in distribution(name).files or []
+        if path.suffix in {".py", ".so"}
+    }
+
+    assert names - {".."} == _LIBRARIES
 
 
 def test_every_list_names_the_same_libraries() -> None:
