@@ -10,16 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
-from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-# A machine that is busy is slow at making examples, too: no fault of theirs.
-_SLOW = [HealthCheck.too_slow]
-settings.register_profile("dev", deadline=None, suppress_health_check=_SLOW, max_examples=100)
-settings.register_profile("ci", deadline=None, suppress_health_check=_SLOW, max_examples=200)
-# For running the same tests again elsewhere: --hypothesis-profile=brief.
-settings.register_profile("brief", deadline=None, suppress_health_check=_SLOW, max_examples=25)
-settings.load_profile("ci" if os.environ.get("CI") else "dev")
+from tests.optional import SkipsWithoutPackages, absent
+
+if "hypothesis" not in absent():
+    from hypothesis import HealthCheck, settings
+
+    # A machine that is busy is slow at making examples, too: no fault of theirs.
+    _SLOW = [HealthCheck.too_slow]
+    settings.register_profile("dev", deadline=None, suppress_health_check=_SLOW, max_examples=100)
+    settings.register_profile("ci", deadline=None, suppress_health_check=_SLOW, max_examples=200)
+    # For running the same tests again elsewhere: --hypothesis-profile=brief.
+    settings.register_profile("brief", deadline=None, suppress_health_check=_SLOW, max_examples=25)
+    settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 ROOT = Path(__file__).resolve().parent.parent
 _SCRUBBED_PREFIXES = ("PYTHON", "SSL_", "TIME_DRIFT_")
@@ -40,6 +43,7 @@ _BESIDE = (
     "tests/supply/",
     "tests/monitoring/",
     "tests/docs/",
+    "tests/e2e/test_pip_configuration.py",
     "tests/e2e/test_watch_for_long.py",
 )
 """What builds, starts other programs or goes on for long, and measures no time."""
@@ -47,19 +51,36 @@ _BESIDE = (
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-class _Scheduling(LoadScopeScheduling):  # type: ignore[misc] # pytest-xdist is typed for itself only
+def _scope(nodeid: str) -> str:
     """One worker of a parallel run has what measures time, and one what is beside that."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        if nodeid.startswith(_FREE):
-            return nodeid
-        return "beside" if nodeid.startswith(_BESIDE) else "timed"
+    if nodeid.startswith(_FREE):
+        return nodeid
+    return "beside" if nodeid.startswith(_BESIDE) else "timed"
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Give the tests out our way; marks of groups are lost between pytest 9.2 and xdist 3.8."""
-    return _Scheduling(config, log)
+    from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+
+    scheduling = LoadScopeScheduling(config, log)
+    scheduling._split_scope = _scope
+    return scheduling
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Know the option of pyproject.toml that is pytest-timeout's."""
+    if "pytest_timeout" in absent():
+        parser.addini("timeout", "not in force: pytest-timeout is not installed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let what is not installed cost the tests that need it, and no others; in CI all is there."""
+    if os.environ.get("CI") and absent():
+        raise pytest.UsageError(f"not installed, and CI may not skip: {', '.join(absent())}")
+    if "pytest_timeout" in absent():
+        config.addinivalue_line("markers", "timeout(seconds): not in force")
+    config.pluginmanager.register(SkipsWithoutPackages())
 
 
 @pytest.fixture(autouse=True, scope="session")
