@@ -121,6 +121,7 @@ _SET_UP = (
     Entry(_INDEX, "umask 022", Taken("clone")),
     Entry(ROOT_PAGE, "apt-get install python3-venv", Runs(programs=("apt-get",))),
     Entry(ROOT_PAGE, "pip install .", INDEX),
+    Entry(ROOT_PAGE, "pipx install .", INDEX),
     Entry(ROOT_PAGE, "pipenv install --dev", INDEX),
     Entry(ROOT_PAGE, "make help", Runs(stdout="help\t")),
     Entry(ROOT_PAGE, "make lock", Make()),
