@@ -25,7 +25,7 @@ if "hypothesis" not in absent():
     settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 ROOT = Path(__file__).resolve().parent.parent
-_SCRUBBED_PREFIXES = ("PYTHON", "SSL_", "TIME_DRIFT_")
+_SCRUBBED_PREFIXES = ("PYTHON", "SSL_", "TIME_DRIFT_", "MAKE", "MFLAGS", "COLUMNS")
 _SCRUBBED = (
     "state_directory",
     "xdg_state_home",

@@ -259,7 +259,7 @@ class Scenario(Record):
     resolv_conf: str
     hosts: str
     prepare: str = ""
-    """Commands of a shell that prepare the network; not given, names lead outside (`_outside`)."""
+    """Commands of a shell that prepare the network; not given, names lead outside (`outside`)."""
     runs: int = 1
     """How often the command is run; the last one is reported, and how long each took."""
 
@@ -304,7 +304,8 @@ def _main() -> None:
     if scenario.prepare:
         subprocess.run(["sh", "-ec", scenario.prepare], check=True, stdout=sys.stderr)
     else:
-        scenario = _outside(scenario)
+        zone, hosts = outside(scenario.zone, scenario.hosts)
+        scenario = scenario.replaced(zone=zone, hosts=hosts)
     _mount(scenario)
     with ExitStack() as running:
         servers = {}
@@ -363,33 +364,34 @@ table ip6 lab {{
 """
 
 
-def _outside(scenario: Scenario) -> Scenario:
-    """Make a network on which names lead elsewhere, and from there to the clocks on loopback.
+def outside(zone: dict[str, list[str]], hosts: str = "") -> tuple[dict[str, list[str]], str]:
+    """Make a network on which names lead elsewhere, and from there to servers on loopback.
 
     An address of this machine is no source of time, and one address is one server: so the loopback
-    addresses of each name get others, which are the name's own.
+    addresses of each name get others, which are the name's own. Returns the zone and the hosts file
+    that say so. For a namespace of the test's own.
     """
     seen_as: dict[str, str] = {}
 
-    def outside(index: int, address: str) -> str:
+    def seen(index: int, address: str) -> str:
         if address == "::1":
             return f"2001:db8:51:{index:x}::1"
         if not address.startswith("127."):
             return address
-        seen = f"198.18.{index}.{address.rpartition('.')[2]}"
-        seen_as[seen] = address
-        return seen
+        other = f"198.18.{index}.{address.rpartition('.')[2]}"
+        seen_as[other] = address
+        return other
 
-    zone, hosts = {}, scenario.hosts
-    for index, (name, addresses) in enumerate(scenario.zone.items()):
-        zone[name] = [outside(index, address) for address in addresses]
-        hosts = hosts.replace(f"127.0.0.1 {name}\n", f"{outside(index, '127.0.0.1')} {name}\n")
+    found = {}
+    for index, (name, addresses) in enumerate(zone.items()):
+        found[name] = [seen(index, address) for address in addresses]
+        hosts = hosts.replace(f"127.0.0.1 {name}\n", f"{seen(index, '127.0.0.1')} {name}\n")
     for line in _NETWORK.strip().splitlines():
         subprocess.run(line.split(), check=True)
     seen_as.setdefault("198.18.255.253", "127.0.0.1")
-    elements = ", ".join(f"{seen} : {address}" for seen, address in seen_as.items())
+    elements = ", ".join(f"{other} : {address}" for other, address in seen_as.items())
     subprocess.run(["nft", "-f", "-"], input=_NAT.format(elements=elements), text=True, check=True)
-    return scenario.replaced(zone=zone, hosts=hosts)
+    return found, hosts
 
 
 def _lab_time_unix_ns() -> int:

@@ -98,7 +98,8 @@ def test_two_real_liars_of_five(program: Program, tools: None, tmp_path: Path) -
         path.write_text(text, encoding="utf-8")
 
         plain = program("--config", str(path), environ=faked("-4s"))
-        explained = program("--config", str(path), "--explain", environ=faked("-4s"))
+        wide = faked("-4s") | {"COLUMNS": "160"}
+        explained = program("--config", str(path), "--explain", environ=wide)
 
     assert (plain.stdout, plain.stderr, plain.returncode) == ("-4\n", "", 0)
     assert explained.stdout == "-4\n"

@@ -259,12 +259,26 @@ def apart(lab: Lab, directory: Path, named: str, *, shared: bool = True) -> Iter
         yield Apart(port, nts.with_hosts(unshare, directory, HOSTS))
 
 
-@pytest.mark.parametrize("named", [ELSEWHERE, "time.lab.test"])
-def test_the_time_is_asked_where_the_key_server_says(
-    program: Program, lab: Lab, tmp_path: Path, named: str
+def test_a_name_of_the_key_server_s_that_leads_here_is_no_source(
+    program: Program, lab: Lab, tmp_path: Path
 ) -> None:
-    """It names an address or a name, and a port: there, and not of itself, the time is asked."""
-    with apart(lab, tmp_path, named) as server:
+    """The clock would be compared with itself, and be right whatever the keys prove."""
+    with apart(lab, tmp_path, "time.lab.test") as server:
+        config = written(tmp_path, nts.source(server.port, "apart", lab.authority.ca_file))
+        done = program("--config", config, *UNHURRIED, wrap=server.wrap, environ=faked("-4s"))
+
+    source = only(done)
+    assert source["verdict"] == "unreachable"
+    assert "NTP server time.lab.test, named by the key server: leads to this machine" in str(
+        source["text"]
+    )
+
+
+def test_the_time_is_asked_where_the_key_server_says(
+    program: Program, lab: Lab, tmp_path: Path
+) -> None:
+    """It names an address and a port: there, and not of itself, the time is asked."""
+    with apart(lab, tmp_path, ELSEWHERE) as server:
         config = written(tmp_path, nts.source(server.port, "apart", lab.authority.ca_file))
         done = program("--config", config, *UNHURRIED, wrap=server.wrap, environ=faked("-4s"))
 
@@ -305,8 +319,8 @@ def test_what_is_no_nts_server(program: Program, lab: Lab, tmp_path: Path) -> No
         "HTTP": handshake,
         "no ALPN": f"malformed: {LOOPBACK}: speaks no ntske/1",
         "other ALPN": handshake,
-        "TLS 1.2": handshake,
-        "HTTPS": handshake,
+        "TLS 1.2": f"malformed: {LOOPBACK}: TLS 1.2 or older offered",
+        "HTTPS": f"malformed: {LOOPBACK}: TLS 1.2 or older offered",
     }
     ports = {name: free_port() for name in expected}
     tables = [nts.source(port, name, lab.authority.ca_file) for name, port in ports.items()]

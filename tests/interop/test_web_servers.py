@@ -309,7 +309,8 @@ def test_a_real_liar(
         else web.apache(tmp_path / server, port, lab.identity, ahead)
     ):
         plain = program("--config", config, environ=faked("-4s"))
-        done = program("--config", config, "--json", "--explain", environ=faked("-4s"))
+        wide = faked("-4s") | {"COLUMNS": "160"}
+        done = program("--config", config, "--json", "--explain", environ=wide)
 
     assert ran(plain) == ("-4\n", "", 0)
     assert json.loads(done.stdout)["drift_s"] == -4

@@ -21,7 +21,7 @@ from lab.roughtime import RoughtimeServer
 from lab.world import Server
 from sources.clock import NS
 from tests.conftest import ROOT
-from tests.dns_server import DnsServer, answer, hang
+from tests.dns_server import DnsServer, answer, hang, outside
 
 NAMED = ("a.lab.test", "b.lab.test")
 NAME = "node-23"
@@ -116,7 +116,7 @@ def why_not() -> str:
     """Return why no systemd can be run here; nothing if one can."""
     if os.geteuid():
         return "this takes root"
-    for program in (_SYSTEMD, "nsenter", "ip", "setpriv"):
+    for program in (_SYSTEMD, "nsenter", "ip", "nft", "setpriv"):
         if shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin:/sbin") is None:
             return f"{program} is not installed"
     done = subprocess.run(
@@ -252,7 +252,7 @@ def _ahead_unix_ns() -> int:
 
 def _serve() -> None:
     """Run a lab of all kinds, 4 s ahead of this clock, and the configuration that asks it."""
-    zone = {host: ["127.0.0.1"] for host in NAMED}
+    zone, _ = outside({host: ["127.0.0.1"] for host in NAMED})
     _kept = [
         DnsServer(zone, hang, address=SILENT, port=53),
         DnsServer(zone, answer, address=ANSWERING, port=53),
