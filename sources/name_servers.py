@@ -27,6 +27,8 @@ _AT_ONCE = 16
 _RETRY_S = 0.7
 """How long one UDP question may be unanswered before it is asked again."""
 
+_LONGEST_NAME, _LONGEST_LABEL = 253, 63
+"""RFC 1035 section 2.3.4."""
 _LONGEST_ANSWER = 4096
 """Bytes: 140 addresses of IPv6, and their signatures."""
 
@@ -170,4 +172,6 @@ def _resolv_conf() -> str:
 
 
 def _is_domain(text: str) -> bool:
-    return text == "." or all(text.removesuffix(".").split("."))
+    labels = text.removesuffix(".").split(".")
+    fits = len(text) <= _LONGEST_NAME and all(len(label) <= _LONGEST_LABEL for label in labels)
+    return text == "." or (fits and all(labels))

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 _SHELF = "address"
 _MOST_ADDRESSES = 16
+_RESOLV_CONF = "/etc/resolv.conf"
+_LONGEST_NAME, _LONGEST_LABEL = 253, 63
+"""RFC 1035 section 2.3.4."""
 _PATIENCE_NS = 300 * NS // 1000
 """How long the system's resolver is alone."""
 _LAST_WORDS_NS = 30 * NS // 1000
@@ -234,6 +237,8 @@ class _Lookup:
 
 def _ask_system(host: str) -> _Reply:
     """Ask getaddrinfo, which may hang for as long as it pleases."""
+    if _has_impossible_domains():
+        return _Reply((), f"{_RESOLV_CONF} has a search domain too long for a name", final=False)
     try:
         # Bytes, because text would load Python's IDNA codec.
         found = socket.getaddrinfo(host.encode("ascii"), None, type=socket.SOCK_DGRAM)
@@ -242,6 +247,23 @@ def _ask_system(host: str) -> _Reply:
     except (OSError, UnicodeError) as error:
         return _Reply((), str(error), final=False)
     return _Reply(_families_in_turn(_with_zone(*entry[4]) for entry in found), "", final=False)
+
+
+def _has_impossible_domains() -> bool:
+    """Whether resolv.conf has search domains that are no names, by length.
+
+    Of 64 letters to a label, glibc finds nothing more; of 256 in all, it ends the process.
+    """
+    try:
+        with open(_RESOLV_CONF, "rb") as file:
+            lines = [line.split() for line in file if line.startswith((b"search", b"domain"))]
+    except OSError:
+        return False
+    return any(
+        len(domain) > _LONGEST_NAME or max(map(len, domain.split(b"."))) > _LONGEST_LABEL
+        for line in lines
+        for domain in line
+    )
 
 
 def _with_zone(address: Any, *others: Any) -> str:
