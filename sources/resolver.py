@@ -221,7 +221,7 @@ class _Lookup:
             errors.append(reply.error)
             if reply.final and not found:
                 outstanding = 0
-        heard = "; ".join(dict.fromkeys(errors))
+        heard = "; ".join(_merged(errors))
         return _Reply(_families_in_turn(chain.from_iterable(found)), heard, final=not outstanding)
 
     def _finish(self, reply: _Reply) -> None:
@@ -233,6 +233,19 @@ class _Lookup:
             return self._replies.get(timeout=max(0, until_raw_ns - self._clock.raw_ns()) / NS)
         except Empty:
             return None
+
+
+def _merged(errors: Iterable[str]) -> list[str]:
+    """Return each error once, those of name servers last: who says the same together, in order."""
+    said_by: dict[str, list[str]] = {}
+    others = []
+    for error in dict.fromkeys(errors):
+        server, _, said = error.partition(" ")
+        if is_address(server):
+            said_by.setdefault(said, []).append(server)
+        else:
+            others.append(error)
+    return others + sorted(f"{', '.join(sorted(who))} {said}" for said, who in said_by.items())
 
 
 def _ask_system(host: str) -> _Reply:

@@ -123,7 +123,7 @@ def assert_refused(ran: Ran) -> None:
     assert ran.stderr.endswith("\n")
     assert ran.stderr.count("\n") == 1
     assert len(ran.stderr.encode()) < 512
-    assert all(host in ran.stderr for host in HOSTS)
+    assert all(host in ran.stderr for host in HOSTS), ran.stderr
 
 
 def test_names_of_the_hosts_file_are_found_and_no_server_is_asked(namespace: Namespace) -> None:
