@@ -14,6 +14,7 @@ import threading
 from _queue import Empty, SimpleQueue
 from _thread import stack_size, start_new_thread
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from drift import consensus
 from drift.consensus import Answer, Lack, NoAnswer, Rule
@@ -36,6 +37,9 @@ from sources.clock import NS, Clock
 from sources.memory import Memory
 from sources.record import Record
 from sources.resolver import Resolver
+
+if TYPE_CHECKING:
+    from drift.duplicates import Addresses
 
 HEAD_START_NS = 150 * NS // 1000
 """How long the cheap sources are alone on the wire (brief 3.9)."""
@@ -118,6 +122,8 @@ class _Gathering:
         self._half_way_raw_ns = (self._began_raw_ns + deadline_raw_ns) // 2
         self._cheap = [source.is_cheap(memory) for source in sources]
         self._unasked = not all(self._cheap)
+        self._by_address: Addresses | None = None
+        """Whose vote each address has, once there is a name among the sources that answer."""
         self._settled_early = False
         self._patient = False
         self._refine = threading.Event()
@@ -132,11 +138,10 @@ class _Gathering:
         """The first samples of those that were narrowed where it does not touch the vote."""
         self._inbox: SimpleQueue[tuple[int, _Said]] = SimpleQueue()
         last_words_raw_ns = deadline_raw_ns - _LAST_WORDS_NS
-        self._resolver = Resolver(last_words_raw_ns, clock, memory)
         self._run = Run(
             last_words_raw_ns,
             clock,
-            self._resolver.addresses,
+            Resolver(last_words_raw_ns, clock, memory).addresses,
             os.urandom,
             memory,
         )
@@ -217,7 +222,7 @@ class _Gathering:
             if isinstance(source, RefinableSource):
                 self._converse(index, source)
             else:
-                self._answered(index, source, manners.asked(source, self._run))
+                self._inbox.put((index, manners.asked(source, self._run)))
         except BaseException as error:  # noqa: BLE001 - some of cryptography's are no Exceptions
             self._inbox.put((index, self._failed(source, error)))
 
@@ -231,18 +236,13 @@ class _Gathering:
             lack = f"bug: {type(error).__name__}: {error}"
         return _failure(source, Reason.UNAVAILABLE, lack)
 
-    def _answered(self, index: int, source: Source, sample: Sample) -> None:
-        """Put in a first sample; what is to be remembered of it is, before the run may end."""
-        self._resolver.note_answer(source.host, sample.server)
-        self._inbox.put((index, sample))
-
     def _converse(self, index: int, source: RefinableSource) -> None:
         """Put in the first sample and, once they are wanted, narrower ones, and why that ended.
 
         The boundaries between integers are where this clock shows a half second.
         """
         conversation = source.conversation(self._run)
-        self._answered(index, source, next(conversation))
+        self._inbox.put((index, next(conversation)))
         try:
             while self._refine.wait(max(0, self._deadline_raw_ns - self._clock.raw_ns()) / NS):
                 boundary_raw_ns = NS // 2 - self._clock.wall_minus_raw_ns()
@@ -267,6 +267,8 @@ class _Gathering:
             return
 
     def _take_in(self, index: int, outcome: _Said) -> None:
+        if isinstance(outcome, Sample):
+            outcome = self._unless_duplicate(index, outcome)
         if not isinstance(outcome, Sample):
             self._refinable.discard(index)
         if isinstance(outcome, _Ended):
@@ -276,8 +278,6 @@ class _Gathering:
         if not isinstance(self._outcomes[index], Pending):
             self._refined[index] = outcome
             return
-        if isinstance(outcome, Sample):
-            outcome = self._unless_duplicate(index, outcome)
         self._outcomes[index] = outcome
         if isinstance(outcome, Sample) and isinstance(self._sources[index], RefinableSource):
             self._refinable.add(index)
@@ -288,21 +288,16 @@ class _Gathering:
         For those that have not answered yet that is a way to fail, as others are: what is settled
         by then stays settled.
         """
-        source = self._sources[index]
-        if not source.host or is_address(source.host):
-            return sample
-        from drift.duplicates import duplicate_of  # noqa: PLC0415 - where names are asked only
+        if self._by_address is None:
+            if all(is_address(source.host or sample.server) for source in self._sources):
+                return sample
+            from drift.duplicates import Addresses  # noqa: PLC0415 - where names are asked only
 
-        answered = (
-            (other, outcome.server)
-            for other, outcome in zip(self._sources, self._outcomes, strict=True)
-            if isinstance(outcome, Sample)
-        )
-        twin = duplicate_of(source, sample.server, answered)
-        if twin is None:
+            self._by_address = Addresses(self._sources)
+        why_not = self._by_address.claim(index, sample.server)
+        if not why_not:
             return sample
-        found = f"same address as {twin.kind} {twin.name} ({sample.server})"
-        return _failure(source, Reason.DUPLICATE, found)
+        return _failure(self._sources[index], Reason.DUPLICATE, why_not)
 
     def _take_in_refined(self) -> None:
         for index, outcome in self._refined.items():

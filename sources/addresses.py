@@ -1,15 +1,20 @@
 """Addresses: literal ones read and compared, and whether one leads back to this machine.
 
-What only reads and compares is pure. `leads_here` and `socket_address` ask the system; neither
-sends a packet.
+What only reads and compares is pure. `leads_here`, `elsewhere` and `socket_address` ask the system;
+none sends a packet.
 """
 
+import errno
 import socket
+from collections.abc import Collection, Iterable
 
 _LONGEST_ZONE = 15
 """Letters of an interface's name (IFNAMSIZ, with its final zero, is 16)."""
 _V4_MAPPED = "::ffff:"
+_LAST_INTERFACE = (1 << 32) - 1
 _DISCARD_PORT = 9
+_BINDS_FOREIGN = "/proc/sys/net/ipv{}/ip_nonlocal_bind"
+"""Whether this machine binds sockets to addresses that are not its own."""
 
 
 def is_address(text: str) -> bool:
@@ -49,24 +54,41 @@ def socket_address(address: str, port: int) -> tuple[str, int] | tuple[str, int,
     bare, _, zone = address.partition("%")
     if not zone:
         return address, port
-    return bare, port, 0, int(zone) if zone.isdecimal() else socket.if_nametoindex(zone)
+    try:
+        return bare, port, 0, socket.if_nametoindex(zone)
+    except OSError:
+        if zone.isdecimal() and int(zone) <= _LAST_INTERFACE:
+            return bare, port, 0, int(zone)
+        raise OSError(errno.ENODEV, f"this machine has no interface {zone}") from None
 
 
 def leads_here(address: str) -> bool:
     """Whether packets to an address come back to this machine: a clock compared with itself.
 
-    Loopback, the unspecified address, and those of this machine's own interfaces. The kernel is
-    asked which address it would send from; where it has no route, it leads nowhere.
+    Loopback, the unspecified address, and those of this machine's own interfaces: a socket can be
+    bound to these alone. Where this machine binds to others' as well (keepalived has it do so), it
+    is its own if it would be sent to from the very same address; a second one of an interface's is
+    not found out then. Raises OSError where there is no socket to be had: that is no leave to ask.
     """
-    if _is_loopback(plain(address)):
+    address = plain(address)
+    if _is_loopback(address):
         return True
     try:
         with socket.socket(family_of(address), socket.SOCK_DGRAM) as link:
-            link.connect(socket_address(address, _DISCARD_PORT))
-            own, peer = (str(name[0]) for name in (link.getsockname(), link.getpeername()))
-    except OSError:
+            link.bind(socket_address(address, 0))
+        with socket.socket(family_of(address), socket.SOCK_DGRAM) as link:
+            link.connect(socket_address(address, _DISCARD_PORT))  # broadcast is refused
+            is_own = link.getsockname()[0] == address.partition("%")[0]
+    except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+            raise
         return False
-    return own == peer or _is_loopback(plain(peer))
+    return is_own or not (_is_multicast(address) or _binds_foreign(address))
+
+
+def elsewhere(addresses: Iterable[str], literals: Collection[str] = ()) -> tuple[str, ...]:
+    """Return those that do not lead to this machine, and those that the configuration has."""
+    return tuple(each for each in addresses if each in literals or not leads_here(each))
 
 
 def family_of(address: str) -> socket.AddressFamily:
@@ -82,4 +104,18 @@ def _is_zone(text: str) -> bool:
 
 def _is_loopback(address: str) -> bool:
     """Whether a plain address is loopback's or unspecified (RFC 1122 section 3.2.1.3, RFC 4291)."""
-    return address.startswith(("127.", "0.")) or address in ("::1", "::")
+    return address.startswith(("127.", "0.")) or address.partition("%")[0] in ("::1", "::")
+
+
+def _is_multicast(address: str) -> bool:
+    if ":" in address:
+        return address.startswith("ff")
+    return 224 <= int(address.partition(".")[0]) < 240  # noqa: PLR2004 - RFC 1112 section 4
+
+
+def _binds_foreign(address: str) -> bool:
+    try:
+        with open(_BINDS_FOREIGN.format(6 if ":" in address else 4), encoding="ascii") as file:
+            return file.read().strip() != "0"
+    except OSError:
+        return True

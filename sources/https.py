@@ -11,7 +11,7 @@ import threading
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from sources import dated, keys, validity
+from sources import dated, keys, resolver, validity
 from sources.addresses import is_address
 from sources.base import RefinableSource, Run, Sample, Source, admit, loading
 from sources.clock import NS
@@ -106,6 +106,7 @@ class HttpsSource(RefinableSource):
         with Session(self._url, addresses, self._ca_file, run) as session:
             session.ready()
             sample = self._sample(session.head())
+            resolver.note_answer(self._host, addresses, sample.server, run)
             boundary_raw_ns = yield sample
             rtt_ns = sample.rtt_ns
             for asked in range(2, dated.MOST_REQUESTS + 1):

@@ -1,17 +1,21 @@
 """The name servers of resolv.conf, all asked at once, by dnspython.
 
 Imported only when the system's resolver is slow or failing: dnspython costs 100 ms. At most 16
-questions are under way to one server, so that hundreds of names cannot starve the main thread.
+questions are under way to one server, so that hundreds of names cannot starve the main thread, and
+of an answer at most 4096 bytes are read: to parse thousands of addresses would starve it as well.
 """
 
 import io
+import socket
 import threading
 from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
+from typing import Any
 
 import dns.flags
 import dns.nameserver
+import dns.query
 import dns.resolver
 
 from sources.addresses import is_address
@@ -22,6 +26,11 @@ _DEFAULT_SERVER = "127.0.0.1"
 _AT_ONCE = 16
 _RETRY_S = 0.7
 """How long one UDP question may be unanswered before it is asked again."""
+
+_LONGEST_NAME, _LONGEST_LABEL = 253, 63
+"""RFC 1035 section 2.3.4."""
+_LONGEST_ANSWER = 4096
+"""Bytes: 140 addresses of IPv6, and their signatures."""
 
 _FAMILIES = ("AAAA", "A")
 
@@ -68,6 +77,23 @@ class NameServers:
         tell(addresses, error)
 
 
+class _BriefSocket(socket.socket):
+    """A socket of dnspython's that reads no long answer."""
+
+    def recv(self, count: int, flags: int = 0) -> bytes:
+        """Read some of an answer by TCP, of which `count` bytes are still to come."""
+        if count > _LONGEST_ANSWER:
+            raise OSError(f"answers with {count} bytes: at most {_LONGEST_ANSWER} are read")
+        return super().recv(count, flags)
+
+    def recvfrom(self, size: int, flags: int = 0) -> tuple[bytes, Any]:
+        """Read a datagram, or its beginning."""
+        return super().recvfrom(min(size, _LONGEST_ANSWER), flags)
+
+
+dns.query.socket_factory = _BriefSocket
+
+
 def _shown(server: _Server) -> str:
     return server.answer_nameserver() if isinstance(server, dns.nameserver.Nameserver) else server
 
@@ -82,8 +108,20 @@ def _said(refusal: Exception) -> str:
         case dns.resolver.LifetimeTimeout():
             return "did not answer"
         case dns.resolver.NoNameservers():
-            return f"answered {refusal.kwargs['errors'][-1][3]}"
+            return _said_last(refusal.kwargs["errors"][-1][3])
     return f"cannot be asked: {refusal}"
+
+
+def _said_last(error: str | Exception) -> str:
+    """Say what came of the last try: the server's code, or what went wrong."""
+    match error:
+        case str():
+            return f"answered {error}"
+        case OSError() if error.errno is None:
+            return str(error)
+        case OSError():
+            return f"cannot be asked: {error.strerror}"
+    return f"sends no valid answer: {error}"
 
 
 class _Queue:
@@ -134,4 +172,6 @@ def _resolv_conf() -> str:
 
 
 def _is_domain(text: str) -> bool:
-    return text == "." or all(text.removesuffix(".").split("."))
+    labels = text.removesuffix(".").split(".")
+    fits = len(text) <= _LONGEST_NAME and all(len(label) <= _LONGEST_LABEL for label in labels)
+    return text == "." or (fits and all(labels))

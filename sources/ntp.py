@@ -5,7 +5,7 @@ ours; anything else is ignored until the deadline, so junk can neither answer no
 matched reply proves is decided in sources/exchange.py.
 """
 
-from sources import exchange, keys, udp
+from sources import exchange, keys, resolver, udp
 from sources.addresses import is_address
 from sources.base import Run, Sample, Source, TimedOut, Unreachable
 from sources.wire import ntp as wire
@@ -54,6 +54,9 @@ class NtpSource(Source):
     def sample(self, run: Run) -> Sample:
         """Ask; every reply is measured from the sending of the very request that it answers."""
         addresses = run.addresses(self._host, self._fallback)
+        if self._share_of > 1:  # each share is to have both families, the better one first
+            is_six = ":" in addresses[0]
+            addresses = tuple(sorted(addresses, key=lambda each: (":" in each) is not is_six))
         mine = addresses[self._share :: self._share_of]
         if not mine:
             raise Unreachable(f"the name's addresses, {len(addresses)}, are all asked already")
@@ -78,11 +81,13 @@ class NtpSource(Source):
         strays: list[bytes] = []
         """The origin stamp of the last reply that was not ours, shorter if the reply is."""
         try:
-            return udp.ask(mine, self._port, request, accept, run)
+            sample = udp.ask(mine, self._port, request, accept, run)
         except TimedOut as error:
             if not strays:
                 raise
             raise TimedOut(f"{error} ({_shown(strays[0])})") from None
+        resolver.note_answer(self._host, mine, sample.server, run)
+        return sample
 
 
 def _shown(origin: bytes) -> str:

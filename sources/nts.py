@@ -6,7 +6,8 @@ authenticated. A reply that is not ours is ignored; one that is ours and does no
 as well, since anybody on the path can send one, and names the failure if no other comes.
 """
 
-from sources import cookies, exchange, keys, sealed, udp, validity
+from sources import cookies, exchange, keys, resolver, sealed, udp, validity
+from sources.addresses import elsewhere, leads_here
 from sources.base import (
     Refused,
     Run,
@@ -15,6 +16,7 @@ from sources.base import (
     SourceError,
     TimedOut,
     Unavailable,
+    Unreachable,
     Unverified,
     loading,
 )
@@ -84,7 +86,9 @@ class NtsSource(Source):
             from sources.key_exchange import establish  # noqa: PLC0415
 
         place = (self._host, self._port, addresses, self._ca_file)
-        sample = self._ask(establish(*place, run), run)
+        established = establish(*place, run)
+        resolver.note_answer(self._host, addresses, established.address, run)
+        sample = self._ask(established, run)
         if sample is None and kept is None:
             sample = self._ask(establish(*place, run), run)
         if sample is None:
@@ -147,6 +151,7 @@ class NtsSource(Source):
             if question.problem is not None:
                 raise question.problem from None
             raise TimedOut(f"keys exchanged, but {question.silence(str(error))}") from None
+        resolver.note_answer(established.host or self._host, servers, found.server, run)
         reply = ntp.decode(found.data)
         proof = exchange.prove(reply, question.sent_raw_ns(found), found.received_raw_ns)
         validity.judge(established.chain, proof.earliest_unix_ns, proof.latest_unix_ns)
@@ -157,14 +162,30 @@ class NtsSource(Source):
         return exchange.sampled(self, proof, found.server, authenticated=True)
 
     def _servers(self, established: Established, run: Run) -> tuple[str, ...]:
-        """Return where the NTP server is: with the key server, unless that names another host."""
+        """Return where the NTP server is: with the key server, unless that names another host.
+
+        It may be this machine only if the configuration says that the key server is.
+        """
         named = established.host
+        meant = (self._host, *self._fallback)
         if named is None or keys.same(named) == keys.same(self._host):
-            return (established.address,)
+            return _elsewhere((established.address,), meant)
         try:
-            return run.addresses(named, ())
+            found = run.addresses(named, ())
+            is_here = established.address in meant and leads_here(established.address)
+            return found if is_here else _elsewhere(found, meant)
         except SourceError as error:
             raise type(error)(f"NTP server {named}, named by the key server: {error}") from error
+
+
+def _elsewhere(addresses: tuple[str, ...], literals: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        found = elsewhere(addresses, literals)
+    except OSError as error:  # no socket to look at addresses with
+        raise Unavailable(f"addresses cannot be looked at: {error.strerror or error}") from error
+    if not found:
+        raise Unreachable(f"leads to this machine ({', '.join(addresses)})")
+    return found
 
 
 class _Question:

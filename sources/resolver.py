@@ -21,8 +21,8 @@ from collections.abc import Callable, Iterable
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any
 
-from sources.addresses import is_address, leads_here, plain
-from sources.base import TimedOut, Unavailable, Unreachable
+from sources.addresses import elsewhere, is_address, plain
+from sources.base import Run, TimedOut, Unavailable, Unreachable
 from sources.clock import NS, Clock
 from sources.keys import same
 from sources.memory import Entry, Memory
@@ -33,8 +33,10 @@ if TYPE_CHECKING:
     from sources.name_servers import NameServers
 
 _SHELF = "address"
-_MOST_OF_A_FAMILY = 8
-_HERE = "leads to this machine"
+_MOST_ADDRESSES = 16
+_RESOLV_CONF = "/etc/resolv.conf"
+_LONGEST_NAME, _LONGEST_LABEL = 253, 63
+"""RFC 1035 section 2.3.4."""
 _PATIENCE_NS = 300 * NS // 1000
 """How long the system's resolver is alone."""
 _LAST_WORDS_NS = 30 * NS // 1000
@@ -68,60 +70,46 @@ class Resolver:
         self._lock = threading.Lock()
         self._lookups: dict[str, _Lookup] = {}
         self._name_servers: NameServers | None = None
-        self._given: dict[str, tuple[str, ...]] = {}
-        """What was returned for each name."""
 
     def addresses(self, host: str, fallback: tuple[str, ...]) -> tuple[str, ...]:
         """Return the addresses of `host`, families in turn; `fallback` when it has none in time.
 
-        The one that answered the last time is first. Raises Unreachable when the name has no
-        address, TimedOut when nobody said so in time.
+        The one that answered the last time is first, or else one of its family. Raises Unreachable
+        when the name has no address, or none but of this machine, TimedOut when nobody said so in
+        time.
         """
+        try:
+            return self._addresses(host, fallback)
+        except OSError as error:  # no socket to look at addresses with
+            raise Unavailable(f"name cannot be resolved: {error.strerror or error}") from error
+
+    def _addresses(self, host: str, fallback: tuple[str, ...]) -> tuple[str, ...]:
         if is_address(host):
             return (host,)
         lookup = self._lookup(host)
-        known = self._known(host)
-        fallback = fallback or known
+        entry = self._memory.recall(_SHELF, same(host)) or {}
+        known = elsewhere(_addresses_in(entry), fallback)
+        last = str(entry.get("answered", ""))
         half_way_ns = (self._began_raw_ns + self._deadline_raw_ns) // 2
-        reply = lookup.wait_until(half_way_ns if fallback else self._deadline_raw_ns)
+        is_patient = not fallback and not known
+        reply = lookup.wait_until(self._deadline_raw_ns if is_patient else half_way_ns)
         if reply is not None and reply.addresses:
-            addresses = _put_first(reply.addresses, known[:1])
-            if set(addresses) != set(known):
-                self._keep(host, addresses)
-            self._given[host] = addresses
-            return addresses
-        if fallback:
-            self._given[host] = fallback if fallback == known else ()
-            return fallback
+            found = elsewhere(reply.addresses, fallback)
+            if found and set(found) != set(known):
+                update: Entry = {"addresses": list(found)}
+                self._memory.change(_SHELF, same(host), lambda entry: (entry or {}) | update)
+            if found or fallback:
+                return _best_first(found or fallback, last)
+            raise Unreachable(f"leads to this machine ({', '.join(reply.addresses)})")
+        if fallback or known:
+            return _best_first(fallback or known, last)
         lack = reply.error if reply is not None and reply.local else shortage()
         if lack:
             raise Unavailable(f"name cannot be resolved: {lack}")
         if reply is not None and reply.final:
-            is_here = reply.error.startswith(_HERE)
-            raise Unreachable(reply.error if is_here else f"name cannot be resolved: {reply.error}")
+            raise Unreachable(f"name cannot be resolved: {reply.error}")
         heard = f": {reply.error}" if reply is not None and reply.error else ""
         raise TimedOut(f"name not resolved before the deadline{heard}")
-
-    def note_answer(self, host: str, address: str) -> None:
-        """Remember for later runs which of a name's addresses has answered, if not the first.
-
-        A family whose packets are swallowed then costs the first run time, and no other.
-        """
-        given = self._given.get(host, ())
-        if address in given[1:]:
-            self._keep(host, _put_first(given, (address,)))
-
-    def _keep(self, host: str, addresses: tuple[str, ...]) -> None:
-        entry: Entry = {"addresses": list(addresses)}
-        self._memory.change(_SHELF, same(host), lambda _: entry)
-
-    def _known(self, host: str) -> tuple[str, ...]:
-        """Return the addresses of the last time that the name was resolved, best first."""
-        kept = (self._memory.recall(_SHELF, same(host)) or {}).get("addresses")
-        found = tuple(kept) if isinstance(kept, list) else ()
-        if not all(is_address(address) for address in found):
-            return ()
-        return tuple(address for address in found if not leads_here(address))
 
     def ask_name_servers(self, host: str, tell: Callable[[tuple[str, ...], str], None]) -> int:
         """Ask every name server of resolv.conf; return how many replies `tell` is going to get."""
@@ -145,6 +133,23 @@ class Resolver:
 
     def _left_s(self) -> float:
         return max(0, self._deadline_raw_ns - self._clock.raw_ns()) / NS
+
+
+def note_answer(host: str, asked: tuple[str, ...], server: str, run: Run) -> None:
+    """Remember for later runs which of the addresses asked has answered, if not the first of them.
+
+    So a family whose packets are swallowed costs one run a quarter of a second, and not each.
+    """
+    if server != asked[0]:
+        update: Entry = {"answered": server}
+        run.memory.change(_SHELF, same(host), lambda entry: (entry or {}) | update)
+
+
+def _addresses_in(entry: Entry) -> tuple[str, ...]:
+    """Return the addresses of the last time that a name was resolved."""
+    kept = entry.get("addresses")
+    found = tuple(kept) if isinstance(kept, list) else ()
+    return found if all(is_address(address) for address in found) else ()
 
 
 class _Lookup:
@@ -198,9 +203,7 @@ class _Lookup:
         self._finish(self._best_of(outstanding, errors))
 
     def _hear(self, addresses: tuple[str, ...], error: str) -> None:
-        """Take what one name server said of one family; another may know better."""
-        reply = _usable(addresses) if addresses else _Reply((), error, final=False)
-        self._replies.put(reply.replaced(final=False))
+        self._replies.put(_Reply(addresses, error, final=False))
 
     def _best_of(self, outstanding: int, errors: list[str]) -> _Reply:
         """Return the first addresses found, and what their siblings add within 50 ms."""
@@ -218,7 +221,7 @@ class _Lookup:
             errors.append(reply.error)
             if reply.final and not found:
                 outstanding = 0
-        heard = "; ".join(dict.fromkeys(errors))
+        heard = "; ".join(_merged(errors))
         return _Reply(_families_in_turn(chain.from_iterable(found)), heard, final=not outstanding)
 
     def _finish(self, reply: _Reply) -> None:
@@ -232,8 +235,23 @@ class _Lookup:
             return None
 
 
+def _merged(errors: Iterable[str]) -> list[str]:
+    """Return each error once, those of name servers last: who says the same together, in order."""
+    said_by: dict[str, list[str]] = {}
+    others = []
+    for error in dict.fromkeys(errors):
+        server, _, said = error.partition(" ")
+        if is_address(server):
+            said_by.setdefault(said, []).append(server)
+        else:
+            others.append(error)
+    return others + sorted(f"{', '.join(sorted(who))} {said}" for said, who in said_by.items())
+
+
 def _ask_system(host: str) -> _Reply:
     """Ask getaddrinfo, which may hang for as long as it pleases."""
+    if _has_impossible_domains():
+        return _Reply((), f"{_RESOLV_CONF} has a search domain too long for a name", final=False)
     try:
         # Bytes, because text would load Python's IDNA codec.
         found = socket.getaddrinfo(host.encode("ascii"), None, type=socket.SOCK_DGRAM)
@@ -241,38 +259,56 @@ def _ask_system(host: str) -> _Reply:
         return _Reply((), error.strerror or str(error), error.errno in _FINAL)
     except (OSError, UnicodeError) as error:
         return _Reply((), str(error), final=False)
-    return _usable(map(_with_zone, found))
+    return _Reply(_families_in_turn(_with_zone(*entry[4]) for entry in found), "", final=False)
 
 
-def _with_zone(entry: tuple[object, object, object, object, tuple[Any, ...]]) -> str:
-    """Return an address of getaddrinfo's, with the zone that a link-local one needs."""
-    address, zone = str(entry[4][0]), entry[4][3] if len(entry[4]) > 3 else 0  # noqa: PLR2004
-    return f"{address}%{zone}" if zone and "%" not in address else address
+def _has_impossible_domains() -> bool:
+    """Whether resolv.conf has search domains that are no names, by length.
+
+    Of 64 letters to a label, glibc finds nothing more; of 256 in all, it ends the process.
+    """
+    try:
+        with open(_RESOLV_CONF, "rb") as file:
+            lines = [line.split() for line in file if line.startswith((b"search", b"domain"))]
+    except OSError:
+        return False
+    return any(
+        len(domain) > _LONGEST_NAME or max(map(len, domain.split(b"."))) > _LONGEST_LABEL
+        for line in lines
+        for domain in line
+    )
 
 
-def _usable(addresses: Iterable[str]) -> _Reply:
-    """Return what is to be asked of the addresses of a name; why nothing, if nothing is left."""
-    found = _families_in_turn(map(plain, addresses))
-    usable = tuple(address for address in found if not leads_here(address))
-    if found and not usable:
-        return _Reply((), f"{_HERE} ({', '.join(found)})", final=True)
-    return _Reply(usable, "", final=False)
+def _with_zone(address: Any, *others: Any) -> str:
+    """Return an address of getaddrinfo's, with the zone that it has beside it if it is of one."""
+    zone = others[2] if len(others) > 2 else 0  # noqa: PLR2004 - flow and scope, in IPv6 alone
+    if not zone or "%" in address:
+        return str(address)
+    try:
+        return f"{address}%{socket.if_indextoname(zone)}"
+    except OSError:
+        return f"{address}%{zone}"
 
 
-def _put_first(addresses: tuple[str, ...], first: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the addresses with one of them before the others, if it is one of them."""
-    if not first or first[0] not in addresses:
-        return addresses
-    return (*first, *(address for address in addresses if address != first[0]))
+def _best_first(addresses: tuple[str, ...], last: str) -> tuple[str, ...]:
+    """Return the addresses, families in turn, beginning with the last one that answered.
+
+    Where a name has other addresses by now, one of the same family is the first.
+    """
+    alike = [each for each in addresses if last and (":" in each) == (":" in last)]
+    first = [last] if last in addresses else alike[:1]
+    return _families_in_turn((*first, *addresses))
 
 
 def _families_in_turn(addresses: Iterable[str]) -> tuple[str, ...]:
     """Return addresses without repeats, IPv6 and IPv4 alternating, each in its own order.
 
-    No name needs thousands: of each family only the first are taken.
+    A name may have thousands: as many are taken as can be asked, of both families.
     """
-    each = dict.fromkeys(addresses)
-    six = [address for address in each if ":" in address][:_MOST_OF_A_FAMILY]
-    four = [address for address in each if ":" not in address][:_MOST_OF_A_FAMILY]
-    first, second = (six, four) if ":" in next(iter(each), "") else (four, six)
-    return tuple(a for pair in zip_longest(first, second) for a in pair if a is not None)
+    found: dict[bool, dict[str, None]] = {}
+    for address in map(plain, addresses):
+        of_family = found.setdefault(":" in address, {})
+        if len(of_family) < _MOST_ADDRESSES:
+            of_family[address] = None
+    in_turn = (a for pair in zip_longest(*found.values()) for a in pair if a is not None)
+    return tuple(in_turn)[:_MOST_ADDRESSES]

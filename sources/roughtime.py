@@ -12,7 +12,7 @@ import base64
 import binascii
 from collections.abc import Callable
 
-from sources import keys, tcp, udp, versions
+from sources import keys, resolver, tcp, udp, versions
 from sources.base import (
     Interval,
     Malformed,
@@ -194,6 +194,11 @@ class RoughtimeSource(Source):
         """Ask; `made` gets what has been offered."""
         addresses = run.addresses(self._endpoint.host, self._endpoint.fallback)
         asking = _Asking(self, offers, nonce, len(addresses), made)
+        found = self._by_either(run, addresses, asking)
+        resolver.note_answer(self._endpoint.host, addresses, found.server, run)
+        return found
+
+    def _by_either(self, run: Run, addresses: tuple[str, ...], asking: "_Asking") -> Exchange:
         if self._transport == "tcp":
             return self._by_tcp(run, addresses, asking.alone())
         if self._transport == "udp":

@@ -96,6 +96,7 @@ def handshake(
 
     The socket given is of no use afterwards. Raises the SourceError that says what went wrong.
     """
+    host = host and host.partition("%")[0]  # no certificate has a zone, which is this machine's
     try:
         (host or "").encode("ascii" if (host or "").isascii() else "idna")
     except UnicodeError as error:  # wrap_socket would lose the socket over it

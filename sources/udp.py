@@ -166,6 +166,8 @@ class _Question:
         self._silences_ns = iter(patience.silences_ns)
         self._after_error_ns = patience.after_error_ns
         self._silence_ends_ns: int | None = None
+        self._cut_ns = 0
+        """How much of the silence is left out because there is another address to ask."""
         self.ignored = 0
         """Datagrams that were not the answer."""
 
@@ -189,10 +191,7 @@ class _Question:
             if not self._send(address):
                 self._ask_next()
         if self._silence_ends_ns is not None and now_ns >= self._silence_ends_ns:
-            if not self._send_to_untried():
-                for address in [a.address for a in self._hopeful()][-1:]:
-                    self._send(address)
-            self._listen()
+            self._ask_more(now_ns)
 
     def arrivals(self) -> Iterator[Datagram]:
         """Wait until something arrives or falls due; yield the datagrams that have arrived."""
@@ -226,15 +225,30 @@ class _Question:
     def _hurry(self, span_ns: int) -> None:
         self._deadline_raw_ns = min(self._deadline_raw_ns, self._clock.raw_ns() + span_ns)
 
+    def _ask_more(self, now_ns: int) -> None:
+        """Send one more request at the end of a silence."""
+        if not self._send_to_untried():
+            if self._cut_ns:  # for the same address again it has not lasted long enough
+                self._silence_ends_ns, self._cut_ns = now_ns + self._cut_ns, 0
+                return
+            for address in [a.address for a in self._hopeful()][-1:]:
+                self._send(address)
+        self._listen()
+
     def _listen(self) -> None:
-        """Begin the next silence that is to be endured; after the last one nothing is sent."""
+        """Begin the next silence that is to be endured; after the last one nothing is sent.
+
+        The first is cut short where there is another address to ask, and the second one is as much
+        longer: there are not more requests for it.
+        """
         silence_ns = next(self._silences_ns, None)
         if silence_ns is None:
             self._silence_ends_ns = None
             return
-        if self._silence_ends_ns is None and self._untried:
-            silence_ns = min(silence_ns, _NEXT_ADDRESS_NS)  # the first only: others are polite
-        self._silence_ends_ns = self._clock.raw_ns() + silence_ns
+        silence_ns += self._cut_ns
+        is_first = self._silence_ends_ns is None
+        self._cut_ns = max(0, silence_ns - _NEXT_ADDRESS_NS) if is_first and self._untried else 0
+        self._silence_ends_ns = self._clock.raw_ns() + silence_ns - self._cut_ns
 
     def _hopeful(self) -> list[_Attempt]:
         return [attempt for attempt in self._attempts.values() if not attempt.errored]

@@ -70,6 +70,19 @@ def truncate(query: Query) -> Iterable[Reply]:
     return [Reply(response.to_wire())]
 
 
+def thousands(query: Query) -> Iterable[Reply]:
+    """Answer truthfully; but names that begin with "many" have 4,000 addresses each, over TCP."""
+    if not _asked(query.message)[0].startswith("many"):
+        return answer(query)
+    if not query.tcp or query.message.question[0].rdtype != dns.rdatatype.A:
+        return truncate(query)
+    head = dns.message.make_response(query.message, recursion_available=True).to_wire()
+    record = bytes.fromhex("c00c 0001 0001 0000003c 0004")  # name, type, class, TTL, length
+    records = (record + bytes((203, 0, n // 250, n % 250 + 1)) for n in range(4000))
+    counted = head[:6] + (4000).to_bytes(2) + head[8:]
+    return [Reply(counted + b"".join(records))]
+
+
 def truncate_and_hang(query: Query) -> Iterable[Reply]:
     """Send over UDP that the answer is too long for it, and nothing over TCP."""
     return [] if query.tcp else truncate(query)
@@ -144,6 +157,7 @@ BEHAVIOURS: dict[str, Callable[[], Behaviour]] = {
     "hang": lambda: hang,
     "truncate": lambda: truncate,
     "truncate and hang": lambda: truncate_and_hang,
+    "thousands": lambda: thousands,
     "wrong id": lambda: wrong_id,
     "wrong id, then truth": lambda: then_truth(wrong_id),
     "wrong question": lambda: wrong_question,

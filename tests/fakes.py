@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator
 
 from sources.base import Interval, RefinableSource, Run, Sample, Source
 from sources.clock import NS, Clock
+from sources.memory import Entry, Memory, Update
 
 TRUE_UNIX_NS = 1_800_000_000 * NS
 """A time after the release, for servers that do not ask a clock."""
@@ -60,7 +61,19 @@ def a_sample(
     likely = certain
     if likely_s is not None:
         likely = Interval(round(likely_s[0] * NS), round(likely_s[1] * NS))
-    return Sample(operator, kind, False, certain, likely, 0, "127.0.0.1", "")
+    return Sample(operator, kind, False, certain, likely, 0, f"server of {operator}", "")
+
+
+class Notebook(Memory):
+    """Has nothing to recall; what it is to remember can be looked at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.changed: dict[tuple[str, str], Entry | None] = {}
+
+    def change(self, shelf: str, name: str, update: Update, most_age_ns: int | None = None) -> bool:
+        self.changed[shelf, name] = update(None)
+        return True
 
 
 class FakeSource(Source):

@@ -4,19 +4,30 @@ import os
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 
 import pytest
 
 from lab import behaviour
 from lab.behaviour import Behaviour, Honest, Reply
 from lab.ntp import NtpServer, altered, kiss
-from sources.base import Malformed, Refused, SourceError, TimedOut, Unreachable, Unsynchronised
+from sources import udp
+from sources.base import (
+    Malformed,
+    Refused,
+    Sample,
+    SourceError,
+    TimedOut,
+    Unreachable,
+    Unsynchronised,
+)
 from sources.clock import NS, Clock
 from sources.ntp import NtpSource
 from sources.wire import ntp as wire
-from tests.fakes import a_run
+from tests.fakes import Notebook, a_run, a_sample
 
 CLOCK = Clock()
+SAMPLE = a_sample(-1, 1)
 
 
 def source_of(server: NtpServer, **options: int) -> NtpSource:
@@ -190,16 +201,93 @@ def test_the_next_address_is_asked_when_one_refuses() -> None:
 
 
 def test_the_next_address_is_asked_when_one_is_silent() -> None:
-    """Of several addresses a silent one costs 1 s, and the other gets the second request."""
+    """Of several addresses a silent one costs 0.25 s, and the other gets the second request."""
     with (
         NtpServer("Alpha", behaviour.silent) as dead,
         NtpServer("Alpha", address="127.0.0.2", port=dead.port) as server,
     ):
         source = NtpSource("name.test", dead.port, "Alpha", ("127.0.0.1", "127.0.0.2"))
+        began = time.monotonic()
         sample = source.sample(a_run(deadline_s=2.4))
 
+        assert 0.24 < time.monotonic() - began < 0.6
         assert sample.server == "127.0.0.2"
+        assert sample.rtt_ns < NS // 5, "measured from the second request, not the first"
         assert len(dead.requests) == len(server.requests) == 1
+
+
+@pytest.mark.parametrize("addresses", [("::1", "127.0.0.1"), ("127.0.0.1", "::1")])
+def test_a_family_that_swallows_packets_costs_a_quarter_of_a_second(
+    addresses: tuple[str, str],
+) -> None:
+    """Either family: the other one's address answers, and is what is to be asked first."""
+    with (
+        NtpServer("Alpha", behaviour.silent, address=addresses[0]) as dead,
+        NtpServer("Alpha", address=addresses[1], port=dead.port),
+    ):
+        source = NtpSource("name.test", dead.port, "Alpha", addresses)
+        run = a_run(deadline_s=2.4)
+        run.memory = memory = Notebook()
+        began = time.monotonic()
+
+        assert source.sample(run).server == addresses[1]
+        assert 0.24 < time.monotonic() - began < 0.6
+        assert memory.changed == {("address", "name.test"): {"answered": addresses[1]}}
+
+
+def test_an_answer_of_the_first_address_is_not_noted() -> None:
+    """The usual run writes nothing."""
+    with NtpServer("Alpha") as server:
+        source = NtpSource("name.test", server.port, "Alpha", (server.address, "127.0.0.2"))
+        run = a_run()
+        run.memory = memory = Notebook()
+        source.sample(run)
+
+    assert memory.changed == {}
+
+
+def test_silent_addresses_are_asked_twice_in_all_and_no_more() -> None:
+    """However many there are: the pace is another, the number of requests is not."""
+    addresses = tuple(f"127.0.0.{n}" for n in range(1, 5))
+    with ExitStack() as servers:
+        first = servers.enter_context(NtpServer("Alpha", behaviour.silent))
+        dead = [first] + [
+            servers.enter_context(
+                NtpServer("Alpha", behaviour.silent, address=address, port=first.port)
+            )
+            for address in addresses[1:]
+        ]
+        with pytest.raises(TimedOut):
+            NtpSource("name.test", first.port, "Alpha", addresses).sample(a_run(deadline_s=2.4))
+
+        assert [len(server.requests) for server in dead] == [1, 1, 0, 0]
+
+
+def test_the_same_address_is_not_asked_sooner_because_the_other_cannot_be() -> None:
+    """An address that cannot be sent to leaves the first one its second of silence."""
+    lossy = behaviour.in_turn(behaviour.silent, behaviour.honest)
+    with NtpServer("Alpha", lossy) as server:
+        addresses = (server.address, "fe80::1%nowhere")
+        source = NtpSource("name.test", server.port, "Alpha", addresses)
+        began = time.monotonic()
+        source.sample(a_run(deadline_s=2.4))
+
+        assert 0.95 < time.monotonic() - began < 1.5
+        assert len(server.requests) == 2
+
+
+def test_a_late_first_address_still_counts() -> None:
+    """Both listen: whoever answers first."""
+    with (
+        NtpServer("Alpha", behaviour.late(0.4)) as slow,
+        NtpServer("Alpha", behaviour.late(1.5), address="127.0.0.2", port=slow.port) as server,
+    ):
+        source = NtpSource("name.test", slow.port, "Alpha", ("127.0.0.1", "127.0.0.2"))
+        sample = source.sample(a_run(deadline_s=2.4))
+
+        assert sample.server == "127.0.0.1"
+        assert 0.38 * NS < sample.rtt_ns < 0.6 * NS
+        assert len(server.requests) == 1
 
 
 def test_pool_shares_ask_different_addresses() -> None:
@@ -213,6 +301,30 @@ def test_pool_shares_ask_different_addresses() -> None:
         assert shares[1].sample(a_run()).server == two.address
         with pytest.raises(Unreachable, match="addresses, 2, are all asked"):
             shares[2].sample(a_run())
+
+
+@pytest.mark.parametrize("first", ["::1", "127.0.0.1"])
+def test_each_share_of_a_pool_has_both_families(first: str) -> None:
+    """The one that answered last is first in all of them; the other is there if that is silent."""
+    fours = tuple(f"127.0.0.{n}" for n in range(1, 5))
+    sixes = tuple(f"2001:db8::{n}" for n in range(1, 5))
+    others = (sixes, fours) if ":" in first else (fours, sixes)
+    asked = []
+
+    def take(mine: tuple[str, ...], *_: object) -> Sample:
+        asked.append(mine)
+        return SAMPLE
+
+    for share in range(4):
+        source = NtpSource("pool.test", 9, "Pool", (), share, 4)
+        run = a_run(deadline_s=0.02)
+        in_turn = tuple(address for pair in zip(*others, strict=True) for address in pair)
+        run.addresses = lambda _, __, found=in_turn: found  # type: ignore[misc]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(udp, "ask", take)
+            source.sample(run)
+
+    assert asked == list(zip(*others, strict=True))
 
 
 class _SteppedClock(Clock):

@@ -8,8 +8,8 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -58,8 +58,9 @@ from sources.base import (
 )
 from sources.clock import NS, Clock
 from sources.nts import NtsSource
+from sources.sealed import Established, Keys
 from sources.wire import nts, nts_ke
-from tests.fakes import a_run
+from tests.fakes import Notebook, a_run
 
 CLOCK = Clock()
 YEAR_S = 365 * DAY_S
@@ -866,6 +867,67 @@ def test_a_named_host_that_has_no_address_is_unreachable() -> None:
             match=r"^NTP server tide\.test, named by the key server: tide\.test: no such name$",
         ):
             source_of(server).sample(run)
+
+
+def established_at(address: str, host: str | None) -> Established:
+    """Return keys that a server at this address has given, for the NTP server that it named."""
+    return Established(Keys(bytes(32), bytes(32)), (b"cookie",), host, address, 123, ())
+
+
+@pytest.mark.parametrize(
+    "named",
+    ["0.0.0.0", "127.0.0.1", "::1", "::ffff:127.0.0.1", "tide.test"],  # noqa: S104 - not bound to
+)
+def test_a_key_server_elsewhere_may_not_name_this_machine(named: str) -> None:
+    """By an address or by a name: whose clock that is, is what is being asked."""
+    run = a_run()
+    run.addresses = lambda host, _: ("127.0.0.1",) if host == "tide.test" else (host,)
+    source = NtsSource("203.0.113.1", 4460, "Alpha", ())
+
+    with pytest.raises(Unreachable, match=f"NTP server {named}, .*: leads to this machine "):
+        source._servers(established_at("203.0.113.1", named), run)
+
+
+def test_keys_that_a_name_on_this_machine_gave_are_of_no_use() -> None:
+    """Remembered ones, from before it was found out; an address of the configuration's is."""
+    run = a_run()
+    named = NtsSource("time.test", 4460, "Alpha", ())
+    meant = NtsSource("time.test", 4460, "Alpha", ("127.0.0.1",))
+
+    with pytest.raises(Unreachable, match=r"^leads to this machine \(127\.0\.0\.1\)$"):
+        named._servers(established_at("127.0.0.1", None), run)
+    assert meant._servers(established_at("127.0.0.1", None), run) == ("127.0.0.1",)
+    assert meant._servers(established_at("127.0.0.1", "127.0.0.9"), run) == ("127.0.0.9",)
+
+
+@pytest.mark.parametrize("silent_first", ["::1", "127.0.0.9"])
+def test_who_gave_the_keys_is_asked_first_the_next_time(silent_first: str) -> None:
+    """An address that swallows connections costs a quarter of a second once."""
+    with (
+        NtsServer("Alpha", identity=Identity(names=("time.test",))) as server,
+        closed_ear(silent_first, server.port),
+    ):
+        run = a_run()
+        run.memory = memory = Notebook()
+        addresses = (silent_first, server.address)
+        source = NtsSource("time.test", server.port, "Alpha", addresses, server.ca_file)
+        source.sample(run)
+
+    assert memory.changed["address", "time.test"] == {"answered": server.address}
+
+
+@contextmanager
+def closed_ear(address: str, port: int) -> Iterator[None]:
+    """Listen and accept nothing: with the queue full, connections are not even refused."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family) as listener, ExitStack() as waiting:
+        listener.bind((address, port))
+        listener.listen(0)
+        for _ in range(4):
+            link = waiting.enter_context(socket.socket(family))
+            link.setblocking(False)
+            link.connect_ex((address, port))
+        yield
 
 
 def test_a_named_port_where_nobody_listens_is_unreachable() -> None:

@@ -46,7 +46,7 @@ from sources.signed import verify
 from sources.versions import OFFERS, Offer
 from sources.wire import roughtime as wire
 from sources.wire.dialects import Form
-from tests.fakes import TRUE_UNIX_NS, FakeClock, a_run
+from tests.fakes import TRUE_UNIX_NS, FakeClock, Notebook, a_run
 
 CLOCK = Clock()
 MS = NS // 1000
@@ -738,11 +738,34 @@ def test_the_next_address_is_asked_when_one_is_silent(version: int) -> None:
     ):
         endpoint = Endpoint("name.test", server.port, ("127.0.0.1", "127.0.0.2"))
         source = RoughtimeSource(endpoint, server.signer.public_key, "Alpha")
-        sample = source.sample(a_run(deadline_s=3))
+        run = a_run(deadline_s=3)
+        run.memory = memory = Notebook()
+        began = time.monotonic()
+        sample = source.sample(run)
 
+        assert 0.24 < time.monotonic() - began < 0.7
         assert dead.requests == server.requests
     assert sample.server == "127.0.0.2"
     assert holds_the_truth(sample)
+    assert memory.changed["address", "name.test"] == {"answered": "127.0.0.2"}
+
+
+def test_another_address_does_not_make_more_requests() -> None:
+    """It is asked sooner than the same one would be; the third request is sent when it was due."""
+    with (
+        RoughtimeServer("Alpha", silent) as first,
+        RoughtimeServer("Alpha", silent, address="127.0.0.2", port=first.port) as second,
+    ):
+        endpoint = Endpoint("name.test", first.port, ("127.0.0.1", "127.0.0.2"))
+        source = RoughtimeSource(endpoint, first.signer.public_key, "Alpha", transport="udp")
+        with pytest.raises(TimedOut):
+            source.sample(a_run(deadline_s=2.3))
+        in_time = len(first.requests), len(second.requests)
+        with pytest.raises(TimedOut):
+            source.sample(a_run(deadline_s=2.7))
+
+        assert in_time == (1, 1)
+        assert (len(first.requests), len(second.requests)) == (2, 3)
 
 
 def test_an_exchange_is_handed_out_to_the_byte() -> None:

@@ -79,6 +79,57 @@ def test_a_name_that_leads_to_this_machine_is_no_source(
     assert "leads to this machine" in ran.stderr
 
 
+SECOND = "198.18.255.253"
+BINDS_FOREIGN = "\n".join(
+    f"echo 1 >/proc/sys/net/ipv{version}/ip_nonlocal_bind" for version in (4, 6)
+)
+"""As keepalived and load balancers have it."""
+
+
+def test_a_second_address_of_an_interface_is_no_source(namespace: Namespace) -> None:
+    """It is never the one that is sent from, and this machine's all the same."""
+    ran = namespace(
+        three(),
+        "answer",
+        zone={host: [SECOND] for host in HOSTS},
+        clocks=EVERYWHERE,
+        prepare=f"{UP}ip addr add {SECOND}/15 dev lab0\n",
+    )
+
+    assert (ran.code, ran.stdout) == (3, "")
+    assert f"leads to this machine ({SECOND})" in ran.stderr
+
+
+@pytest.mark.parametrize("address", [UNSPECIFIED, "127.0.0.1", "::1", *OWN])
+def test_where_foreign_addresses_can_be_bound_own_ones_are_found_out(
+    namespace: Namespace, address: str
+) -> None:
+    """By what would be sent from."""
+    ran = namespace(
+        three(),
+        "answer",
+        zone={host: [address] for host in HOSTS},
+        clocks=EVERYWHERE,
+        prepare=UP + BINDS_FOREIGN,
+    )
+
+    assert (ran.code, ran.stdout) == (3, "")
+    assert "leads to this machine" in ran.stderr
+
+
+def test_where_foreign_addresses_can_be_bound_others_serve(namespace: Namespace) -> None:
+    """That a socket can be bound to an address says nothing there."""
+    ran = namespace(
+        three(),
+        "answer",
+        zone={host: [f"198.18.0.{i}"] for i, host in enumerate(HOSTS, 1)},
+        clocks=[("127.0.0.1", port) for port in PORTS],
+        prepare=UP + nat({f"198.18.0.{i}": "127.0.0.1" for i in (1, 2, 3)}) + BINDS_FOREIGN,
+    )
+
+    assert (ran.code, ran.stdout, ran.stderr) == (0, "-4\n", "")
+
+
 def test_the_hosts_file_leads_here_no_less(namespace: Namespace) -> None:
     """Who blocks names by a hosts file does it with 0.0.0.0 or 127.0.0.1."""
     hosts = LOCALHOST + "".join(f"{UNSPECIFIED} {host}\n" for host in HOSTS)
@@ -157,6 +208,30 @@ def test_names_with_thousands_of_addresses(namespace: Namespace, servers: tuple[
         zone=dict.fromkeys(many, crowd),
         clocks=[("127.0.0.1", port) for port in range(10_001, 10_021)],
         prepare=UP,
+    )
+
+    assert (ran.code, ran.stdout, ran.stderr) == (0, "-4\n", "")
+    assert ran.wall_s < 2.5 + GRACE_S
+
+
+@pytest.mark.parametrize("servers", [("thousands",), ("hang", "thousands")])
+def test_thousands_of_addresses_over_tcp_are_not_parsed(
+    namespace: Namespace, servers: tuple[str, ...]
+) -> None:
+    """As name servers send them: over TCP, which dnspython would be busy with until the deadline.
+
+    The honest servers' names are asked for by the same way, when the first server hangs.
+    """
+    many = [f"many{i}.lab.test" for i in range(18)]
+    honest = {host: [f"198.18.0.{i}"] for i, host in enumerate(HOSTS, 1)}
+    ran = namespace(
+        three() + "\n".join(table(host, 9, host) for host in many),
+        *servers,
+        zone={host: [UNSPECIFIED] for host in many} | honest,
+        clocks=[("127.0.0.1", port) for port in PORTS],
+        prepare=UP
+        + nat({f"198.18.0.{i}": "127.0.0.1" for i in (1, 2, 3)})
+        + "ip route add blackhole 203.0.0.0/16\n",
     )
 
     assert (ran.code, ran.stdout, ran.stderr) == (0, "-4\n", "")
@@ -243,7 +318,27 @@ def test_a_zone_that_is_not_there_is_named(namespace: Namespace) -> None:
 
     assert (ran.code, ran.stdout) == (3, "")
     assert "fe80::1%gone0" in ran.stderr
-    assert "o such device" in ran.stderr or "interface" in ran.stderr
+    assert "this machine has no interface gone0" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked"),
+    [
+        ("nts", 'host = "fe80::1%gone0"'),
+        ("roughtime", f'host = "fe80::1%gone0"\npublic_key = "{"A" * 43}="'),
+        ("https", 'url = "https://[fe80::1%25gone0]/"'),
+        ("ntp", 'host = "fe80::1%99999999999"'),
+    ],
+)
+def test_a_zone_that_is_not_there_is_named_by_every_kind(
+    namespace: Namespace, kind: str, asked: str
+) -> None:
+    """And a number that no interface can have."""
+    ran = namespace(f"[[sources.{kind}]]\n{asked}\n", "NXDOMAIN", clocks=[], prepare=LINK)
+
+    assert (ran.code, ran.stdout) == (3, "")
+    assert f"{kind} unreachable: " in ran.stderr
+    assert "this machine has no interface " in ran.stderr
 
 
 def test_a_name_server_may_be_link_local(namespace: Namespace) -> None:

@@ -123,7 +123,7 @@ def assert_refused(ran: Ran) -> None:
     assert ran.stderr.endswith("\n")
     assert ran.stderr.count("\n") == 1
     assert len(ran.stderr.encode()) < 512
-    assert all(host in ran.stderr for host in HOSTS)
+    assert all(host in ran.stderr for host in HOSTS), ran.stderr
 
 
 def test_names_of_the_hosts_file_are_found_and_no_server_is_asked(namespace: Namespace) -> None:
@@ -405,6 +405,18 @@ def test_without_any_name_server_the_run_ends_in_time(namespace: Namespace) -> N
     assert ran.wall_s < 1.0 + GRACE_S
 
 
+def test_a_name_server_that_cannot_be_reached_has_not_answered(namespace: Namespace) -> None:
+    """What is said of it is what the system says, once, and not that it answered "[Errno 101]"."""
+    prepare = "ip link set lo up\n"
+    conf = "nameserver 203.0.113.53\nnameserver 203.0.113.54\n"
+    ran = namespace(three(1.0), resolv_conf=conf, prepare=prepare, hosts="")
+
+    assert (ran.code, ran.stdout) == (3, "")
+    assert "Errno" not in ran.stderr
+    assert "answered" not in ran.stderr.replace("sources answered", "")
+    assert ran.stderr.count("Network is unreachable") == 1, ran.stderr
+
+
 def test_without_any_name_server_hosts_and_addresses_serve(namespace: Namespace) -> None:
     """An empty resolv.conf leaves the hosts file, and the `addresses` from half-way."""
     known = LOCALHOST + f"127.0.0.1 {HOSTS[0]}\n"
@@ -435,6 +447,24 @@ def test_a_line_of_resolv_conf_that_glibc_overlooks_costs_nothing(
     )
 
     assert_right(ran)
+
+
+@pytest.mark.parametrize("length", [63, 64, 255, 256, 257, 5000])
+def test_a_search_domain_that_glibc_aborts_over_ends_no_run(
+    namespace: Namespace, length: int
+) -> None:
+    """One name among the sources would be enough for it; the name servers are asked by us."""
+    resolv_conf = f"search {'a' * length} lab.test\nnameserver {FIRST}\n"
+
+    assert_right(namespace(three(), "answer", resolv_conf=resolv_conf))
+    assert_right(namespace(three(hosts="abc"), "answer", resolv_conf=resolv_conf))
+
+
+def test_literal_addresses_need_no_resolv_conf(namespace: Namespace) -> None:
+    """Whatever stands in it."""
+    config = "\n".join(table("127.0.0.1", port, f"Operator {port}") for port in PORTS)
+
+    assert_right(namespace(config, "answer", resolv_conf=f"search {'a' * 256}\n"))
 
 
 @pytest.mark.parametrize("line", ["nameserver dns.lab.test", "# caf\xe9"])

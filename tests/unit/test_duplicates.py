@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drift.consensus import Answer, Rule
-from drift.duplicates import duplicate_of
+from drift.duplicates import Addresses
 from drift.gather import Gathered, gather
 from sources.base import Failure, Reason, Sample, Source
 from sources.clock import NS
@@ -33,7 +33,10 @@ def test_another_operators_server_is_a_duplicate(source: Source, server: str) ->
     """However the address is written."""
     other = named("B", "b.example")
 
-    assert duplicate_of(source, server, [(other, "203.0.113.1")]) is other
+    addresses = Addresses([other, source])
+
+    assert addresses.claim(0, "203.0.113.1") == ""
+    assert addresses.claim(1, server) == f"same address as ntp b ({server})"
 
 
 @pytest.mark.parametrize(
@@ -50,7 +53,10 @@ def test_another_operators_server_is_a_duplicate(source: Source, server: str) ->
 )
 def test_others_are_not(source: Source, other: Source, address: str) -> None:
     """Another address, the same operator, or an address that the configuration itself has."""
-    assert duplicate_of(source, "203.0.113.1", [(other, address)]) is None
+    addresses = Addresses([other, source])
+
+    assert addresses.claim(0, address) == ""
+    assert addresses.claim(1, "203.0.113.1") == ""
 
 
 def run(answers: Sequence[tuple[str, str, float]], rule: Rule = RULE) -> Gathered:

@@ -623,3 +623,24 @@ def test_what_the_name_servers_say_is_told(
         lookups(4).addresses(HOST, ())
 
     assert elapsed.s < 1.5
+
+
+def test_name_servers_that_say_the_same_say_it_once(
+    system: FakeSystem, servers: FakeServers
+) -> None:
+    """In one order, whoever was first: so that sources with the same trouble share their words."""
+    system.error = socket.gaierror(socket.EAI_AGAIN, "try again")
+    servers.questions = [
+        failed("203.0.113.53 answered REFUSED"),
+        failed("2001:db8::53 did not answer"),
+        failed("198.51.100.53 answered REFUSED"),
+        failed("203.0.113.53 answered REFUSED"),
+    ]
+
+    with pytest.raises(Unreachable) as found:
+        lookups().addresses(HOST, ())
+
+    assert str(found.value) == (
+        "name cannot be resolved: try again; 198.51.100.53, 203.0.113.53 answered REFUSED; "
+        "2001:db8::53 did not answer"
+    )
