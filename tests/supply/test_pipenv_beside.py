@@ -21,7 +21,9 @@ def test_the_programs_environment_is_not_pipenvs(script: str, tmp_path: Path) ->
             pytest.fail("no .venv-setups, and CI may not skip")
         pytest.skip("no .venv-setups (`make tools`): this test did NOT run")
     shutil.copy2(ROOT / "Pipfile", tmp_path)
-    shutil.copytree(Path(script).parent / ".venv" / "bin", tmp_path / ".venv" / "bin", symlinks=True)
+    shutil.copytree(
+        Path(script).parent / ".venv" / "bin", tmp_path / ".venv" / "bin", symlinks=True
+    )
     done = subprocess.run(
         [PIPENV, "--venv"],
         cwd=tmp_path,
