@@ -62,11 +62,18 @@ esac
 if [ -h "$self" ]; then
     self=$(readlink -f -- "$self")
 fi
-here=${self%/*}
+here=${self%/*}/
 case $here in
-/* | '') ;;
+/*) ;;
 *) here=$PWD/$here ;;
 esac
+while :; do # paths are in messages: without what leads nowhere
+    case $here in
+    */./*) here=${here%%/./*}/${here#*/./} ;;
+    *) break ;;
+    esac
+done
+here=${here%/}
 
 lock=$here/requirements.txt
 venv=$here/.venv
