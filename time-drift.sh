@@ -10,13 +10,45 @@ plugin=
 case " $* " in
 *' --format '[Nn][Aa][Gg][Ii][Oo][Ss]' '* | *' --format='[Nn][Aa][Gg][Ii][Oo][Ss]' '*) plugin=yes ;;
 esac
-# shellcheck disable=SC2317 # by the traps
-ended() {
+leave() {
     [ -z "$plugin" ] || { echo 'TIME DRIFT UNKNOWN - no answer: ended by a signal' && exit 3; }
     exit "$1"
 }
+# shellcheck disable=SC2317 # by the traps
+ended() {
+    [ -n "$!" ] || leave "$1"
+    # What runs beneath is ended, and waited for below. In its first moment it is a copy of this
+    # shell still, which would forget a TERM.
+    { read -r name <"/proc/$!/comm" || name=; } 2>/dev/null
+    case $name in
+    '' | python*) kill -TERM "$!" ;;
+    *) kill -KILL "$!" ;;
+    esac 2>/dev/null
+}
 trap 'ended 143' TERM
 trap 'ended 130' INT
+
+# run COMMAND...: become it. Over a plugin's run a shell stays, because until its Python has
+# handlers a signal ends it without a line, and with 143.
+run() {
+    if [ -z "$plugin" ] || [ -n "${TIME_DRIFT_PREPARED-}" ]; then # or there is such a shell
+        trap - INT TERM # a trap would forget what comes while we become another program
+        exec "$@"
+    fi
+    if { :; } 2>/dev/null 9<&0; then # in the background it would have no stdin otherwise
+        { "$@" <&9 9<&- & } 9<&0
+    else
+        "$@" &
+    fi
+    wait "$!" 2>/dev/null
+    status=$?
+    while [ "$status" -gt 128 ] && kill -0 "$!" 2>/dev/null; do # it was the wait that was ended
+        wait "$!" 2>/dev/null
+        status=$?
+    done
+    [ "$status" -le 3 ] || leave "$status"
+    exit "$status"
+}
 
 # The deadline counts from here. /proc/uptime is the one clock that a shell can read by itself.
 { read -r TIME_DRIFT_STARTED _ </proc/uptime || TIME_DRIFT_STARTED=; } 2>/dev/null
@@ -30,11 +62,18 @@ esac
 if [ -h "$self" ]; then
     self=$(readlink -f -- "$self")
 fi
-here=${self%/*}
+here=${self%/*}/
 case $here in
-/* | '') ;;
+/*) ;;
 *) here=$PWD/$here ;;
 esac
+while :; do # paths are in messages: without what leads nowhere
+    case $here in
+    */./*) here=${here%%/./*}/${here#*/./} ;;
+    *) break ;;
+    esac
+done
+here=${here%/}
 
 lock=$here/requirements.txt
 venv=$here/.venv
@@ -50,6 +89,8 @@ if [ -x "$venv/bin/python" ] && [ -e "$stamp" ] &&
 import _signal, posix, sys
 plugin = sys.argv.pop(1)
 def leave(number, _):
+    for other in 2, 15:
+        _signal.signal(other, _signal.SIG_IGN)  # twice is as good as once
     if plugin:
         posix.write(1, b"TIME DRIFT UNKNOWN - no answer: ended by a signal\n")
     posix._exit(3 if plugin else 128 + number)
@@ -61,8 +102,8 @@ del sys.argv[1:3]
 from drift.__main__ import main
 main()' "$plugin" "$here" "$venv/packages" "$@"
     # Until these lines run, signals wait: Python answers them with a traceback while it starts.
-    [ -x "$venv/bin/env" ] && exec "$venv/bin/env" --block-signal=INT,TERM "$@"
-    exec "$@"
+    [ -z "$plugin" ] && [ -x "$venv/bin/env" ] && set -- "$venv/bin/env" --block-signal=INT,TERM "$@"
+    run "$@"
 fi
 
 fail() {
@@ -74,13 +115,13 @@ fail() {
     exit "$1"
 }
 
-# prepare PYTHON ARGUMENT...: if it is fit, become the preparation, which starts us again.
+# prepare PYTHON ARGUMENT...: if it is fit, run the preparation, which starts us again.
 prepare() {
     "$1" -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 || return 0
     fit=$1
     "$1" -I -c 'import ensurepip, venv' >/dev/null 2>&1 || return 0
     shift
-    exec "$fit" -I "$here/drift/prepare.py" "$lock" "$venv" /bin/sh "$here/time-drift.sh" "$@"
+    run "$fit" -I "$here/drift/prepare.py" "$lock" "$venv" /bin/sh "$here/time-drift.sh" "$@"
 }
 
 [ -z "${TIME_DRIFT_PREPARED-}" ] || fail 3 "the environment was prepared but does not work: $venv"

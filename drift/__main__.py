@@ -69,6 +69,8 @@ def main() -> None:
 
 
 def _leave(number: int, _frame: object) -> None:
+    for other in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(other, signal.SIG_IGN)  # twice is as good as once
     if is_plugin(sys.argv[1:]):
         os.write(1, b"TIME DRIFT UNKNOWN - no answer: ended by a signal\n")
         os._exit(3)

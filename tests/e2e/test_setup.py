@@ -276,6 +276,28 @@ def test_runs_from_any_working_directory(ready: Checkout, tmp_path: Path) -> Non
     _assert_version(ready(cwd=ready.path / "drift", command=("../time-drift.sh",)))
 
 
+@pytest.mark.parametrize(
+    ("command", "cwd"),
+    [
+        (("./time-drift.sh",), "."),
+        (("sh", "././time-drift.sh"), "."),
+        (("sh", "time-drift.sh"), "."),
+        (("../.././fresh/./time-drift.sh",), "drift"),
+        (("sh", "/{}/././time-drift.sh"), "drift"),
+    ],
+)
+def test_paths_in_messages_lead_straight(
+    fresh: Checkout, command: tuple[str, ...], cwd: str
+) -> None:
+    """No `/./`, however the script is called, and whatever CDPATH is; `..` may pass a link."""
+    command = tuple(word.replace("{}", str(fresh.path)) for word in command)
+    with _lock_held(fresh):
+        result = fresh(command=command, cwd=fresh.path / cwd, environ={"CDPATH": "/:/tmp:."})
+
+    _assert_refused(result, 3, "another run is preparing", "/.venv: ")
+    assert "/./" not in result.stderr
+
+
 @pytest.mark.timeout(240)
 def test_is_found_on_the_path(ready: Checkout, tmp_path: Path) -> None:
     """The script runs by its bare name when its directory is on PATH."""
