@@ -758,7 +758,7 @@ def unwrapped(text: str) -> str:
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("lost", ["rich", "h11/_state.py", "."], ids=["package", "module", "all"])
 def test_lost_files_heal(ready: Checkout, lost: str) -> None:
-    """A run that misses a library says so in its one line, and the next one makes it anew."""
+    """A run that misses a library says so where that matters, and the next one makes it anew."""
     path = ready.venv / "packages" / lost
     if path.is_dir():
         shutil.rmtree(path.resolve())
@@ -766,7 +766,7 @@ def test_lost_files_heal(ready: Checkout, lost: str) -> None:
         path.unlink()
         for code in path.parent.glob(f"__pycache__/{path.stem}.*"):
             code.unlink()
-    ask = ("--demo",) if lost != "rich" else ("--explain", "--timeout", "0.1")
+    ask = ("-v", "--demo") if lost != "rich" else ("--explain", "--timeout", "0.1")
 
     result = ready(*ask)
 
@@ -832,7 +832,7 @@ def test_who_cannot_heal_says_who_can(
         link.symlink_to(os.path.realpath("/usr/bin/python3"))
     shutil.rmtree((ready.venv / "packages" / "h11").resolve())
 
-    result = ready("--demo", command=(*as_nobody, str(ready.script)))
+    result = ready("-v", "--demo", command=(*as_nobody, str(ready.script)))
 
     assert "comes back when the checkout's owner runs this" in unwrapped(result.stderr)
     assert (ready.venv / STAMP).read_bytes() == ready.lock.read_bytes()
