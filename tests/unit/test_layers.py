@@ -107,7 +107,7 @@ def test_the_recipes_know_records_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("name", sorted(MODULES))
 def test_only_named_libraries_are_imported(name: str) -> None:
-    """Beside the standard library and ourselves there is only what the brief names."""
+    """Beside the standard library and ourselves there is only what the design names."""
     ours = {"drift", "sources", "lab"}
     for imported in imports(MODULES[name]):
         top = imported.partition(".")[0]
