@@ -17,7 +17,7 @@ from lab import behaviour
 from tests.conftest import Program
 from tests.e2e.conftest import Start
 
-_MOMENTS_S = [number * 0.03 / 120 for number in range(1, 121)]
+_MOMENTS_S = [number * 0.03 / 60 for number in range(1, 61)]
 _UNKNOWN = (3, "TIME DRIFT UNKNOWN - no answer: ended by a signal\n", "")
 
 
