@@ -61,7 +61,7 @@ def test_it_is_unknown_at_any_moment(
 
     assert {at_s: ran for at_s, (ran, caught) in runs.items() if caught and ran != _UNKNOWN} == {}
     assert {ran for ran, caught in runs.values() if not caught} <= {_UNKNOWN, (-number, "", "")}
-    assert sum(caught for _, caught in runs.values()) > 60
+    assert sum(caught for _, caught in runs.values()) > len(runs) / 2
 
 
 def test_it_reads_the_stdin_that_it_was_given(program: Program) -> None:

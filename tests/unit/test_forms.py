@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from importlib.resources import files
 
 import jsonschema
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from nagiosplugin import Range
 from prometheus_client.parser import text_string_to_metric_families
 
+from drift import report
 from drift.consensus import Answer, NoAnswer
 from drift.finding import Finding
 from drift.form import Form, Plugin
@@ -339,7 +341,7 @@ def test_a_verdict_that_is_new_needs_no_list(word: str) -> None:
 
     assert word == "integer" or text.count("some new word") == len(found.verdicts)
     if word == "json":
-        schema = json.loads((ROOT / "drift/report/time-drift-1.schema.json").read_text("utf-8"))
+        schema = json.loads((files(report) / "time-drift-1.schema.json").read_text("utf-8"))
         jsonschema.validate(json.loads(text), schema)
 
 
