@@ -92,8 +92,8 @@ def _special(address: IPv4Address | IPv6Address, allow: tuple[Network, ...]) -> 
     if any(address in network for network in allow):
         return None
     if isinstance(address, IPv6Address):
-        for block, shift in _EMBEDDING:
-            if address in block:
+        for embedding, shift in _EMBEDDING:
+            if address in embedding:
                 embedded = IPv4Address((int(address) >> shift) & 0xFFFF_FFFF)
                 return _special(embedded, allow)
     for block, what in _SPECIAL:

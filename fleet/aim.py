@@ -100,7 +100,7 @@ def _halves(interval: Interval, habit: Habit, *, is_sharp: bool) -> Window:
 
 
 def _likely_ns(interval: Interval) -> int:
-    """Return where the drift probably is: most clocks are right, and of the others nothing is known."""
+    """Return where the drift probably is: most clocks are right, of the others nothing is known."""
     if interval.low_ns <= 0 <= interval.high_ns:
         return 0
     return (interval.low_ns + interval.high_ns) // 2
@@ -118,4 +118,3 @@ def _nearest_boundary_ns(interval: Interval, likely_ns: int) -> int:
     if interval.high_ns < above_ns:
         return below_ns
     return below_ns if likely_ns - below_ns < above_ns - likely_ns else above_ns
-

@@ -25,7 +25,7 @@ from sources.base import Interval
 from sources.record import Record
 
 NODE_PPM = 500
-"""The most that a node's clock gains or loses against true time: the kernel's own limit of slewing."""
+"""The most that a node's clock gains or loses on true time: the kernel's own limit of slewing."""
 OBSERVER_PPM = 100
 """The most that CLOCK_MONOTONIC_RAW gains or loses against true time."""
 
@@ -46,8 +46,7 @@ class Reference(Record):
 
     def true_unix_ns(self, raw_ns: int) -> int:
         """Return about what true time it is, for aiming and announcing; proofs use `over`."""
-        low_ns, high_ns = self.raw_minus_true
-        return raw_ns - (low_ns + high_ns) // 2
+        return raw_ns - (self.raw_minus_true.low_ns + self.raw_minus_true.high_ns) // 2
 
 
 class Reading(Record):

@@ -74,36 +74,51 @@ def parse(
 
     `module` is the one to use where the text names none; where both do they have to be the same.
     """
+    name, rest = _module_of(text, module)
+    if name not in modules:
+        raise ValueError(f"no module is called {name}: allowed are {', '.join(modules)}")
+    place, _, path = rest.partition("/")
+    if "@" in place:
+        raise ValueError("user names and passwords are not taken")
+    _check_path(path, has_path=modules[name].has_path)
+    host, port = _host_and_port(place, modules[name].port)
+    return Target(text, name, host, port, f"/{path}", labels)
+
+
+def _module_of(text: str, module: str | None) -> tuple[str, str]:
+    """Return the name of the module to use, and what is left of the text without it."""
     if not text.isprintable() or len(text) > LONGEST_TARGET:
         raise ValueError(f"a target is printable, {LONGEST_TARGET} characters at most")
     scheme = _SCHEME.fullmatch(text)
-    if scheme is None and module is None:
-        raise ValueError(f"it names no module: allowed is {FORMS}")
-    name = module if scheme is None else scheme[1].lower()
-    if module is not None and name != module:
+    if scheme is None:
+        if module is None:
+            raise ValueError(f"it names no module: allowed is {FORMS}")
+        return module, text
+    name = scheme[1].lower()
+    if module not in (None, name):
         raise ValueError(f"it is of {name}, and the module asked for is {module}")
-    if name not in modules:
-        raise ValueError(f"no module is called {name}: allowed are {', '.join(modules)}")
-    place, slash, path = (text if scheme is None else scheme[2]).partition("/")
-    if "@" in place:
-        raise ValueError("user names and passwords are not taken")
-    if any(mark in place + path for mark in "#\\") or "?" in place:
-        raise ValueError(f"allowed is {FORMS}")
-    if path and not modules[name].has_path:
-        raise ValueError(f"{name} has no paths")
+    return name, scheme[2]
+
+
+def _check_path(path: str, *, has_path: bool) -> None:
+    if path and not has_path:
+        raise ValueError("only http and https have paths")
+    if not path.isascii() or any(mark in path for mark in " #\\"):
+        raise ValueError("a path is ASCII, without blanks, # and \\")
+
+
+def _host_and_port(place: str, usual_port: int) -> tuple[str, int]:
     found = _PLACE.fullmatch(place)
     if found is None:
         raise ValueError(f"allowed is {FORMS}; IPv6 addresses in brackets")
-    host, port = found[1], int(found[2] or modules[name].port)
+    host, port = found[1], int(found[2] or usual_port)
     if host.startswith("["):
         host = host[1:-1]
         if ":" not in host:
             raise ValueError("only IPv6 addresses are in brackets")
     if not 1 <= port <= _MOST_PORT:
         raise ValueError(f"port {port}: allowed is 1 to {_MOST_PORT}")
-    if " " in path or not path.isascii():
-        raise ValueError("a path is ASCII, without blanks")
-    return Target(text, name, read_host(host), port, f"/{path}", labels)
+    return read_host(host), port
 
 
 def inventory(text: str, where: str, modules: Mapping[str, HasPort]) -> list[Target]:
@@ -146,9 +161,7 @@ def _yaml(text: str) -> object:
         raise ValueError(str(error)) from error
 
 
-def _of_entry(
-    entry: object, where: str, modules: Mapping[str, HasPort]
-) -> Iterator[Target]:
+def _of_entry(entry: object, where: str, modules: Mapping[str, HasPort]) -> Iterator[Target]:
     if not isinstance(entry, dict):
         raise ConfigError(f"{where}: allowed is an object with targets and labels")
     for key in entry:

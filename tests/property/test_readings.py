@@ -88,7 +88,7 @@ universes = st.builds(
 
 @st.composite
 def exchanges(draw: st.DrawFn, most: int) -> tuple[Universe, list[tuple[Stamp, Reference, int]]]:
-    """Draw a universe and exchanges in it, each with the consensus it is read by and its instant."""
+    """Draw a universe and exchanges, each with the consensus it is read by and its instant."""
     universe = draw(universes)
     true_ns = EPOCH_NS
     grain_ns = draw(st.sampled_from(GRAINS_NS))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from fleet.addresses import networks, read_host, why_refused
 
 REFUSED = {
-    "0.0.0.0": "unspecified",
+    "0.0.0.0": "unspecified",  # noqa: S104 - to refuse it
     "0.1.2.3": "this network",
     "10.0.0.1": "private",
     "100.64.0.1": "carrier-grade NAT",
@@ -121,7 +121,9 @@ def test_only_global_unicast_gets_through(address: object) -> None:
     assert isinstance(address, ipaddress.IPv4Address | ipaddress.IPv6Address)
     if address.is_private or address.is_multicast or address.is_link_local or address.is_reserved:
         embedded = isinstance(address, ipaddress.IPv6Address) and (
-            address.ipv4_mapped or address.sixtofour or address in ipaddress.ip_network("64:ff9b::/96")
+            address.ipv4_mapped
+            or address.sixtofour
+            or address in ipaddress.ip_network("64:ff9b::/96")
         )
         assert refused is not None or embedded
 
@@ -163,8 +165,8 @@ def test_hosts(text: str, host: str) -> None:
         "1.2.3.4.5",
         "1.2.3.04",
         "256.1.1.1",
-        "１２７.0.0.1",
-        "127。0。0。1",
+        "\uff11\uff12\uff17.0.0.1",
+        "127\u30020\u30020\u30021",
         "fe80::1%eth0",
         "::1::",
         "[::1]",
