@@ -27,7 +27,7 @@ MOST_SOURCES = 500
 """Twice as many names, on a machine whose name servers hang, would not end by their timeout."""
 LONGEST_FILE = 1 << 20
 
-_TOP = ("timeout", "evidence", "state", "consensus", "sources")
+_TOP = ("timeout", "evidence", "state", "consensus", "sources", "probe")
 _CONSENSUS = ("min_operators", "min_kinds", "tolerance")
 _LONGEST_TOLERANCE_S = 1.0
 _LONGEST_PATH = 150
