@@ -33,8 +33,12 @@ _MOST_PORT = 65_535
 Labels = tuple[tuple[str, str], ...]
 
 
-class HasPort(Protocol):
+class Asked(Protocol):
     """What of a module a target needs to know."""
+
+    @property
+    def chain(self) -> str:
+        """The chain of its nodes; empty if it can be any."""
 
     @property
     def port(self) -> int:
@@ -54,12 +58,9 @@ class Target(Record):
     host: str
     port: int
     path: str = "/"
+    chain: str = ""
+    """By its label `chain`, or else by its module; empty if neither says."""
     labels: Labels = ()
-
-    @property
-    def chain(self) -> str:
-        """What its labels say of its chain; empty if nothing."""
-        return dict(self.labels).get("chain", "")
 
     @property
     def endpoint(self) -> tuple[str, str, int, str]:
@@ -68,7 +69,7 @@ class Target(Record):
 
 
 def parse(
-    text: str, modules: Mapping[str, HasPort], module: str | None = None, labels: Labels = ()
+    text: str, modules: Mapping[str, Asked], module: str | None = None, labels: Labels = ()
 ) -> Target:
     """Return the target that a text means; raise ValueError for what it is not.
 
@@ -82,7 +83,8 @@ def parse(
         raise ValueError("user names and passwords are not taken")
     _check_path(path, has_path=modules[name].has_path)
     host, port = _host_and_port(place, modules[name].port)
-    return Target(text, name, host, port, f"/{path}", labels)
+    chain = dict(labels).get("chain") or modules[name].chain
+    return Target(text, name, host, port, f"/{path}", chain, labels)
 
 
 def _module_of(text: str, module: str | None) -> tuple[str, str]:
@@ -121,7 +123,7 @@ def _host_and_port(place: str, usual_port: int) -> tuple[str, int]:
     return read_host(host), port
 
 
-def inventory(text: str, where: str, modules: Mapping[str, HasPort]) -> list[Target]:
+def inventory(text: str, where: str, modules: Mapping[str, Asked]) -> list[Target]:
     """Return the targets of a file_sd file, in their order; `where` is its path.
 
     Raises ConfigError naming the file, the entry, the key and what is allowed.
@@ -161,7 +163,7 @@ def _yaml(text: str) -> object:
         raise ValueError(str(error)) from error
 
 
-def _of_entry(entry: object, where: str, modules: Mapping[str, HasPort]) -> Iterator[Target]:
+def _of_entry(entry: object, where: str, modules: Mapping[str, Asked]) -> Iterator[Target]:
     if not isinstance(entry, dict):
         raise ConfigError(f"{where}: allowed is an object with targets and labels")
     for key in entry:
