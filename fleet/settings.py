@@ -12,7 +12,7 @@ from typing import cast
 from drift import __version__
 from fleet.addresses import Network, networks
 from nodes import KINDS
-from nodes.base import Node, node_class
+from nodes.base import Node, NodeTable, node_class
 from nodes.modules import MODULES
 from sources.base import ConfigError
 from sources.clock import NS
@@ -201,7 +201,7 @@ def _module(where: str, name: str, table: object) -> Module:
     values = _values(where, title, table, {**_OF_EVERY_MODULE, **made.KEYS})
     usual_chain = "" if kind in _DATED else name
     try:
-        node = made(Table(values))
+        node = made(NodeTable(values))
     except ValueError as error:
         raise ConfigError(f"{where}: {title}: {error}") from error
     chain = usual_chain if values["chain"] is None else str(values["chain"])

@@ -14,10 +14,10 @@ from fleet.observer import Measured, Observer
 from fleet.readings import Reference
 from fleet.settings import DEFAULT_AGENT, Module, Modules, Settings
 from fleet.targets import Target
-from nodes.base import Node, Question, Stamp
+from nodes.base import Node, NodeTable, Question, Stamp
 from sources.base import Interval, SourceError, TimedOut
 from sources.clock import NS, Clock
-from sources.keys import Key, Table, port
+from sources.keys import Key, port
 
 RAW_MINUS_TRUE_NS = -1_800_000_000 * NS
 ANYWHERE = "0.0.0.0/0"
@@ -32,7 +32,7 @@ class FakeNode(Node):
     KEYS: ClassVar[Mapping[str, Key]] = {"port": port(8333)}
 
     def __init__(self, answer: Answer) -> None:
-        super().__init__(Table({"port": 8333}))
+        super().__init__(NodeTable({"port": 8333}))
         self.answer = answer
         self.lock = threading.Lock()
         self.asked: list[tuple[str, int]] = []
