@@ -21,9 +21,13 @@ from drift.voice import Voice, say
 from sources.clock import NS, Clock, process_age_ns
 
 COMMANDS = ("verify-evidence", "import-servers")
+FLEET = ("probe", "serve")
+"""Commands of the other half, which reads the clocks of others."""
 
 _CLOCK = Clock()
 _USUAL_TIMEOUT_NS = round(config.DEFAULT_TIMEOUT_S * NS)
+_WRITING_NS = 10 * NS
+"""How long the results of a sweep may take to be written."""
 _ENDED = "no answer: ended by a signal"
 
 
@@ -55,6 +59,8 @@ def _start(arguments: Sequence[str], voice: Voice, began_raw_ns: int, *, verbose
     """Find out what is wanted and do it; `voice` serves until the wanted form is there."""
     if arguments and arguments[0] in COMMANDS:
         return _command(arguments, voice, began_raw_ns)
+    if arguments and arguments[0] in FLEET:
+        return _fleet(arguments, voice)
     options = _options(arguments)
     if not options.plain:
         from drift.forms import form_of  # noqa: PLC0415 - the integer needs no other form
@@ -88,6 +94,14 @@ def _command(arguments: Sequence[str], voice: Voice, began_raw_ns: int) -> int:
     voice.leave_after(end_raw_ns, partial(voice.fail, late, WRONG_USAGE))
     text, status = run(arguments)
     return voice.tell(text, end_raw_ns) or status
+
+
+def _fleet(arguments: Sequence[str], voice: Voice) -> int:
+    """Run a command that reads nodes, which takes as long as it takes."""
+    from fleet.commands import run  # noqa: PLC0415 - measuring needs none of it
+
+    voice.rest()
+    return run(arguments, _CLOCK, lambda text: voice.tell(text, _CLOCK.raw_ns() + _WRITING_NS), say)
 
 
 def _is_usual(arguments: Sequence[str]) -> bool:

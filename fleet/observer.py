@@ -13,10 +13,9 @@ import sys
 import threading
 from collections.abc import Callable
 
-from drift import config, state
+from drift import config, finding, state
 from drift.config import Config
 from drift.consensus import NoAnswer
-from drift.finding import find
 from drift.gather import Gathered, gather
 from fleet.readings import Reference
 from sources.base import ConfigError, Interval
@@ -109,9 +108,14 @@ class Observer:
             self._slept_ns = slept_ns
 
 
-def load(path: str | None) -> Config:
-    """Return the configuration as drift finds and reads it; raise ConfigError."""
-    return config.load(config.find(path))
+def find(named: str | None) -> str:
+    """Return the path of the configuration, looked for where drift looks; raise ConfigError."""
+    return config.find(named)
+
+
+def load(path: str) -> Config:
+    """Return the configuration as drift reads it; raise ConfigError."""
+    return config.load(path)
 
 
 def measuring(settings: Config, clock: Clock, *, is_lab: bool = False) -> Measure:
@@ -153,7 +157,7 @@ def main() -> None:
     settings = load(path)
     gathered = _gathered(settings, clock, is_lab=False)
     measured = _measured(gathered, settings, clock)
-    result = find(gathered, settings.rule)
+    result = finding.find(gathered, settings.rule)
     if result.decided_unix_ns is not None:
         last_success = str(result.decided_unix_ns / NS)
     reference = measured.reference
@@ -180,7 +184,7 @@ def _gathered(settings: Config, clock: Clock, *, is_lab: bool) -> Gathered:
 def _measured(gathered: Gathered, settings: Config, clock: Clock) -> Measured:
     decision = gathered.decision
     if isinstance(decision, NoAnswer):
-        refusal = find(gathered, settings.rule).refusal or decision.lack.value
+        refusal = finding.find(gathered, settings.rule).refusal or decision.lack.value
         return Measured(None, refusal, clock.suspended_ns())
     raw_minus_true = decision.hull.shifted(-gathered.wall_minus_raw_ns)
     return Measured(Reference(raw_minus_true, gathered.decided_raw_ns), "", clock.suspended_ns())

@@ -1,0 +1,24 @@
+"""The commands of this half: `probe` and `serve`."""
+
+import gc
+import sys
+from collections.abc import Sequence
+
+from fleet.probe import Say, Tell, probe
+from sources.clock import Clock
+
+COMMANDS = ("probe", "serve")
+
+_SWITCH_S = 0.001
+"""How long a thread may compute before others may interrupt it: waiting widens what stamps prove."""
+
+
+def run(arguments: Sequence[str], clock: Clock, tell: Tell, say: Say) -> int:
+    """Run the command that the arguments begin with, and return the exit status."""
+    sys.setswitchinterval(_SWITCH_S)
+    gc.enable()
+    if arguments[0] == "serve":
+        from fleet.exporter import serve  # noqa: PLC0415 - one command a run
+
+        return serve(arguments[1:], clock, say)
+    return probe(arguments[1:], clock, tell, say)
