@@ -10,7 +10,7 @@ from sources.clock import Clock
 COMMANDS = ("probe", "serve")
 
 _SWITCH_S = 0.001
-"""How long a thread may compute before others may interrupt it: waiting widens what stamps prove."""
+"""How long a thread may compute before others may interrupt it: waiting widens intervals."""
 
 
 def run(arguments: Sequence[str], clock: Clock, tell: Tell, say: Say) -> int:

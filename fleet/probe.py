@@ -151,14 +151,14 @@ def _read(path: str) -> str:
 
 def _write_report(path: str, results: list[Result], clock: Clock) -> None:
     """Replace the file by a page of what was found, whole or not at all."""
-    from fleet.formats import html  # noqa: PLC0415 - only --report needs it
+    from fleet.formats import page  # noqa: PLC0415 - only --report needs it
 
     read = [result.read_unix_ns for result in results if result.read_unix_ns is not None]
-    page = html.render(results, max(read, default=clock.wall_ns()) // NS)
+    written = page.render(results, max(read, default=clock.wall_ns()) // NS)
     beside = f"{path}.{os.getpid()}.new"
     try:
         with open(beside, "w", encoding="utf-8") as file:
-            file.write(page)
+            file.write(written)
         os.replace(beside, path)
     except OSError:
         if os.path.exists(beside):

@@ -21,7 +21,8 @@ def _line(result: Result, width: int) -> str:
     asked = f"{result.probes} asked"
     secured = "authenticated" if result.authenticated else ""
     rest = [part for part in (asked, result.software, secured, explanation(result)) if part]
-    return f"{integer:>6}  {found:<20}  {_shown(result):<{width}}  {'  '.join(rest)}\n"
+    line = f"{integer:>6}  {found:<20}  {_shown(result):<{width}}  {'  '.join(rest)}"
+    return "".join(letter if letter.isprintable() else " " for letter in line) + "\n"
 
 
 def _shown(result: Result) -> str:
