@@ -29,10 +29,11 @@ MOST_PROBES = 4
 _FINE_NS = NS // 5
 """A stamp of this grain or finer is as good at any time of the second."""
 _GUARD_NS = NS // 100
-"""Kept away from the middle: the observer's own doubt, and the scheduler's delay."""
+"""Kept away from the middle beside the observer's own doubt: the scheduler's delay."""
 _NARROW_NS = NS // 50
 """A window is at least that wide, or it would be missed."""
-_UNKNOWN_NS = NS // 10
+_WIDE_PROBES = 1
+"""After that many the windows are sharp."""
 
 
 class Habit(Record):
@@ -55,45 +56,56 @@ class Window(Record):
 
 
 ANY_TIME = Window(0, NS)
-FIRST = Window(NS // 2 + _GUARD_NS, NS // 4 - _GUARD_NS)
-"""Above the middle first: its end does not depend on how long the answer takes."""
 
 
-def is_decidable(grain_ns: int, lag_ns: int) -> bool:
+def first(doubt_ns: int) -> Window:
+    """Return when to ask a node of which nothing is known.
+
+    Above the middle: how far above does not depend on how long the answer takes.
+    """
+    guard_ns = doubt_ns + _GUARD_NS
+    return Window((NS // 2 + guard_ns) % NS, max(NS // 4 - guard_ns, _NARROW_NS))
+
+
+def is_decidable(grain_ns: int, lag_ns: int, doubt_ns: int) -> bool:
     """Whether more stamps of this kind can prove an integer of a clock that is right."""
-    return grain_ns <= NS and lag_ns < NS // 2 - _GUARD_NS
+    return grain_ns <= NS and lag_ns + doubt_ns < NS // 2 - _GUARD_NS
 
 
-def aim(reading: Reading | None, habit: Habit | None, probes: int) -> Window | None:
+def aim(
+    reading: Reading | None, habit: Habit | None, probes: int, doubt_ns: int
+) -> Window | None:
     """Return when to begin to ask, None if asking once more is of no use or not allowed.
 
-    `reading` is what is known by now, `probes` how many connections this round has had.
+    `reading` is what is known by now, `probes` how many connections this round has had, `doubt_ns`
+    how far off true time by the observer's consensus may be.
     """
     if probes >= MOST_PROBES:
         return None
     if reading is None or habit is None:
-        return FIRST
+        return first(doubt_ns)
     if proven_s(reading.interval) is not None and probes:
         return None
-    if not is_decidable(habit.grain_ns, habit.lag_ns):
+    if not is_decidable(habit.grain_ns, habit.lag_ns, doubt_ns):
         return ANY_TIME if not probes else None
     if habit.grain_ns <= _FINE_NS:
         return ANY_TIME
-    return _halves(reading.interval, habit, is_sharp=probes >= 2)  # noqa: PLR2004 - two wide ones
+    return _halves(reading.interval, habit, doubt_ns, is_sharp=probes > _WIDE_PROBES)
 
 
-def _halves(interval: Interval, habit: Habit, *, is_sharp: bool) -> Window:
+def _halves(interval: Interval, habit: Habit, doubt_ns: int, *, is_sharp: bool) -> Window:
     """Return the window on that side of the middle on which the drift probably is."""
+    guard_ns = doubt_ns + _GUARD_NS
     likely_ns = _likely_ns(interval)
     boundary_ns = _nearest_boundary_ns(interval, likely_ns)
     away_ns = abs(likely_ns - boundary_ns)
-    is_sharp |= away_ns < NS // 2 - _GUARD_NS
+    is_sharp |= away_ns != NS // 2
     if likely_ns < boundary_ns:
-        opens_ns = NS // 2 + habit.lag_ns + _GUARD_NS - 3 * habit.lead_ns // 4
+        opens_ns = NS // 2 + habit.lag_ns + guard_ns - 3 * habit.lead_ns // 4
         latest_ns = 9 * NS // 10 - (habit.lead_ns + habit.took_ns) // 2
         width_ns = _NARROW_NS if is_sharp else latest_ns - opens_ns
-        return Window(opens_ns % NS, min(max(width_ns, _NARROW_NS), FIRST.width_ns))
-    closes_ns = NS // 2 - _GUARD_NS - habit.took_ns - habit.took_ns // 8
+        return Window(opens_ns % NS, min(max(width_ns, _NARROW_NS), first(doubt_ns).width_ns))
+    closes_ns = NS // 2 - guard_ns - habit.took_ns - habit.took_ns // 8
     earliest_ns = NS // 8 - habit.took_ns // 2
     width_ns = _NARROW_NS if is_sharp else max(closes_ns - earliest_ns, _NARROW_NS)
     return Window((closes_ns - width_ns) % NS, width_ns)

@@ -44,6 +44,11 @@ class Reference(Record):
         age_ns = max(abs(first_raw_ns - self.at_raw_ns), abs(last_raw_ns - self.at_raw_ns))
         return self.raw_minus_true.widened(_share(age_ns, OBSERVER_PPM))
 
+    @property
+    def doubt_ns(self) -> int:
+        """How far to either side of `true_unix_ns` true time may be."""
+        return -(-self.raw_minus_true.width_ns // 2)
+
     def true_unix_ns(self, raw_ns: int) -> int:
         """Return about what true time it is, for aiming and announcing; proofs use `over`."""
         return raw_ns - (self.raw_minus_true.low_ns + self.raw_minus_true.high_ns) // 2

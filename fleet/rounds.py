@@ -114,15 +114,15 @@ def unasked(past: Round, verdict: str, note: str) -> Round:
     return past.replaced(reading=None, stamp=None, shown=None, failure=verdict, note=note)
 
 
-def next_window(current: Round) -> Window | None:
-    """Return when to connect next, None if the round is at its end."""
+def next_window(current: Round, doubt_ns: int) -> Window | None:
+    """Return when to connect next, None if the round is at its end; `doubt_ns` as for `aim`."""
     if current.probes >= MOST_PROBES or current.is_contradicted or current.failure in _FINAL:
         return None
     if current.failure and current.stamp is None:
         return None
     if current.stamp is not None and current.stamp.verdict:
         return None
-    return aim(current.reading, current.habit, current.probes)
+    return aim(current.reading, current.habit, current.probes, doubt_ns)
 
 
 def verdict(current: Round) -> str:

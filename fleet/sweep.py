@@ -16,7 +16,7 @@ from itertools import count
 from queue import Empty, SimpleQueue
 
 from fleet import rounds
-from fleet.aim import FIRST, Window
+from fleet.aim import Window, first
 from fleet.asking import World, ask
 from fleet.pace import Pace
 from fleet.readings import Reference
@@ -148,7 +148,7 @@ class _Sweep:
             self._wait(node, reference, now_ns)
         due_ns = self._waiting[0][0] if self._waiting else now_ns + NS
         if self._fresh and len(self._waiting) + len(self._in_flight) < self._most_admitted:
-            due_ns = min(due_ns, _opens(FIRST, reference, now_ns)[0])
+            due_ns = min(due_ns, _opens(first(reference.doubt_ns), reference, now_ns)[0])
         return due_ns
 
     def _next(self) -> _Node:
@@ -209,13 +209,13 @@ class _Sweep:
         reference = self._world.observer.reference()
         if outcome.stamp is not None and reference is not None:
             node.read_unix_ns = reference.true_unix_ns(outcome.stamp.received_raw_ns)
-        if reference is None or rounds.next_window(outcome) is None:
+        if reference is None or rounds.next_window(outcome, reference.doubt_ns) is None:
             self._finish(node)
         else:
             self._wait(node, reference, self._clock.raw_ns())
 
     def _wait(self, node: _Node, reference: Reference, now_ns: int) -> None:
-        window = rounds.next_window(node.round)
+        window = rounds.next_window(node.round, reference.doubt_ns)
         assert window is not None  # noqa: S101 - whoever waits has one
         opens_ns, closes_ns = _opens(window, reference, now_ns)
         heapq.heappush(self._waiting, (opens_ns, next(self._numbers), closes_ns, node))

@@ -7,7 +7,7 @@ import pytest
 
 from drift.consensus import rounded_s
 from fleet import aim, readings
-from fleet.aim import ANY_TIME, FIRST, Habit, Window
+from fleet.aim import ANY_TIME, Habit, Window, first
 from fleet.readings import Reading, Reference
 from nodes.base import Stamp
 from sources.base import Interval
@@ -23,12 +23,12 @@ def a_reading(low_s: float, high_s: float) -> Reading:
 
 def test_the_first_is_asked_in_the_second_half() -> None:
     """Nothing is known of its round trip, and that end does not depend on it."""
-    assert aim.aim(None, None, 0) == Window(510 * MS, 240 * MS)
+    assert aim.aim(None, None, 0, 0) == Window(510 * MS, 240 * MS)
 
 
 def test_the_second_exchange_ends_before_the_middle() -> None:
     """A right clock whose upper bound is proven is asked so that the answer is in before .5."""
-    window = aim.aim(a_reading(-0.7, 0.4), SECONDS, 1)
+    window = aim.aim(a_reading(-0.7, 0.4), SECONDS, 1, 0)
 
     assert window is not None
     assert window.opens_ns + window.width_ns + SECONDS.took_ns < NS // 2
@@ -37,12 +37,12 @@ def test_the_second_exchange_ends_before_the_middle() -> None:
 
 def test_where_the_lower_bound_is_proven_the_upper_one_is_next() -> None:
     """The half that is still open is the one that is asked in."""
-    assert aim.aim(a_reading(-0.4, 0.7), SECONDS, 1) == FIRST
+    assert aim.aim(a_reading(-0.4, 0.7), SECONDS, 1, 0) == first(0)
 
 
 def test_a_drift_near_a_boundary_narrows_the_window() -> None:
     """Known to be about 3.4 s ahead: only just after the middle does the second still stand."""
-    window = aim.aim(a_reading(3.25, 3.55), SECONDS, 1)
+    window = aim.aim(a_reading(3.25, 3.55), SECONDS, 1, 0)
 
     assert window is not None
     assert window == Window(510 * MS, 20 * MS)
@@ -50,8 +50,8 @@ def test_a_drift_near_a_boundary_narrows_the_window() -> None:
 
 def test_after_two_the_pair_is_sharp() -> None:
     """The third and the fourth are asked as near to the middle as it can be hit."""
-    below = aim.aim(a_reading(-0.7, 0.4), SECONDS, 2)
-    above = aim.aim(a_reading(-0.4, 0.7), SECONDS, 3)
+    below = aim.aim(a_reading(-0.7, 0.4), SECONDS, 2, 0)
+    above = aim.aim(a_reading(-0.4, 0.7), SECONDS, 3, 0)
 
     assert below == Window(357_500_000, 20 * MS)
     assert above == Window(510 * MS, 20 * MS)
@@ -59,7 +59,7 @@ def test_after_two_the_pair_is_sharp() -> None:
 
 def test_what_connecting_takes_is_allowed_for() -> None:
     """t1 is what has to be after the middle, so a sharp one begins earlier by some of the lead."""
-    window = aim.aim(a_reading(-0.4, 0.7), SECONDS.replaced(lead_ns=200 * MS), 2)
+    window = aim.aim(a_reading(-0.4, 0.7), SECONDS.replaced(lead_ns=200 * MS), 2, 0)
 
     assert window == Window(360 * MS, 20 * MS)
 
@@ -70,7 +70,7 @@ def test_what_connecting_takes_is_allowed_for() -> None:
 def test_windows_are_inside_a_second(took_ns: int, probes: int, low_s: float) -> None:
     """However slow the node is, there is a moment to ask it."""
     habit = SECONDS.replaced(took_ns=took_ns, lead_ns=took_ns)
-    window = aim.aim(a_reading(low_s, low_s + 1.3), habit, probes)
+    window = aim.aim(a_reading(low_s, low_s + 1.3), habit, probes, 0)
 
     assert window is not None
     assert 0 <= window.opens_ns < NS
@@ -79,20 +79,20 @@ def test_windows_are_inside_a_second(took_ns: int, probes: int, low_s: float) ->
 
 def test_four_are_the_most() -> None:
     """A node that cannot be decided is left alone."""
-    assert aim.aim(a_reading(-0.7, 0.4), SECONDS, 4) is None
+    assert aim.aim(a_reading(-0.7, 0.4), SECONDS, 4, 0) is None
 
 
 def test_what_is_decided_is_not_asked_again_in_the_same_round() -> None:
     """But a new round asks at least once, to see whether it still holds."""
-    assert aim.aim(a_reading(-0.4, 0.4), SECONDS, 1) is None
-    assert aim.aim(a_reading(-0.4, 0.4), SECONDS, 0) is not None
+    assert aim.aim(a_reading(-0.4, 0.4), SECONDS, 1, 0) is None
+    assert aim.aim(a_reading(-0.4, 0.4), SECONDS, 0, 0) is not None
 
 
 def test_fine_stamps_need_no_aim() -> None:
     """Milliseconds are as good at any time."""
     fine = SECONDS.replaced(grain_ns=NS // 1000)
 
-    assert aim.aim(a_reading(0.45, 0.55), fine, 1) == ANY_TIME
+    assert aim.aim(a_reading(0.45, 0.55), fine, 1, 0) == ANY_TIME
 
 
 @pytest.mark.parametrize(("grain_ns", "lag_ns"), [(300 * NS, 0), (NS, NS), (NS, NS // 2)])
@@ -100,8 +100,8 @@ def test_what_can_never_be_decided_is_asked_once(grain_ns: int, lag_ns: int) -> 
     """Five minutes of grain, or a Date that may be a second late: once more would not help."""
     habit = SECONDS.replaced(grain_ns=grain_ns, lag_ns=lag_ns)
 
-    assert aim.aim(a_reading(-1, 1.1), habit, 1) is None
-    assert aim.aim(a_reading(-1, 1.1), habit, 0) == ANY_TIME
+    assert aim.aim(a_reading(-1, 1.1), habit, 1, 0) is None
+    assert aim.aim(a_reading(-1, 1.1), habit, 0, 0) == ANY_TIME
 
 
 # --- Simulated networks ---------------------------------------------------------------------
@@ -128,7 +128,7 @@ class Network:
         usual_s = random.lognormvariate(math.log(0.09), 0.5)
         reading, habit, probes = None, None, 0
         now_ns = 10_000 * NS
-        while (window := aim.aim(reading, habit, probes)) is not None:
+        while (window := aim.aim(reading, habit, probes, MS)) is not None:
             now_ns += 2 * NS
             begun_ns = now_ns // NS * NS + window.opens_ns
             begun_ns += random.randrange(window.width_ns)

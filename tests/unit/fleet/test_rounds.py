@@ -36,9 +36,9 @@ def test_two_stamps_decide() -> None:
     one, two = heard(Round(), UPPER), heard(Round(), UPPER, LOWER)
 
     assert rounds.verdict(one) == "undecided"
-    assert rounds.next_window(one) is not None
+    assert rounds.next_window(one, 0) is not None
     assert rounds.verdict(two) == "decided"
-    assert rounds.next_window(two) is None
+    assert rounds.next_window(two, 0) is None
     assert two.habit == Habit(NS, 0, 10 * MS, 110 * MS)
     found = rounds.result(a_target("1.1.1.1"), two, 7, 8)
     assert (found.drift_s, found.probes, found.read_unix_ns, found.elapsed_ns) == (0, 2, 7, 8)
@@ -58,7 +58,7 @@ def test_a_stamp_with_a_verdict_is_no_number() -> None:
     assert found.note == "0.21 of 4 peers"
     assert not found.is_read
     assert past.reading is None
-    assert rounds.next_window(past) is None
+    assert rounds.next_window(past, 0) is None
 
 
 def test_a_contradiction_starts_anew() -> None:
@@ -69,7 +69,7 @@ def test_a_contradiction_starts_anew() -> None:
 
     assert found.verdict == "clock being set"
     assert found.drift_s is None
-    assert rounds.next_window(past) is None
+    assert rounds.next_window(past, 0) is None
     assert past.reading is not None
     assert past.reading.interval.low_ns > 3 * NS
     assert rounds.begun(past) == Round(reading=past.reading, habit=past.habit)
@@ -96,9 +96,9 @@ def test_failures() -> None:
     after = rounds.failed(heard(Round(), UPPER), "silent", "no answer")
 
     assert rounds.verdict(alone) == "silent"
-    assert rounds.next_window(alone) is None
+    assert rounds.next_window(alone, 0) is None
     assert rounds.verdict(after) == "undecided"
-    assert rounds.next_window(after) is not None
+    assert rounds.next_window(after, 0) is not None
     assert rounds.result(a_target("1.1.1.1"), after, None, 0).note == "no answer"
     assert rounds.verdict(heard(after, LOWER)) == "decided"
 
@@ -110,7 +110,7 @@ def test_four_connections_are_the_most() -> None:
         past = rounds.failed(past, "silent", "")
 
     assert past.probes == 4
-    assert rounds.next_window(past) is None
+    assert rounds.next_window(past, 0) is None
 
 
 def test_what_is_void_leaves_nothing() -> None:
@@ -121,7 +121,7 @@ def test_what_is_void_leaves_nothing() -> None:
 
     assert (found.verdict, found.drift_s, found.interval) == ("not read", None, None)
     assert rounds.begun(past).reading is None
-    assert rounds.next_window(past) is None
+    assert rounds.next_window(past, 0) is None
 
 
 def test_nothing_asked_is_not_read() -> None:

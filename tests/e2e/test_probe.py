@@ -1,0 +1,352 @@
+"""`time-drift probe`, as a process, against a network of lab nodes whose drifts are known."""
+
+import json
+import random
+import re
+import socket
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from lab import behaviour
+from lab.behaviour import Behaviour
+from lab.network import Network, network
+from lab.nodes.avalanche import AvalancheNode
+from lab.nodes.base import LabNode
+from lab.nodes.behaviour import drip, endless
+from lab.nodes.bitcoin import BitcoinNode
+from lab.nodes.http import HttpNode
+from lab.nodes.https import HttpsNode
+from lab.nodes.kaspa import KaspaNode
+from lab.nodes.loop import Loop
+from lab.nodes.xrpl import XrplNode
+from sources.clock import NS
+from tests.conftest import Program
+from tests.e2e.test_contract import assert_refused
+
+NGINX = (("Server", "nginx/1.24.0"),)
+CDN = (("Server", "cloudflare"), ("CF-Ray", "7"))
+DEADLINE = "timeout = 2\nrate = 500"
+
+Lab = Callable[..., tuple[str, Network]]
+
+
+@pytest.fixture
+def nodes(tmp_path: Path) -> Iterator[Lab]:
+    """Run nodes and time servers; return the path of the configuration, and the network."""
+    with ExitStack() as running:
+
+        def start(*members: LabNode, settings: str = DEADLINE) -> tuple[str, Network]:
+            found = running.enter_context(network(*members, settings=settings, modules=MODULES()))
+            path = tmp_path / "probe.toml"
+            path.write_text(found.toml, encoding="utf-8")
+            return str(path), found
+
+        yield start
+
+
+def MODULES() -> str:  # noqa: N802 - made late: it makes a certificate authority
+    ca_file = HttpsNode().settings()["ca_file"]
+    return f'[probe.modules.https]\nkind = "https"\nca_file = "{ca_file}"\n'
+
+
+def test_a_line_a_target(program: Program, nodes: Lab) -> None:
+    """In the order given: the integer or ?, the interval, the target, and what else there is."""
+    path, lab = nodes(
+        BitcoinNode(behaviour.shifted(-4)), XrplNode(), BitcoinNode(agent="/Satoshi:0.21.2/")
+    )
+
+    done = program("probe", "--config", path, *lab.targets)
+
+    lines = done.stdout.splitlines()
+    assert done.returncode == 3
+    assert done.stderr == ""
+    assert [line.split()[0] for line in lines] == ["-4", "0", "?"]
+    assert [target in line for target, line in zip(lab.targets, lines, strict=True)] == [True] * 3
+    assert "2 asked  /Satoshi:29.0.0/" in lines[0] or "3 asked  /Satoshi:29.0.0/" in lines[0]
+    assert "1 asked  rippled-2.4.0" in lines[1]
+    assert "adjusted" in lines[2]
+
+
+def test_every_node_decided_is_a_success(program: Program, nodes: Lab) -> None:
+    """And one target's integer keeps the contract of the plain run."""
+    path, lab = nodes(KaspaNode(behaviour.shifted(3600)))
+
+    done = program("probe", "--config", path, "--format", "integer", *lab.targets)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "3600\n", "")
+
+
+def test_no_integer_that_is_not_proven(program: Program, nodes: Lab) -> None:
+    """An adjusted node has none, however sure it looks: nothing on stdout, and 3."""
+    path, lab = nodes(BitcoinNode(agent="/LitecoinCore:0.21.2/"))
+
+    done = program("probe", "--config", path, "--format", "integer", *lab.targets)
+
+    assert (done.returncode, done.stdout) == (3, "")
+
+
+def test_without_a_consensus_nobody_is_asked(program: Program, nodes: Lab, tmp_path: Path) -> None:
+    """Not one packet to a node, no drift in any format; one line says why, and 3."""
+    _, lab = nodes(BitcoinNode())
+    path = tmp_path / "blind.toml"
+    sources = '[[sources.ntp]]\nhost = "127.0.0.1"\nport = 9\noperator = "A"\n'
+    path.write_text(f'timeout = 0.5\n{sources}[probe]\nallow = ["127.0.0.0/8"]\n', encoding="utf-8")
+
+    integer = program("probe", "--config", str(path), "--format", "integer", *lab.targets)
+    metrics = program("probe", "--config", str(path), "--format", "prometheus", *lab.targets)
+
+    assert_refused(integer, 3, "no answer")
+    assert metrics.returncode == 3
+    assert "time_drift_node_seconds" not in metrics.stdout
+    assert 'verdict="not read"} 1.0' in metrics.stdout
+    assert lab.nodes[0].connections == 0
+
+
+def test_loopback_is_refused_unless_allowed(program: Program, nodes: Lab, tmp_path: Path) -> None:
+    """By the address that a name leads to; nothing is connected to."""
+    path, lab = nodes(BitcoinNode())
+    text = Path(path).read_text(encoding="utf-8").replace('allow = ["127.0.0.0/8"]', "")
+    Path(path).write_text(text, encoding="utf-8")
+    port = lab.nodes[0].port
+
+    done = program(
+        "probe", "--config", path, f"bitcoin://127.0.0.1:{port}", f"bitcoin://localhost:{port}"
+    )
+
+    assert done.returncode == 3
+    assert done.stdout.count("not allowed") == 2
+    assert lab.nodes[0].connections == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), ("no target",)),
+        (("bitcoin://node.example/path",), ("bitcoin://node.example/path", "paths")),
+        (("ripple://a.example",), ("no module is called ripple", "xrpl")),
+        (("https://me:secret@a.example",), ("passwords",)),
+        (("http://a.onion",), ("hidden",)),
+        (("--format", "integer", "http://a.example", "http://b.example"), ("one target",)),
+        (("--format", "xml", "http://a.example"), ("--format", "prometheus")),
+        (("--summary", "--format", "influx", "http://a.example"), ("--summary",)),
+        (("--targets", "/nowhere/nodes.json"), ("/nowhere/nodes.json", "cannot be read")),
+        (("--demo", "http://a.example"), ("--demo",)),
+        (("-w", "1", "http://a.example"), ("nagios",)),
+        (("--nonsense",), ("--nonsense",)),
+    ],
+)
+def test_wrong_usage(
+    program: Program, nodes: Lab, arguments: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    """One line that says what is allowed, and 2."""
+    path, _ = nodes()
+    config = () if "--demo" in arguments else ("--config", path)
+
+    assert_refused(program("probe", *config, *arguments), 2, *words)
+
+
+def test_mistakes_in_the_configuration(program: Program, nodes: Lab) -> None:
+    """File, table, key and what is allowed; nagios has it on stdout, UNKNOWN."""
+    path, lab = nodes(settings="rate = 501")
+
+    assert_refused(program("probe", "--config", path, "http://a.example"), 2, "[probe] rate", "500")
+    done = program("probe", "--config", path, "--format", "nagios", "http://a.example")
+    assert done.returncode == 3
+    assert "UNKNOWN" in done.stdout
+
+
+def test_an_inventory(program: Program, nodes: Lab, tmp_path: Path) -> None:
+    """file_sd as Prometheus has it, JSON and YAML, beside targets of the command line."""
+    path, lab = nodes(*(KaspaNode(behaviour.shifted(off)) for off in (0, 5, 9)))
+    first, second, third = lab.targets
+    one, two = tmp_path / "one.json", tmp_path / "two.yml"
+    one.write_text(json.dumps([{"targets": [first], "labels": {"dc": "a"}}]), encoding="utf-8")
+    bare = second.partition("://")[2]
+    two.write_text(
+        f"- targets: ['{bare}']\n  labels: {{__param_module: kaspa, dc: b}}\n", encoding="utf-8"
+    )
+
+    done = program(
+        "probe", "--config", path, "--format", "json", "--targets", str(one),
+        "--targets", str(two), third,
+    )  # fmt: skip
+
+    found = json.loads(done.stdout)
+    assert [one["target"] for one in found] == [third, first, bare]
+    assert [one["drift_s"] for one in found] == [9, 0, 5]
+    assert [one["labels"] for one in found] == [{}, {"dc": "a"}, {"dc": "b"}]
+    assert done.returncode == 0
+
+
+def test_the_demo(program: Program) -> None:
+    """Without internet: two right, one 4 s behind, one adjusted, one silent, one behind a CDN."""
+    done = program("probe", "--demo")
+
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["0", "-4", "?", "?", "0", "61", "?"]
+    assert [word for line in lines for word in ("adjusted", "silent", "proxy") if word in line] == [
+        "adjusted",
+        "silent",
+        "proxy",
+        "proxy",
+    ][: sum(word in line for line in lines for word in ("adjusted", "silent", "proxy"))]
+    assert done.returncode == 3
+    assert done.stderr == ""
+
+
+def test_the_nodes_are_told_who_asks(program: Program, nodes: Lab) -> None:
+    """True time by the consensus, not the local clock, and our own agent."""
+    path, lab = nodes(BitcoinNode(), settings=f'{DEADLINE}\nagent = "watch/1 (+https://a.example)"')
+
+    program("probe", "--config", path, *lab.targets)
+
+    node = lab.nodes[0]
+    assert isinstance(node, BitcoinNode)
+    assert "watch" in node.heard[0].agent
+    assert "a.example" in node.heard[0].agent
+    assert node.open_links == 0
+
+
+# --- A whole network ------------------------------------------------------------------------
+
+
+class Members:
+    """300 nodes of all protocols, and what has to be found of each."""
+
+    def __init__(self, loop: Loop) -> None:
+        dice = random.Random(20261128)  # noqa: S311 - a test that can be repeated
+        self.nodes: list[LabNode] = []
+        self.expected: list[int | str] = []
+        for number in range(300):
+            off_s = dice.choice([0, 0, 0, 0, 0, -4, 17.3, 3600, -86_400])
+            off_s += dice.gauss(0, 0.02)
+            self._add(number % 10, off_s, loop)
+
+    def _add(self, sort: int, off_s: float, loop: Loop) -> None:
+        behave: Behaviour = behaviour.shifted(off_s)
+        expected: int | str = round(off_s)
+        node: LabNode
+        match sort:
+            case 0 | 1:
+                node = BitcoinNode(behave, loop=loop)
+            case 2:
+                node, expected = BitcoinNode(behaviour.silent, loop=loop), "silent"
+            case 3:
+                node = BitcoinNode(behave, agent="/Satoshi:0.21.2/", loop=loop)
+                expected = "adjusted"
+            case 4:
+                node = HttpNode(behave, headers=CDN, loop=loop)
+                expected = "proxy"
+            case 5:
+                node = HttpNode(behave, headers=NGINX, loop=loop)
+            case 6:
+                node = HttpsNode(behave, headers=NGINX, loop=loop)
+            case 7:
+                node = XrplNode(behave, loop=loop)
+            case 8:
+                node = AvalancheNode(behave, loop=loop)
+            case _:
+                node = KaspaNode(behave, loop=loop)
+        self.nodes.append(node)
+        self.expected.append(expected)
+        self.off_ns = getattr(self, "off_ns", [])
+        self.off_ns.append(round(off_s * NS))
+
+
+@pytest.mark.parametrize("wrap", [(), ("faketime", "-f", "-4s"), ("faketime", "-f", "+10y")])
+def test_a_network(
+    program: Program,
+    nodes: Lab,
+    needs: Callable[[str], str],
+    tmp_path: Path,
+    wrap: tuple[str, ...],
+) -> None:
+    """Every integer right, every interval holds the truth, nobody counted as what it is not."""
+    if wrap:
+        needs(wrap[0])
+    with Loop() as loop:
+        members = Members(loop)
+        path, lab = nodes(*members.nodes)
+        inventory = tmp_path / "nodes.json"
+        inventory.write_text(json.dumps([{"targets": lab.targets}]), encoding="utf-8")
+
+        done = program(
+            "probe", "--config", path, "--format", "json", "--targets", str(inventory), wrap=wrap
+        )
+
+    found = json.loads(done.stdout)
+    assert done.returncode == 3
+    undecided = 0
+    for one, expected, off_ns in zip(found, members.expected, members.off_ns, strict=True):
+        if isinstance(expected, str):
+            assert one["verdict"] == expected
+            assert one["drift_s"] is None
+            continue
+        assert one["verdict"] in ("decided", "undecided"), one
+        undecided += one["verdict"] == "undecided"
+        assert one["drift_s"] in (None, expected), one
+        low_ns, high_ns = one["interval_ns"]
+        assert low_ns <= off_ns <= high_ns, one
+    readable = sum(isinstance(expected, int) for expected in members.expected)
+    assert undecided <= readable * 0.02
+    assert max(one["probes"] for one in found) <= 4
+
+
+def test_summary_and_report(program: Program, nodes: Lab, tmp_path: Path) -> None:
+    """The health of each chain on stdout, and one page that needs nothing else."""
+    path, lab = nodes(
+        *(BitcoinNode(behaviour.shifted(off)) for off in (0, 0, 0, -7200)),
+        BitcoinNode(behaviour.silent),
+        BitcoinNode(agent="/Zebra:2.0.0/"),
+        XrplNode(behaviour.shifted(21)),
+    )
+    page = tmp_path / "clocks.html"
+
+    done = program("probe", "--config", path, "--summary", "--report", str(page), *lab.targets)
+
+    assert done.stdout.startswith("bitcoin: 6 nodes, 5 answered: 4 decided, 1 ")
+    assert "of 67% of the nodes; beyond 60 s: 1 surely, 1 possibly" in done.stdout
+    assert "beyond 20 s: 1 surely, 1 possibly" in done.stdout
+    text = page.read_text(encoding="utf-8")
+    assert "Clocks of 7 nodes" in text
+    assert lab.targets[3] in text
+    assert not re.search(r"(?:src|href)=|<script|https?://(?!127)", text)
+    assert list(tmp_path.glob("*.new")) == []
+
+
+def test_a_report_that_cannot_be_written(program: Program, nodes: Lab) -> None:
+    """The result is out, and the status says that not all was done."""
+    path, lab = nodes(KaspaNode())
+
+    done = program("probe", "--config", path, "--report", "/nowhere/x.html", *lab.targets)
+
+    assert done.returncode == 70
+    assert "/nowhere/x.html cannot be written" in done.stderr
+    assert done.stdout.split()[0] == "0"
+
+
+def test_bad_nodes_cost_their_own_verdict(program: Program, nodes: Lab) -> None:
+    """One that drips, floods, sends junk, hangs up, or is not there, beside a good one."""
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        closed = nobody.getsockname()[1]
+    path, lab = nodes(
+        BitcoinNode(drip(0.5)),
+        HttpNode(endless(b"x" * 1000)),
+        XrplNode(behaviour.only(b"\0" * 50)),
+        KaspaNode(behaviour.late(9)),
+        HttpsNode(drip(1)),
+        KaspaNode(),
+    )
+
+    done = program(
+        "probe", "--config", path, "--format", "json", f"bitcoin://127.0.0.1:{closed}", *lab.targets
+    )
+
+    found = [one["verdict"] for one in json.loads(done.stdout)]
+    assert found[0] == "unreachable"
+    assert found[-1] == "decided"
+    assert Counter(found[1:-1]) == {"silent": 3, "malformed": 2}
