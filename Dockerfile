@@ -11,6 +11,8 @@ WORKDIR /opt/time-drift
 COPY config.toml /etc/time-drift/config.toml
 COPY requirements.txt time-drift.sh LICENSE ./
 COPY sources sources
+COPY nodes nodes
+COPY fleet fleet
 COPY lab lab
 COPY drift drift
 # The script prepares its environment as it does on any machine: from the hashed lock, and without

@@ -115,7 +115,7 @@ def test_the_recipes_know_records_and_nothing_else() -> None:
 @pytest.mark.parametrize("name", sorted(MODULES))
 def test_only_named_libraries_are_imported(name: str) -> None:
     """Beside the standard library and ourselves there is only what the brief names."""
-    ours = {"drift", "sources", "nodes", "lab"}
+    ours = {"drift", "sources", "nodes", "fleet", "lab"}
     for imported in imports(MODULES[name]):
         top = imported.partition(".")[0]
         assert top in ours | OUTSIDE | set(sys.stdlib_module_names)

@@ -14,8 +14,8 @@ import drift
 from tests.conftest import ROOT
 
 LOCKS = sorted([*ROOT.glob("requirements*.txt"), *(ROOT / "tests" / "tools").glob("*.txt")])
-IMPORTED_AS = {"dnspython": "dns", "prometheus-client": "prometheus_client"}
-PRODUCT = ("drift", "sources", "lab")
+IMPORTED_AS = {"dnspython": "dns", "prometheus-client": "prometheus_client", "pyyaml": "yaml"}
+PRODUCT = ("drift", "sources", "nodes", "fleet", "lab")
 CLASSIFIERS = {
     "License :: OSI Approved :: BSD License": "BSD-3-Clause",
     "License :: OSI Approved :: MIT License": "MIT",
