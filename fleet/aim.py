@@ -18,7 +18,7 @@ A stamp that may be late (`lag`) moves the second half by as much. From half a s
 decide nothing, however often it is asked for.
 """
 
-from fleet.readings import Reading, proven_s
+from fleet.readings import Reading, Reference, proven_s
 from sources.base import Interval
 from sources.clock import NS
 from sources.record import Record
@@ -32,6 +32,8 @@ _GUARD_NS = NS // 100
 """Kept away from the middle beside the observer's own doubt: the scheduler's delay."""
 _NARROW_NS = NS // 50
 """A window is at least that wide, or it would be missed."""
+_LATE_NS = NS // 1000
+"""A window that closes sooner than that is missed already."""
 _WIDE_PROBES = 1
 """After that many the windows are sharp."""
 
@@ -54,6 +56,18 @@ class Window(Record):
     """From 0 to less than a second."""
     width_ns: int
 
+    def opens_raw_ns(self, reference: Reference, now_raw_ns: int) -> int:
+        """Return when, on the raw clock, it opens next; now if it is open."""
+        return self.span_raw_ns(reference, now_raw_ns)[0]
+
+    def span_raw_ns(self, reference: Reference, now_raw_ns: int) -> tuple[int, int]:
+        """Return from when to when, on the raw clock, it is open now or is open next."""
+        since_ns = (reference.true_unix_ns(now_raw_ns) - self.opens_ns) % NS
+        if since_ns < self.width_ns - _LATE_NS:
+            return now_raw_ns, now_raw_ns + self.width_ns - since_ns
+        opens_ns = now_raw_ns + NS - since_ns
+        return opens_ns, opens_ns + self.width_ns
+
 
 ANY_TIME = Window(0, NS)
 
@@ -72,9 +86,7 @@ def is_decidable(grain_ns: int, lag_ns: int, doubt_ns: int) -> bool:
     return grain_ns <= NS and lag_ns + doubt_ns < NS // 2 - _GUARD_NS
 
 
-def aim(
-    reading: Reading | None, habit: Habit | None, probes: int, doubt_ns: int
-) -> Window | None:
+def aim(reading: Reading | None, habit: Habit | None, probes: int, doubt_ns: int) -> Window | None:
     """Return when to begin to ask, None if asking once more is of no use or not allowed.
 
     `reading` is what is known by now, `probes` how many connections this round has had, `doubt_ns`

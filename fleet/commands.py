@@ -18,7 +18,7 @@ def run(arguments: Sequence[str], clock: Clock, tell: Tell, say: Say) -> int:
     sys.setswitchinterval(_SWITCH_S)
     gc.enable()
     if arguments[0] == "serve":
-        from fleet.exporter import serve  # noqa: PLC0415 - one command a run
+        from fleet.exporter.serve import serve  # noqa: PLC0415 - one command a run
 
         return serve(arguments[1:], clock, say)
     return probe(arguments[1:], clock, tell, say)

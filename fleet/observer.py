@@ -16,6 +16,7 @@ from collections.abc import Callable
 from drift import config, finding, state
 from drift.config import Config
 from drift.consensus import NoAnswer
+from drift.finding import Finding
 from drift.gather import Gathered, gather
 from fleet.readings import Reference
 from sources.base import ConfigError, Interval
@@ -142,7 +143,8 @@ def measuring_apart(path: str, clock: Clock) -> Measure:
             measured, last_success[0] = _understood(done.stdout)
         except (ConfigError, OSError, ValueError, subprocess.SubprocessError) as error:
             said = " ".join(str(error).split())[:200]
-            measured = Measured(None, f"it could not be measured: {said}", clock.suspended_ns())
+            why = f"no answer: it could not be measured: {said}"
+            measured = Measured(None, why, clock.suspended_ns(), _exposition(last_success[0]))
         return measured
 
     return measure
@@ -150,8 +152,6 @@ def measuring_apart(path: str, clock: Clock) -> Measure:
 
 def main() -> None:
     """Measure by the configuration that is named, print what was found as JSON, and leave."""
-    from drift.report.prometheus import Prometheus  # noqa: PLC0415 - only this process needs it
-
     path, last_success = sys.argv[1:3]
     clock = Clock()
     settings = load(path)
@@ -166,7 +166,7 @@ def main() -> None:
         "at_raw_ns": None if reference is None else reference.at_raw_ns,
         "refusal": measured.refusal,
         "suspended_ns": measured.suspended_ns,
-        "exposition": Prometheus(float(last_success) if last_success else None).told(result),
+        "exposition": _exposition(last_success, result),
         "last_success": last_success,
     }
     sys.stdout.write(json.dumps(said))
@@ -188,6 +188,14 @@ def _measured(gathered: Gathered, settings: Config, clock: Clock) -> Measured:
         return Measured(None, refusal, clock.suspended_ns())
     raw_minus_true = decision.hull.shifted(-gathered.wall_minus_raw_ns)
     return Measured(Reference(raw_minus_true, gathered.decided_raw_ns), "", clock.suspended_ns())
+
+
+def _exposition(last_success: str, result: Finding | None = None) -> str:
+    """Return the metrics of a run, or of one that has found nothing at all."""
+    from drift.report.prometheus import Prometheus  # noqa: PLC0415 - an exporter's alone
+
+    form = Prometheus(float(last_success) if last_success else None)
+    return form.untold("", 0) if result is None else form.told(result)
 
 
 def _understood(data: bytes) -> tuple[Measured, str]:

@@ -16,7 +16,7 @@ from itertools import count
 from queue import Empty, SimpleQueue
 
 from fleet import rounds
-from fleet.aim import Window, first
+from fleet.aim import first
 from fleet.asking import World, ask
 from fleet.pace import Pace
 from fleet.readings import Reference
@@ -30,8 +30,6 @@ _FILES_KEPT = 100
 _MOST_THREADS = 4000
 _GRACE_NS = 2 * NS
 """How long after its deadline a conversation that hangs against all rules is given up."""
-_LATE_NS = NS // 1000
-"""A window that closes sooner than that is missed already."""
 _TURN_NS = NS // 4
 """How long nothing may happen before everything is looked at again."""
 
@@ -148,7 +146,7 @@ class _Sweep:
             self._wait(node, reference, now_ns)
         due_ns = self._waiting[0][0] if self._waiting else now_ns + NS
         if self._fresh and len(self._waiting) + len(self._in_flight) < self._most_admitted:
-            due_ns = min(due_ns, _opens(first(reference.doubt_ns), reference, now_ns)[0])
+            due_ns = min(due_ns, first(reference.doubt_ns).opens_raw_ns(reference, now_ns))
         return due_ns
 
     def _next(self) -> _Node:
@@ -217,7 +215,7 @@ class _Sweep:
     def _wait(self, node: _Node, reference: Reference, now_ns: int) -> None:
         window = rounds.next_window(node.round, reference.doubt_ns)
         assert window is not None  # noqa: S101 - whoever waits has one
-        opens_ns, closes_ns = _opens(window, reference, now_ns)
+        opens_ns, closes_ns = window.span_raw_ns(reference, now_ns)
         heapq.heappush(self._waiting, (opens_ns, next(self._numbers), closes_ns, node))
 
     def _abandon(self, now_ns: int) -> None:
@@ -247,12 +245,3 @@ class _Sweep:
             found = rounds.result(target, node.round, node.read_unix_ns, elapsed_ns)
             self._results[index] = found
             self._on_result(found)
-
-
-def _opens(window: Window, reference: Reference, now_raw_ns: int) -> tuple[int, int]:
-    """Return from when to when, on the raw clock, a window is open now or is open next."""
-    since_ns = (reference.true_unix_ns(now_raw_ns) - window.opens_ns) % NS
-    if since_ns < window.width_ns - _LATE_NS:
-        return now_raw_ns, now_raw_ns + window.width_ns - since_ns
-    opens_ns = now_raw_ns + NS - since_ns
-    return opens_ns, opens_ns + window.width_ns

@@ -22,15 +22,18 @@ def render(results: Sequence[Result]) -> str:
     return generate_latest(_Exposition(results, is_single=False)).decode()
 
 
-def render_one(result: Result) -> str:
-    """Return the metrics of one target, which Prometheus itself labels."""
-    return generate_latest(_Exposition([result], is_single=True)).decode()
+def render_one(result: Result, elapsed_ns: int) -> str:
+    """Return the metrics of one target, which Prometheus itself labels, and how long it took."""
+    return generate_latest(_Exposition([result], is_single=True, elapsed_ns=elapsed_ns)).decode()
 
 
 class _Exposition(Collector):
     """The metrics of results, as prometheus_client wants to be handed them."""
 
-    def __init__(self, results: Sequence[Result], *, is_single: bool) -> None:
+    def __init__(
+        self, results: Sequence[Result], *, is_single: bool, elapsed_ns: int | None = None
+    ) -> None:
+        self._elapsed_ns = elapsed_ns
         self._results = results
         found = {name for result in results for name, _ in result.target.labels} - set(_OWN)
         self._labels = () if is_single else (*_OWN, *sorted(found))
@@ -70,6 +73,12 @@ class _Exposition(Collector):
             "Whether every node's drift is proven to the whole second: 1 or 0.",
             value=int(all(result.verdict == DECIDED for result in self._results)),
         )
+        if self._elapsed_ns is not None:
+            yield GaugeMetricFamily(
+                "probe_duration_seconds",
+                "From the arrival of the request to its answer.",
+                value=self._elapsed_ns / NS,
+            )
         yield from (family for family in families if family.samples)
 
     def _gauge(

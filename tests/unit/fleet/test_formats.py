@@ -146,19 +146,25 @@ def test_prometheus_of_many() -> None:
 
 def test_prometheus_of_one() -> None:
     """Prometheus knows which target it asked for."""
-    found = samples(prometheus.render_one(RIGHT))
+    found = samples(prometheus.render_one(RIGHT, NS // 2))
 
     assert found["time_drift_node_seconds"] == [({}, 0.0)]
     assert found["time_drift_node_verdict"] == [({"verdict": "decided"}, 1.0)]
     assert found["time_drift_node_last_read_timestamp_seconds"] == [({}, 1_800_000_000.0)]
     assert found["probe_success"] == [({}, 1.0)]
+    assert found["probe_duration_seconds"] == [({}, 0.5)]
 
 
 def test_prometheus_of_a_node_that_is_not_read_has_no_drift() -> None:
     """Nothing to graph, nothing to go stale."""
     for result in (ADJUSTED, SILENT):
-        found = samples(prometheus.render_one(result))
-        assert set(found) <= {"probe_success", "time_drift_node_verdict", "time_drift_node_info"}
+        found = samples(prometheus.render_one(result, 0))
+        assert set(found) <= {
+            "probe_success",
+            "probe_duration_seconds",
+            "time_drift_node_verdict",
+            "time_drift_node_info",
+        }
         assert found["probe_success"] == [({}, 0.0)]
 
 
