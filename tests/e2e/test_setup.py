@@ -25,7 +25,16 @@ from drift import __version__
 from drift.prepare import STAMP
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-COPIED = ("time-drift.sh", "drift", "sources", "nodes", "fleet", "lab", "config.toml", "requirements.txt")
+COPIED = (
+    "time-drift.sh",
+    "drift",
+    "sources",
+    "nodes",
+    "fleet",
+    "lab",
+    "config.toml",
+    "requirements.txt",
+)
 AWKWARD = "a b'[x]*"
 """A directory name that every careless quoting, globbing or splitting breaks on."""
 VERSION = f"time-drift {__version__}\n"
