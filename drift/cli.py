@@ -81,7 +81,8 @@ def _obey(options: Options, voice: Voice, began_raw_ns: int) -> int:
             signal.signal(number, lambda _number, _frame: os._exit(voice.fail(_ENDED, NO_ANSWER)))
     with _settings(options) as settings:
         if options.check_config:
-            return _check(settings, voice, began_raw_ns + _USUAL_TIMEOUT_NS)
+            path = None if options.demo else config.find(options.config)
+            return _check(settings, path, voice, began_raw_ns + _USUAL_TIMEOUT_NS)
         return measure(options, settings, voice, _CLOCK, began_raw_ns)
 
 
@@ -132,7 +133,12 @@ def _settings(options: Options) -> AbstractContextManager[Config]:
     return demo()
 
 
-def _check(settings: Config, voice: Voice, end_raw_ns: int) -> int:
+def _check(settings: Config, path: str | None, voice: Voice, end_raw_ns: int) -> int:
     from drift.report.votes import votes  # noqa: PLC0415 - only --check-config needs it
+    from fleet.settings import described, load  # noqa: PLC0415
 
-    return voice.tell(votes(settings), end_raw_ns)
+    text = votes(settings)
+    if path is not None:
+        how = load(path)
+        text += described(how) if how.is_written else ""
+    return voice.tell(text, end_raw_ns)

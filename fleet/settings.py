@@ -134,6 +134,8 @@ class Settings(Record):
     allow: tuple[Network, ...]
     """Networks that may be asked besides public ones."""
     modules: Modules
+    is_written: bool = False
+    """Whether the configuration says anything of it."""
 
 
 def load(path: str) -> Settings:
@@ -150,9 +152,10 @@ def load(path: str) -> Settings:
 def parse(text: str, where: str) -> Settings:
     """Read TOML text; `where` names it in errors."""
     try:
-        table = tomllib.loads(text).get("probe", {})
+        tree = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{where}: not valid TOML: {error}") from error
+    table = tree.get("probe", {})
     if not isinstance(table, dict):
         raise _wrong(where, "probe", table, "a table: [probe]")
     values = _values(where, "[probe]", table, _PROBE, beside=("modules",))
@@ -168,6 +171,7 @@ def parse(text: str, where: str) -> Settings:
         agent=read.text("agent"),
         allow=cast(tuple[Network, ...], values["allow"]),
         modules=Modules(made),
+        is_written="probe" in tree,
     )
 
 

@@ -40,6 +40,8 @@ def test_what_is_not_written_has_defaults() -> None:
     assert (found.timeout_ns, found.rate, found.min_interval_ns) == (5 * NS, 100, 600 * NS)
     assert found.agent == DEFAULT_AGENT
     assert found.allow == ()
+    assert not found.is_written
+    assert settings.parse("[probe]", "c.toml").is_written
     assert set(found.modules) == set(MODULES)
     assert set(KINDS) <= set(found.modules)
 
