@@ -36,7 +36,7 @@ build/ntpsec:
 	mv build/ntpsec.new build/ntpsec
 
 interop: $(DEV) tools  ## the tests against real servers and other implementations
-	$(RUN) -m pytest tests/interop tests/monitoring tests/site tests/image tests/supply $(PYTEST)
+	$(RUN) -m pytest tests/interop tests/monitoring tests/docs tests/site tests/image tests/supply $(PYTEST)
 
 # Peers and heavy tools, in environments of their own: some 1 GB.
 tools: .venv-interop/bin/roughly .venv-aws .venv-checkov .venv-datadog .venv-supply  ## what only the interop tests need

@@ -32,8 +32,6 @@ def main() -> None:
         from drift import cli  # noqa: PLC0415 - inside the try: a broken environment is told too
 
         status = cli.main(sys.argv[1:])
-    except SystemExit as leaving:  # argparse, after --help and --version
-        status = _flushed(leaving.code)
     except Exception as bug:  # noqa: BLE001 - the last resort: one line and status 70
         status = _report(bug)
     os._exit(status)
@@ -41,18 +39,6 @@ def main() -> None:
 
 def _leave(number: int, _frame: object) -> None:
     os._exit(128 + number)
-
-
-def _flushed(code: object) -> int:
-    """Flush stdout; --help that nobody can read is no success."""
-    try:
-        if sys.stdout is None:
-            raise OSError(9, "it is closed")
-        sys.stdout.flush()
-    except OSError as error:
-        _tell("stdout cannot be written: %s" % error.strerror)  # noqa: UP031
-        return 70
-    return code if isinstance(code, int) else 0
 
 
 def _report(bug: Exception) -> int:

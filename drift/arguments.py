@@ -1,10 +1,11 @@
-"""The command line: arguments in, Options out. Pure but for printing --help and --version."""
+"""The command line: arguments in, Options out. Pure but for the width of --help."""
 
 import argparse
 import math
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from drift import __version__
 from drift.config import LONGEST_TIMEOUT_S
@@ -16,46 +17,30 @@ if TYPE_CHECKING:
 
 WATCH = "watch"
 
-_HELP_COLUMNS = 96
 _RANGES = {"-w": "--warning", "-c": "--critical"}
 _SPAN = re.compile("([0-9]{1,6})([smhd]?)")
+_MODE = re.compile("0?([67][0-7]{2})")
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _LONGEST_SPAN_S = 86_400
 
-_DESCRIPTION = """\
-Ask many independent time sources and print this machine's clock minus true time, in whole
-seconds: -4 means that this clock is 4 seconds BEHIND. It never sets a clock."""
-
-_EPILOG = """\
-examples:
-  time-drift                          print the integer, e.g. -4
-  time-drift --explain                the same, and why, as a table and a picture on stderr
-  time-drift --json                   everything, as one JSON object
-  time-drift --format nagios -w -0:0 -c -1:1
-  time-drift --format prometheus --output /var/lib/prometheus/node-exporter/time-drift.prom
-  time-drift --config my.toml --check-config
-  time-drift --demo                   run on a built-in little internet with a liar; prints -4
-
-other commands:
-  time-drift watch --every 60s        stay, and measure every minute, and once for each newline on
-                                      stdin; without --every for newlines only. SIGHUP reads the
-                                      configuration again, SIGTERM ends it
-  time-drift verify-evidence FILE     check a Roughtime malfeasance report, whoever made it:
-                                      who signed what, in which order, whom it convicts;
-                                      exit status 0 proven, 1 proves nothing, 2 unreadable
-  time-drift import-servers LIST.json print tables for config.toml from a Roughtime server list
-
-exit status:
-  0 an integer was printed    2 wrong usage or configuration    3 no trustworthy answer
-  70 a bug, or stdout cannot be written    130, 143 interrupted, terminated
-  with --format nagios: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, whatever it is"""
+_USUAL_COLUMNS = 80
 
 
-class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """argparse's, with a width of its own: to ask the terminal's would import shutil each run."""
+class _Shown(Exception):
+    """The text of --help or of --version is wanted, and nothing else."""
 
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, width=_HELP_COLUMNS)
+
+class _Show(argparse.Action):
+    """An option that is answered by a text; who prints it is not argparse, which could hang."""
+
+    def __init__(
+        self, option_strings: Sequence[str], dest: str, show: Callable[[], str], **more: Any
+    ) -> None:
+        super().__init__(option_strings, dest, nargs=0, **more)
+        self._show = show
+
+    def __call__(self, *_: object) -> NoReturn:
+        raise _Shown(self._show())
 
 
 class _Parser(argparse.ArgumentParser):
@@ -68,31 +53,41 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parse(arguments: Sequence[str]) -> Options:
-    """Return the options; raise ConfigError on wrong usage, SystemExit after --help, --version."""
+    """Return the options; where --help or --version is among them, with the text to print.
+
+    Raises ConfigError on wrong usage.
+    """
     options = Options()
     options.watch = list(arguments[:1]) == [WATCH]
     parser = _Parser(
-        prog=f"time-drift {WATCH}" if options.watch else "time-drift",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=_Formatter,
+        prog="time-drift watch" if options.watch else "time-drift",
+        formatter_class=_formatter(_USUAL_COLUMNS),
         allow_abbrev=False,
+        add_help=False,
     )
-    _add_arguments(parser)
-    if options.watch:
-        parser.add_argument(
-            "--every",
-            dest="every_s",
-            metavar="SPAN",
-            type=_span,
-            help="watch: from one measurement to the next, 1s to 1d, as in 60s, 5m, 1h",
-        )
-    parser.parse_args(_joined(arguments[options.watch :]), namespace=options)
+    _add_arguments(parser, options)
+    try:
+        parser.parse_args(_joined(arguments[options.watch :]), namespace=options)
+    except _Shown as shown:
+        options.text = str(shown)
+        return options
     _check(parser, options)
     return options
 
 
-def _add_arguments(parser: argparse.ArgumentParser) -> None:
+def _formatter(wide: int) -> "partial[argparse.RawDescriptionHelpFormatter]":
+    """Return argparse's, as wide as that: to ask the terminal's width it imports shutil."""
+    return partial(argparse.RawDescriptionHelpFormatter, width=wide)
+
+
+def _add_arguments(parser: argparse.ArgumentParser, options: Options) -> None:
+    def measuring(text: str) -> str:
+        """Return the help of an option that `watch` knows, but refuses."""
+        return argparse.SUPPRESS if options.watch else text
+
+    parser.add_argument(
+        "-h", "--help", action=_Show, show=partial(_help, parser, options), help="show this help"
+    )
     parser.add_argument("--config", metavar="FILE", help="the configuration to use")
     parser.add_argument(
         "--timeout",
@@ -101,8 +96,17 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_timeout,
         help="seconds for the whole run, over the configuration's",
     )
+    if options.watch:
+        parser.add_argument(
+            "--every",
+            dest="every_s",
+            metavar="SPAN",
+            type=_span,
+            help="from one measurement to the next, 1s to 1d, as in 60s, 5m, 1h",
+        )
+    formats = [one for one in FORMATS if one != "nagios" or not options.watch]
     parser.add_argument(
-        "--format", type=str.lower, choices=FORMATS, metavar="FORM", help=", ".join(FORMATS)
+        "--format", type=str.lower, choices=FORMATS, metavar="FORM", help=", ".join(formats)
     )
     parser.add_argument(
         "--json", action="store_const", dest="format", const="json", help="--format json"
@@ -113,19 +117,46 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_file,
         help="write into FILE instead of stdout: whole, and also when there is no answer",
     )
+    parser.add_argument(
+        "--output-mode",
+        metavar="MODE",
+        type=_mode,
+        help="the permissions of FILE, in octal; without it those of the file that is there, "
+        "and of a new one 0644, whatever the umask",
+    )
     for short, long in _RANGES.items():
-        text = f"nagios: {long[2:].upper()} if the integer is outside this range"
-        parser.add_argument(short, long, metavar="RANGE", type=_range, help=text)
+        text = (
+            f"nagios: {long[2:].upper()} if the integer is outside -N..N, "
+            "or outside a range as in -1:2"
+        )
+        parser.add_argument(short, long, metavar="N", type=_range, help=measuring(text))
     for option, text in (
         ("--explain", "also show each source, its verdict and a picture, on stderr"),
         ("--check-config", "check the configuration, print who has how many votes, and stop"),
         ("--demo", "run on a built-in lab, without internet"),
     ):
-        parser.add_argument(option, action="store_true", help=text)
+        parser.add_argument(option, action="store_true", help=measuring(text))
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="one line a source on stderr; tracebacks"
     )
-    parser.add_argument("--version", action="version", version=f"time-drift {__version__}")
+    parser.add_argument(
+        "--version",
+        action=_Show,
+        show=lambda: f"time-drift {__version__}\n",
+        help="show the version",
+    )
+
+
+def _help(parser: argparse.ArgumentParser, options: Options) -> str:
+    from drift import usage  # noqa: PLC0415 - only a person wants it
+    from drift.terminal import help_columns  # noqa: PLC0415
+
+    wide = help_columns()
+    command = usage.WATCH if options.watch else usage.PROGRAM
+    parser.formatter_class = _formatter(wide)
+    parser.description = usage.description(command, wide)
+    parser.epilog = usage.epilog(command, wide)
+    return parser.format_help()
 
 
 def _check(parser: argparse.ArgumentParser, options: Options) -> None:
@@ -134,6 +165,8 @@ def _check(parser: argparse.ArgumentParser, options: Options) -> None:
         parser.error("--demo runs on a lab of its own: --config does not go with it")
     if options.check_config and (options.format != FORMATS[0] or options.explain or options.output):
         parser.error("--check-config asks nobody: --explain, --json and the like do not go with it")
+    if options.output_mode is not None and options.output is None:
+        parser.error("--output-mode goes with --output only")
     if options.format != "nagios" and (options.warning or options.critical):
         parser.error("-w and -c go with --format nagios only")
     if options.watch and options.format == "nagios":
@@ -164,7 +197,8 @@ def _range(text: str) -> "Threshold":
         return read_threshold(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"{text!r}: allowed is [@][start:][end] in seconds, as in 1, -1:1, ~:0, @2:4"
+            f"{text!r}: allowed is a size of the drift in seconds, as in 1, or a range "
+            "[@]start:end, as in -1:2, ~:0, @2:4"
         ) from None
 
 
@@ -172,6 +206,15 @@ def _file(text: str) -> str:
     if not text or "\0" in text:
         raise argparse.ArgumentTypeError(f"{text!r}: allowed is the path of a file")
     return text
+
+
+def _mode(text: str) -> int:
+    found = _MODE.fullmatch(text)
+    if not found:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: allowed is 0600 to 0777, in octal, read and write for its owner: as in 0640"
+        )
+    return int(found[1], 8)
 
 
 def _span(text: str) -> int:

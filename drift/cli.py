@@ -18,7 +18,7 @@ from drift.form import BUG, NO_ANSWER, WRONG_USAGE, Form
 from drift.measure import measure
 from drift.options import Options
 from drift.voice import Voice, say
-from sources.clock import NS, Clock, process_age_ns
+from sources.clock import NS, BeyondReach, Clock, process_age_ns
 
 COMMANDS = ("verify-evidence", "import-servers")
 FLEET = ("probe", "serve")
@@ -33,13 +33,16 @@ _ENDED = "no answer: ended by a signal"
 
 def main(arguments: Sequence[str]) -> int:
     """Run the program and return its exit status."""
-    began_raw_ns = _CLOCK.raw_ns() - process_age_ns(os.environ.get("TIME_DRIFT_STARTED"))
     form = Form()
     if not _is_usual(arguments):
         from drift.forms import form_named_in  # noqa: PLC0415 - the integer needs no other form
 
         form = form_named_in(arguments)
     voice = Voice(form, None, _CLOCK)
+    try:
+        began_raw_ns = _CLOCK.raw_ns() - process_age_ns(os.environ.get("TIME_DRIFT_STARTED"))
+    except BeyondReach as error:
+        return voice.fail(f"no answer: {error}", NO_ANSWER)
     _leave_in_time(voice, began_raw_ns)
     if sys.stdout is None and not any(word.startswith("--output") for word in arguments):
         say("stdout cannot be written: it is closed")
@@ -62,10 +65,12 @@ def _start(arguments: Sequence[str], voice: Voice, began_raw_ns: int, *, verbose
     if arguments and arguments[0] in FLEET:
         return _fleet(arguments, voice)
     options = _options(arguments)
+    if options.text is not None:
+        return voice.tell(options.text, began_raw_ns + _USUAL_TIMEOUT_NS)
     if not options.plain:
         from drift.forms import form_of  # noqa: PLC0415 - the integer needs no other form
 
-        voice = Voice(form_of(options), options.output, _CLOCK)
+        voice = Voice(form_of(options), options.output, _CLOCK, output_mode=options.output_mode)
         _leave_in_time(voice, began_raw_ns)
     return voice.guard(partial(_obey, options, voice, began_raw_ns), verbose=verbose)
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
+from drift.form import shown_path
 from sources.base import ConfigError, DriftError
 
 OK, PROVEN, PROVES_NOTHING = 0, 0, 1
 
 _LONGEST_FILE = 1 << 22
+_MOST_SHOWN = 3
 
 
 def run(arguments: Sequence[str]) -> tuple[str, int]:
@@ -14,13 +16,28 @@ def run(arguments: Sequence[str]) -> tuple[str, int]:
 
     Raises ConfigError when it is used wrongly, or its file is not what it has to be.
     """
-    match arguments:
-        case [command, path] if not path.startswith("-"):
-            try:
-                return _COMMANDS[command](_read(path))
-            except DriftError as error:
-                raise ConfigError(f"{path}: {error}") from error
-    raise ConfigError(f"{arguments[0]}: one file wanted; see --help")
+    command, *words = arguments
+    if "-h" in words or "--help" in words:
+        from drift.terminal import help_columns  # noqa: PLC0415 - only a person wants it
+        from drift.usage import help_of  # noqa: PLC0415
+
+        return help_of(command, help_columns()), OK
+    path = _only_file(command, words)
+    try:
+        return _COMMANDS[command](_read(path))
+    except DriftError as error:
+        raise ConfigError(f"{shown_path(path)}: {error}") from error
+
+
+def _only_file(command: str, words: Sequence[str]) -> str:
+    """Return the one file that is named; raise ConfigError that says what was found instead."""
+    if len(words) == 1 and words[0] and not words[0].startswith("-"):
+        return words[0]
+    found = ", ".join(map(repr, words[:_MOST_SHOWN])) or "nothing"
+    more = f" and {len(words) - _MOST_SHOWN} more" if len(words) > _MOST_SHOWN else ""
+    raise ConfigError(
+        f"{command}: found {found}{more}: the path of one file is wanted; see {command} --help"
+    )
 
 
 def _verify_evidence(text: str) -> tuple[str, int]:

@@ -12,10 +12,11 @@ from importlib import import_module
 from typing import cast
 
 from drift.consensus import Rule, operator_key
+from drift.form import shown_path
 from sources import KINDS
 from sources.base import ConfigError, Source
 from sources.clock import NS
-from sources.keys import COMMON, REQUIRED, Key, Table, seconds
+from sources.keys import COMMON, REQUIRED, Key, Refused, Table, seconds
 from sources.record import Record
 
 DEFAULT_TIMEOUT_S = 2.5
@@ -27,6 +28,7 @@ MOST_SOURCES = 500
 """Twice as many names, on a machine whose name servers hang, would not end by their timeout."""
 LONGEST_FILE = 1 << 20
 
+_HOST_AND_PORT = r" *(?:\[([0-9A-Fa-f:.]{2,45})\]|([0-9A-Za-z._-]{1,60})):([0-9]{1,5})/? *"
 _TOP = ("timeout", "evidence", "state", "consensus", "sources", "probe")
 _CONSENSUS = ("min_operators", "min_kinds", "tolerance")
 _LONGEST_TOLERANCE_S = 1.0
@@ -69,7 +71,8 @@ def find(named: str | None) -> str:
         if _is_there(candidate):
             return candidate
     raise ConfigError(
-        f"no configuration: none of {', '.join(candidates)} exists; name one: --config"
+        f"no configuration: none of {', '.join(map(shown_path, candidates))} exists; "
+        "name one: --config"
     )
 
 
@@ -86,7 +89,9 @@ def _is_there(path: str) -> bool:
 
 def load(path: str) -> Config:
     """Read the file at `path`; raise ConfigError with everything needed to mend it."""
-    shown = path if len(path) <= _LONGEST_PATH else f"...{path[-_LONGEST_PATH:]}"
+    shown = shown_path(path)
+    if len(shown) > _LONGEST_PATH:
+        shown = f"...{shown[-_LONGEST_PATH:]}"
     try:
         with open(path, "rb") as file:
             data = file.read(LONGEST_FILE + 1)
@@ -223,12 +228,24 @@ def _read_source(where: str, title: str, kind: str, table: dict[str, object]) ->
         try:
             values[name] = key.read(table[name])
         except ValueError as error:
-            raise _wrong(where, f"{title}: {name}", table[name], key.allowed) from error
+            why = f" ({error})" if isinstance(error, Refused) else ""
+            allowed = key.allowed + why + _hint(name, table[name], keys)
+            raise _wrong(where, f"{title}: {name}", table[name], allowed) from error
     try:
         sources: list[Source] = module.build(Table(values))
     except ValueError as error:
         raise ConfigError(f"{where}: {title}: {error}") from error
     return sources
+
+
+def _hint(name: str, value: object, keys: Iterable[str]) -> str:
+    """Return where a port belongs, if it is what makes a host wrong."""
+    import re  # noqa: PLC0415 - only an error needs it
+
+    found = re.fullmatch(_HOST_AND_PORT, value) if isinstance(value, str) else None
+    if name != "host" or "port" not in keys or not found:
+        return ""
+    return f'; a port has a key of its own: host = "{found[1] or found[2]}", port = {found[3]}'
 
 
 def _check_names(where: str, table: str, found: Iterable[str], allowed: Iterable[str]) -> None:

@@ -16,7 +16,7 @@ Weights are integers: a vote is split among k sources as lcm / k, lcm over all o
 
 import math
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import Enum
 
 from drift.cover import (
@@ -31,6 +31,8 @@ from sources.base import Failure, Interval, Outcome, Sample
 from sources.clock import NS
 from sources.record import Record
 
+_SHARP_NS = NS // 2
+"""A likely interval narrower than this needs no refining: many a precise one is as wide."""
 _FAR_NS = 1 << 200
 """Beyond every time there is: where an outstanding source may pull the median to."""
 
@@ -50,6 +52,7 @@ class Lack(Enum):
     NOTHING = "no source yielded a sample"
     NO_MAJORITY = "no majority"
     NO_QUORUM = "quorum missed"
+    UNREFINED = "too coarse"
     SLEPT = "what was measured is void"
     UNSETTLED = "answers outstanding could still change the result"
 
@@ -137,23 +140,83 @@ def worth_refining(
 
     All sources are in. The integer is sure once samples of `min_operators` operators can round to
     nothing else. Coarse kinds (HTTPS) carry a second each, so with them alone it hardly ever is.
+    Where so many cannot become sure, it is worth it if the integer depends on these samples.
     """
-    votes = _count_votes(outcomes)
-    ballots = [_ballot(*vote, rule, wall_minus_raw_ns) for vote in votes.cast]
-    agreed = where_cover_exceeds(votes.total, _certain(ballots))
-    if not agreed:
+    verdict = _Refining(outcomes, refinable, rule, wall_minus_raw_ns)
+    if verdict.is_sure or not verdict.can_meet_quorum:
         return False
-    sure = [ballot for ballot in ballots if _meets(ballot, agreed)]
-    drift_s = rounded_s(_estimate_bounds(votes, ballots, sure, agreed)[0])
-    alone = {b.operator for b in sure if _rounds_only_to(drift_s, b.likely)}
-    indices = [index for index, o in enumerate(outcomes) if isinstance(o, Sample)]
-    hopeful = {
-        ballot.operator
-        for index, ballot in zip(indices, ballots, strict=True)
-        if index in refinable and ballot in sure
-    }
-    enough_kinds = len({ballot.kind for ballot in sure}) >= rule.min_kinds
-    return enough_kinds and len(alone) < rule.min_operators <= len(alone | hopeful)
+    return verdict.can_become_sure or len(set(verdict.possible_s)) > 1
+
+
+def unless_unrefined(
+    answer: Answer,
+    outcomes: Sequence[Outcome],
+    missed: Mapping[int, str],
+    rule: Rule,
+    wall_minus_raw_ns: int,
+) -> Answer | NoAnswer:
+    """Return the answer, or why there is none where it depends on samples that stayed coarse.
+
+    All sources are in. `missed` holds the sources that could not be asked again, and why. Any of
+    them that agrees, and is not telling by itself, may be anywhere in its likely interval: if with
+    all of them at their low ends another integer came out than at their high ends, only asking
+    again could have decided. An integer that min_operators operators are sure of stands whatever
+    they do, and one for which telling samples hold more than half of the weight does by itself.
+    """
+    verdict = _Refining(outcomes, missed, rule, wall_minus_raw_ns)
+    low_s, high_s = verdict.possible_s
+    if verdict.is_sure or low_s == high_s:
+        return answer
+    why = next(missed[index] for index in sorted(missed) if index in verdict.doubtful)
+    found = f"{low_s} to {high_s} s possible, asking again failed: {why}"
+    return NoAnswer(Lack.UNREFINED, found, "one integer", answer.agreed)
+
+
+class _Refining:
+    """What asking the `refinable` sources again can do to a finished run."""
+
+    def __init__(
+        self,
+        outcomes: Sequence[Outcome],
+        refinable: Collection[int],
+        rule: Rule,
+        wall_minus_raw_ns: int,
+    ) -> None:
+        votes = _count_votes(outcomes)
+        indices = [index for index, o in enumerate(outcomes) if isinstance(o, Sample)]
+        ballots = [_ballot(*vote, rule, wall_minus_raw_ns) for vote in votes.cast]
+        agreed = where_cover_exceeds(votes.total, _certain(ballots))
+        numbered = zip(indices, ballots, strict=True)
+        agreeing = {index: ballot for index, ballot in numbered if _meets(ballot, agreed)}
+        self.can_meet_quorum = (
+            len({ballot.kind for ballot in agreeing.values()}) >= rule.min_kinds
+            and len({ballot.operator for ballot in agreeing.values()}) >= rule.min_operators
+        )
+        self.doubtful: set[int] = set()
+        """Those that are not telling: they may round to several integers, and are wide."""
+        self.is_sure = True
+        self.can_become_sure = False
+        self.possible_s = (0, 0)
+        """The least and the greatest integer that refining the doubtful ones can lead to."""
+        if not agreeing:
+            return
+        drift_s = rounded_s(_middle_ns(agreeing.values(), agreed))
+        sure = {b.operator for b in agreeing.values() if _rounds_only_to(drift_s, b.likely)}
+        hopeful = {b.operator for index, b in agreeing.items() if index in refinable}
+        self.doubtful = {i for i, b in agreeing.items() if i in refinable and not _is_telling(b)}
+        self.is_sure = len(sure) >= rule.min_operators
+        self.can_become_sure = len(sure | hopeful) >= rule.min_operators
+        low_s, high_s = (
+            rounded_s(_middle_ns(self._at_their(end, agreeing), agreed)) for end in (0, 1)
+        )
+        self.possible_s = (low_s, high_s) if self.doubtful else (drift_s, drift_s)
+
+    def _at_their(self, end: int, agreeing: dict[int, _Ballot]) -> list[_Ballot]:
+        """Return the ballots, the doubtful ones at their low (0) or high (1) ends."""
+        return [
+            b.replaced(likely=Interval(b.likely[end], b.likely[end])) if i in self.doubtful else b
+            for i, b in agreeing.items()
+        ]
 
 
 def counted(number: int, noun: str) -> str:
@@ -241,14 +304,11 @@ def _estimate_bounds(
     either side. The final majority lies between C and P, so clamping into its hull can move the
     low bound no lower than P's low end, and the high bound no higher than P's high end.
     """
-    ends = [(end_ns, b.weight) for b in sure for end_ns in b.likely]
     majority = hull(agreed)
     if not votes.outstanding:
-        twice_ns = lower_median(ends) + upper_median(ends)
-        # Halved toward zero: half a nanosecond must not round an integer up.
-        middle_ns = abs(twice_ns) // 2 * (1 if twice_ns >= 0 else -1)
-        estimate_ns = clamped(middle_ns, majority.low_ns, majority.high_ns)
+        estimate_ns = _middle_ns(sure, agreed)
         return estimate_ns, estimate_ns
+    ends = _ends(sure)
     possible = where_cover_exceeds(votes.total - 2 * votes.outstanding, _certain(ballots))
     widest = hull(possible)
     doubtful = [b for b in ballots if _meets(b, possible) and not _meets(b, agreed)]
@@ -259,6 +319,26 @@ def _estimate_bounds(
         clamped(low_ns, widest.low_ns, majority.high_ns),
         clamped(high_ns, majority.low_ns, widest.high_ns),
     )
+
+
+def _middle_ns(agreeing: Iterable[_Ballot], agreed: tuple[Interval, ...]) -> int:
+    """Return the weighted median of their likely ends, clamped into the hull of C."""
+    ends = _ends(agreeing)
+    twice_ns = lower_median(ends) + upper_median(ends)
+    # Halved toward zero: half a nanosecond must not round an integer up.
+    middle_ns = abs(twice_ns) // 2 * (1 if twice_ns >= 0 else -1)
+    majority = hull(agreed)
+    return clamped(middle_ns, majority.low_ns, majority.high_ns)
+
+
+def _ends(ballots: Iterable[_Ballot]) -> list[tuple[int, int]]:
+    return [(end_ns, ballot.weight) for ballot in ballots for end_ns in ballot.likely]
+
+
+def _is_telling(ballot: _Ballot) -> bool:
+    """Whether its likely interval is narrow, or can round to one integer only."""
+    low_ns, high_ns = ballot.likely
+    return ballot.likely.width_ns < _SHARP_NS or rounded_s(low_ns) == rounded_s(high_ns)
 
 
 def _meets(ballot: _Ballot, intervals: tuple[Interval, ...]) -> bool:

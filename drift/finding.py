@@ -5,7 +5,6 @@ Pure. A Finding without an answer holds no drift anywhere a report could mistake
 
 from drift.consensus import Answer, NoAnswer, Rule
 from drift.gather import Gathered
-from drift.report.refusal import refusal
 from drift.verdict import Verdict, verdicts
 from sources.record import Record
 
@@ -38,8 +37,12 @@ def find(gathered: Gathered, rule: Rule) -> Finding:
     """Return what came of a run, judged by the rule that it was decided by."""
     found = verdicts(gathered, rule.tolerance_ns)
     decision = gathered.decision
-    decided_unix_ns = None
-    if isinstance(decision, Answer):
+    decided_unix_ns = why = None
+    if isinstance(decision, NoAnswer):
+        from drift.report.refusal import refusal  # noqa: PLC0415 - an answer needs no words
+
+        why = refusal(decision, found)
+    else:
         decided_unix_ns = (
             gathered.decided_raw_ns + gathered.wall_minus_raw_ns - decision.estimate_ns
         )
@@ -47,7 +50,7 @@ def find(gathered: Gathered, rule: Rule) -> Finding:
         decision,
         tuple(found),
         rule,
-        refusal(decision, found) if isinstance(decision, NoAnswer) else None,
+        why,
         gathered.elapsed_ns,
         decided_unix_ns,
     )

@@ -45,6 +45,16 @@ class Plugin(Form):
         return 3
 
 
+def shown_path(path: str) -> str:
+    """Return a path for people: without `/./` and `//`, which say nothing.
+
+    `..` stays, since behind a link it leads elsewhere than to where the text says.
+    """
+    first = "/" if path.startswith("/") else ""
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    return first + "/".join(parts) or path
+
+
 def one_line(text: str) -> str:
     """Return a line of plugin output: printable, without the letter that begins other data."""
     return "".join(letter if letter.isprintable() else " " for letter in text).replace("|", "/")

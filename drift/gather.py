@@ -11,12 +11,13 @@ any first answer is outstanding, since the proof of the early stop rests on samp
 
 import os
 import threading
-from _thread import start_new_thread
+from _thread import stack_size, start_new_thread
 from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 
 from drift import consensus
 from drift.consensus import Answer, Lack, NoAnswer, Rule
+from drift.duplicates import duplicate_of
 from sources import manners
 from sources.base import (
     Failure,
@@ -29,6 +30,7 @@ from sources.base import (
     Source,
     SourceError,
     Stale,
+    lack_in,
 )
 from sources.clock import NS, Clock
 from sources.memory import Memory
@@ -38,9 +40,23 @@ from sources.resolver import Resolver
 HEAD_START_NS = 150 * NS // 1000
 """How long the cheap sources are alone on the wire (brief 3.9)."""
 
+_STACK_BYTES = 1 << 20
+"""Of a source's thread. The system's 8 MB, two hundred times, are more than some may have."""
 _SLEPT_NS = NS // 100
+_CUT_OFF = "not done before the deadline"
 _LAST_WORDS_NS = 30 * NS // 1000
 """How much earlier than the run a source's deadline is, so that it can still say what it lacked."""
+
+
+class _Ended(Record):
+    """A source cannot be asked again, or need not be."""
+
+    why: str
+    """What kept it from telling more; empty where it has told all there is."""
+
+
+_Said = Sample | Failure | _Ended
+"""What a source's thread puts into the inbox."""
 
 
 class Gathered(Record):
@@ -74,6 +90,7 @@ def gather(  # noqa: PLR0913 - all that a run is made of
     of its own; `awaited_kind` does so for the sources of one kind, until half of the time is over.
     Neither can change the integer. `memory` holds what earlier runs left for this one.
     """
+    stack_size(_STACK_BYTES)
     gathering = _Gathering(sources, rule, deadline_raw_ns, clock, awaited_kind, memory or Memory())
     return gathering.decide(patient=patient)
 
@@ -106,16 +123,20 @@ class _Gathering:
         self._refine = threading.Event()
         self._refinable: set[int] = set()
         """Sources that have answered and can be asked again."""
+        self._bugs: list[BaseException] = []
+        self._missed: dict[int, str] = {}
+        """Sources that could not be asked again, and why."""
         self._refined: dict[int, Sample | Failure] = {}
         """What came of asking again, until it may count."""
         self._unrefined: dict[int, Sample] = {}
         """The first samples of those that were narrowed where it does not touch the vote."""
-        self._inbox: SimpleQueue[tuple[int, Sample | Failure | Exception | None]] = SimpleQueue()
+        self._inbox: SimpleQueue[tuple[int, _Said]] = SimpleQueue()
         last_words_raw_ns = deadline_raw_ns - _LAST_WORDS_NS
+        self._resolver = Resolver(last_words_raw_ns, clock, memory)
         self._run = Run(
             last_words_raw_ns,
             clock,
-            Resolver(last_words_raw_ns, clock, memory).addresses,
+            self._resolver.addresses,
             os.urandom,
             memory,
         )
@@ -138,10 +159,19 @@ class _Gathering:
             else:
                 over = not self._worth_refining(now_ns, wall_minus_raw_ns)
             if over:
-                if isinstance(settled, NoAnswer) and self._unrefined:
-                    settled = self._settle_unrefined(wall_minus_raw_ns)
-                return self._gathered(settled, wall_minus_raw_ns)
+                return self._gathered(self._final(settled, wall_minus_raw_ns), wall_minus_raw_ns)
             self._take(self._go_on(now_ns))
+
+    def _final(self, settled: Answer | NoAnswer, wall_minus_raw_ns: int) -> Answer | NoAnswer:
+        """Return the last word; raise the bug, if there was one and no answer in spite of it."""
+        if isinstance(settled, NoAnswer) and self._unrefined:
+            settled = self._settle_unrefined(wall_minus_raw_ns)
+        if isinstance(settled, Answer) and not self._settled_early:
+            settled = self._unless_unrefined(settled, wall_minus_raw_ns)
+        self._note_what_was_missed()
+        if isinstance(settled, NoAnswer) and self._bugs:
+            raise self._bugs[0]
+        return settled
 
     def _go_on(self, now_ns: int) -> int:
         """Begin what is due; return until when there is nothing to do but to wait."""
@@ -173,36 +203,57 @@ class _Gathering:
             if self._cheap[index] is cheap:
                 try:
                     start_new_thread(self._work, (index, source))
-                except RuntimeError as error:
-                    self._outcomes[index] = _failure(source, Reason.UNREACHABLE, str(error))
+                except (RuntimeError, MemoryError) as error:
+                    self._outcomes[index] = _failure(source, Reason.UNAVAILABLE, lack_in(error))
 
     def _work(self, index: int, source: Source) -> None:
-        """Run in the source's own thread: every outcome, even a bug of ours, goes to the inbox."""
+        """Run in the source's own thread: every outcome, even a bug of ours, goes to the inbox.
+
+        What this machine lacked is this source's failure. So is a bug as long as the others have an
+        answer: it is as right as without this source, and whoever finds a reply that we trip over
+        must not silence all the others with it. Without an answer the bug is what is reported.
+        """
         try:
             if isinstance(source, RefinableSource):
                 self._converse(index, source)
             else:
-                self._inbox.put((index, manners.asked(source, self._run)))
-        except SourceError as error:
-            self._inbox.put((index, _failure(source, error.reason, str(error))))
-        except Exception as bug:  # noqa: BLE001 - raised again, in the main thread
-            self._inbox.put((index, bug))
+                self._answered(index, source, manners.asked(source, self._run))
+        except BaseException as error:  # noqa: BLE001 - some of cryptography's are no Exceptions
+            self._inbox.put((index, self._failed(source, error)))
+
+    def _failed(self, source: Source, error: BaseException) -> Failure:
+        """Return an exception as the failure of the source in whose thread it was raised."""
+        if isinstance(error, SourceError):
+            return _failure(source, error.reason, str(error))
+        lack = lack_in(error)
+        if not lack:
+            self._bugs.append(error)
+            lack = f"bug: {type(error).__name__}: {error}"
+        return _failure(source, Reason.UNAVAILABLE, lack)
+
+    def _answered(self, index: int, source: Source, sample: Sample) -> None:
+        """Put in a first sample; what is to be remembered of it is, before the run may end."""
+        self._resolver.note_answer(source.host, sample.server)
+        self._inbox.put((index, sample))
 
     def _converse(self, index: int, source: RefinableSource) -> None:
-        """Put in the first sample and, once they are wanted, narrower ones; None when none is left.
+        """Put in the first sample and, once they are wanted, narrower ones, and why that ended.
 
         The boundaries between integers are where this clock shows a half second.
         """
         conversation = source.conversation(self._run)
-        self._inbox.put((index, next(conversation)))
+        self._answered(index, source, next(conversation))
         try:
             while self._refine.wait(max(0, self._deadline_raw_ns - self._clock.raw_ns()) / NS):
                 boundary_raw_ns = NS // 2 - self._clock.wall_minus_raw_ns()
                 self._inbox.put((index, conversation.send(boundary_raw_ns)))
-        except (StopIteration, SourceError) as end:
-            if isinstance(end, Stale):
-                raise  # any other failure leaves standing what was said before
-        self._inbox.put((index, None))
+        except StopIteration as end:
+            self._inbox.put((index, _Ended(end.value)))
+        except Stale:
+            raise
+        except BaseException as error:  # noqa: BLE001 - leaves standing what was said before
+            failure = self._failed(source, error)
+            self._inbox.put((index, _Ended(f"{failure.reason.value}: {failure.message}")))
 
     def _take(self, until_raw_ns: int) -> None:
         """Wait for an outcome until then, and take in all that have come."""
@@ -215,23 +266,45 @@ class _Gathering:
         except Empty:
             return
 
-    def _take_in(self, index: int, outcome: Sample | Failure | Exception | None) -> None:
-        if isinstance(outcome, Exception):
-            raise outcome
+    def _take_in(self, index: int, outcome: _Said) -> None:
         if not isinstance(outcome, Sample):
             self._refinable.discard(index)
-        if outcome is None:
+        if isinstance(outcome, _Ended):
+            if outcome.why:
+                self._missed[index] = outcome.why
             return
         if not isinstance(self._outcomes[index], Pending):
             self._refined[index] = outcome
             return
+        if isinstance(outcome, Sample):
+            outcome = self._unless_duplicate(index, outcome)
         self._outcomes[index] = outcome
         if isinstance(outcome, Sample) and isinstance(self._sources[index], RefinableSource):
             self._refinable.add(index)
 
+    def _unless_duplicate(self, index: int, sample: Sample) -> Sample | Failure:
+        """Return the sample, or why it has no vote: another operator's has come from its address.
+
+        For those that have not answered yet that is a way to fail, as others are: what is settled
+        by then stays settled.
+        """
+        source = self._sources[index]
+        answered = (
+            (other, outcome.server)
+            for other, outcome in zip(self._sources, self._outcomes, strict=True)
+            if isinstance(outcome, Sample)
+        )
+        twin = duplicate_of(source, sample.server, answered)
+        if twin is None:
+            return sample
+        found = f"same address as {twin.kind} {twin.name} ({sample.server})"
+        return _failure(source, Reason.DUPLICATE, found)
+
     def _take_in_refined(self) -> None:
         for index, outcome in self._refined.items():
             first = self._outcomes[index]
+            if isinstance(first, Failure):
+                continue
             if isinstance(first, Sample) and isinstance(outcome, Sample):
                 if first.certain == outcome.certain:
                     self._unrefined.setdefault(index, first)
@@ -246,11 +319,28 @@ class _Gathering:
             self._outcomes[index] = first
         return consensus.settle(self._outcomes, self._rule, wall_minus_raw_ns)
 
+    def _unless_unrefined(self, answer: Answer, wall_minus_raw_ns: int) -> Answer | NoAnswer:
+        """Return the answer unless it depends on samples that could not be narrowed."""
+        if self._clock.raw_ns() >= self._deadline_raw_ns:
+            self._missed |= dict.fromkeys(self._refinable, _CUT_OFF)
+        return consensus.unless_unrefined(
+            answer, self._outcomes, self._missed, self._rule, wall_minus_raw_ns
+        )
+
+    def _note_what_was_missed(self) -> None:
+        """Let the samples that stayed coarse say why."""
+        for index, why in self._missed.items():
+            outcome = self._outcomes[index]
+            if isinstance(outcome, Sample):
+                detail = f"{outcome.detail}; asking again failed: {why}"
+                self._outcomes[index] = outcome.replaced(detail=detail.removeprefix("; "))
+
     def _worth_refining(self, now_ns: int, wall_minus_raw_ns: int) -> bool:
         if self._settled_early or not self._refinable or now_ns >= self._deadline_raw_ns:
             return False
+        # Those that failed count, too: the integer may depend on them and the others together.
         return consensus.worth_refining(
-            self._outcomes, self._refinable, self._rule, wall_minus_raw_ns
+            self._outcomes, self._refinable | self._missed.keys(), self._rule, wall_minus_raw_ns
         )
 
     def _outstanding(self, *, cheap: bool = False) -> bool:
@@ -283,4 +373,4 @@ class _Gathering:
 
 
 def _failure(source: Source, reason: Reason, message: str) -> Failure:
-    return Failure(source.operator, source.kind, reason, message)
+    return Failure(source.operator, source.kind, reason, SourceError(message).args[0])

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,8 @@ from drift.form import NO_ANSWER, OK
 from drift.gather import Gathered, gather
 from drift.options import Options
 from drift.voice import Voice, say
-from sources.base import Run
-from sources.clock import NS, Clock
+from sources.base import Run, lack_in
+from sources.clock import NS, BeyondReach, Clock
 from sources.memory import Memory
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 _LAST_WORDS_NS = 30 * NS // 1000
 """Kept back from the timeout for deciding, printing and leaving."""
+_STATE_NS = 50 * NS // 1000
+"""How long the state may take to be written when all else is done."""
+_RESERVED_DESCRIPTORS = 3
+_RESERVED_BYTES = 2 << 20
 _PICTURE_NS = 300 * NS // 1000
 """Kept back for --explain: importing rich and drawing."""
 
@@ -38,6 +43,49 @@ def measure(
     voice.leave_after(end_raw_ns, partial(voice.fail, asking, NO_ANSWER))
     deadline_raw_ns = end_raw_ns - min(kept_back_ns, timeout_ns // 4)
     memory = _memory(options, settings, clock)
+    try:
+        status = _measured(options, settings, voice, clock, memory, (deadline_raw_ns, end_raw_ns))
+    except (MemoryError, ImportError, OSError) as error:
+        if isinstance(error, ModuleNotFoundError):
+            raise  # what is not there at all was not installed
+        raise BeyondReach(f"this machine lacks what a run takes: {lack_in(error)}") from error
+    # Other threads may be writing what their servers said; to leave would leave it half written.
+    left_ns = min(_STATE_NS, end_raw_ns - clock.raw_ns())
+    memory.finish(max(0, left_ns) / NS)
+    return status
+
+
+class _Reserve:
+    """What deciding and reporting take, kept from sources that may use up all there is.
+
+    Imports take a descriptor at a time, and while one is free another thread may be quicker.
+    """
+
+    def __init__(self) -> None:
+        self._descriptors = []
+        for _ in range(_RESERVED_DESCRIPTORS):
+            with suppress(OSError):  # less is kept then
+                self._descriptors.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+        self._memory = bytes(_RESERVED_BYTES)  # zeros: taken from the system, but not touched
+
+    def release(self) -> None:
+        """Give it back to whoever is quickest."""
+        self._memory = b""
+        while self._descriptors:
+            os.close(self._descriptors.pop())
+
+
+def _measured(
+    options: Options,
+    settings: Config,
+    voice: Voice,
+    clock: Clock,
+    memory: Memory,
+    until_raw_ns: tuple[int, int],
+) -> int:
+    """Do it, the sources until the first moment, all of it until the second."""
+    deadline_raw_ns, end_raw_ns = until_raw_ns
+    reserve = _Reserve()
     gathered = gather(
         settings.sources,
         settings.rule,
@@ -47,6 +95,7 @@ def measure(
         awaited_kind=None if settings.evidence is None else "roughtime",
         memory=memory,
     )
+    reserve.release()
     # Collecting evidence may hang, but must not cost what is settled.
     if options.plain and isinstance(gathered.decision, Answer):
         text = f"{gathered.decision.drift_s}\n"

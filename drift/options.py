@@ -15,6 +15,8 @@ class Options:
     timeout_s: float | None = None
     format: str = FORMATS[0]
     output: str | None = None
+    output_mode: int | None = None
+    """Permissions of the file of --output; None keeps those that it has, and a new one is 0644."""
     warning: "Threshold | None" = None
     critical: "Threshold | None" = None
     explain: bool = False
@@ -24,6 +26,9 @@ class Options:
     watch: bool = False
     every_s: int | None = None
     """Of `watch`: how long from one measurement to the next; None measures when asked only."""
+
+    text: str | None = None
+    """What --help or --version is answered by; nothing else is wanted then."""
 
     @property
     def plain(self) -> bool:

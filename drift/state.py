@@ -60,6 +60,9 @@ class State(Memory):
         self._directory = directory
         self._clock = clock
         self._mine = threading.Lock()
+        self._quiet = threading.Condition(threading.Lock())
+        self._under_way = 0
+        self._is_over = False
         self._boot = _boot_id()
         try:
             self._files = set(os.listdir(directory))
@@ -74,6 +77,31 @@ class State(Memory):
     def change(self, shelf: str, name: str, update: Update, most_age_ns: int | None = None) -> bool:
         """Replace an entry by what the update makes of it."""
         file = _file_name(shelf, name)
+        if not self._begin():
+            return False
+        try:
+            return self._changed(file, name, update, most_age_ns)
+        finally:
+            self._end()
+
+    def finish(self, within_s: float) -> None:
+        """Let changes that are under way come to their end, for so long; no more can begin."""
+        with self._quiet:
+            self._is_over = True
+            self._quiet.wait_for(lambda: not self._under_way, within_s)
+
+    def _begin(self) -> bool:
+        """Count a change as under way, unless the run is over."""
+        with self._quiet:
+            self._under_way += not self._is_over
+            return not self._is_over
+
+    def _end(self) -> None:
+        with self._quiet:
+            self._under_way -= 1
+            self._quiet.notify_all()
+
+    def _changed(self, file: str, name: str, update: Update, most_age_ns: int | None) -> bool:
         try:
             with self._mine, self._alone() as alone:
                 if not alone:
@@ -135,9 +163,14 @@ class State(Memory):
         lines = [f"{key} = {_toml(value)}\n" for key, value in (head | entry).items()]
         self._unlink(_NEW)  # left by a run that was killed, or put there
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-        with open(os.open(self._path(_NEW), flags, 0o600), "w", encoding="ascii") as new:
-            new.writelines(lines)
-        os.replace(self._path(_NEW), self._path(file))
+        number = os.open(self._path(_NEW), flags, 0o600)
+        try:
+            with open(number, "w", encoding="ascii") as new:
+                new.writelines(lines)
+            os.replace(self._path(_NEW), self._path(file))
+        except OSError:
+            self._unlink(_NEW)
+            raise
         self._files.add(file)
 
     def _remove(self, file: str) -> None:

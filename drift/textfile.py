@@ -7,26 +7,30 @@ import stat
 from contextlib import suppress
 
 _LONGEST_READ = 1 << 20
+_NEW_MODE = 0o644
 _LAST_SUCCESS = re.compile(
     r"^time_drift_last_success_timestamp_seconds ([0-9.e+]{1,40})$", re.MULTILINE
 )
 
 
-def replace(path: str, text: str) -> None:
+def replace(path: str, text: str, mode: int | None = None) -> None:
     """Put `text` where `path` says; raise OSError, and leave what is there as it is.
 
     Only a regular file is replaced, no link: whoever may write the directory could make root
-    replace any file with one. The permissions of a file of ours are kept.
+    replace any file with one. Its permissions become `mode`; without one those of a file of ours
+    are kept, and a new file may be read by everybody, whatever the umask: its reader is another
+    user's program (node_exporter), and root's cron often has 077.
     """
-    mode = _mode_of(path)
+    found = _mode_of(path)
+    if mode is None:
+        mode = _NEW_MODE if found is None else found
     # Not *.prom, so that nobody reads it; and nobody can know the name and be there before.
     aside = os.path.join(os.path.dirname(path), f".time-drift-{os.urandom(8).hex()}.new")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-    number = os.open(aside, flags, 0o666)
+    number = os.open(aside, flags, 0o600)
     try:
         with open(number, "w", encoding="utf-8", errors="backslashreplace") as file:
-            if mode is not None:
-                os.fchmod(number, mode)
+            os.fchmod(number, mode)
             file.write(text)
         os.replace(aside, path)
     except BaseException:

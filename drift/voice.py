@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import partial
 from types import FrameType
 
-from drift.form import BUG, NO_ANSWER, OK, WRONG_USAGE, Form
+from drift.form import BUG, NO_ANSWER, OK, WRONG_USAGE, Form, shown_path
 from sources.base import ConfigError
 from sources.clock import NS, BeyondReach, Clock
 
@@ -44,21 +44,28 @@ class Voice:
     """Tells what came of a run, in one form and at one place: stdout, or a file replaced whole."""
 
     def __init__(
-        self, form: Form, output: str | None, clock: Clock, unwritten_status: int = BUG
+        self,
+        form: Form,
+        output: str | None,
+        clock: Clock,
+        unwritten_status: int = BUG,
+        output_mode: int | None = None,
     ) -> None:
         """Tell in this form; `output` is the path of the file, None for stdout.
 
-        `unwritten_status` is, in the plain form, that of a result which could not be written.
+        `unwritten_status` is, in the plain form, that of a result which could not be written;
+        `output_mode` the permissions of the file, None for the usual ones.
         """
         self.form = form
         self._output = output
+        self._output_mode = output_mode
         self._clock = clock
         self._unwritten_status = unwritten_status
         self._has_begun = False
 
     def tell(self, text: str, end_raw_ns: int) -> int:
         """Write a result and return the exit status: one that nobody can read is no success."""
-        place = "stdout" if self._output is None else self._output
+        place = self._place()
         hung = f"{place} cannot be written: nobody reads it"
         self.leave_after(end_raw_ns, partial(self._unwritten, hung))
         self._has_begun = True
@@ -100,8 +107,7 @@ class Voice:
                 else:
                     _write_at_once(text)
             except OSError as error:
-                place = self._output or "stdout"
-                found = f"{place} cannot be written: {error.strerror or error}"
+                found = f"{self._place()} cannot be written: {error.strerror or error}"
                 self._say(found if self.form.aloud else f"{why}; and {found}")
         return self.form.status(status)
 
@@ -135,11 +141,14 @@ class Voice:
         """Take back what `leave_after` set."""
         signal.setitimer(signal.ITIMER_REAL, 0)
 
+    def _place(self) -> str:
+        return "stdout" if self._output is None else shown_path(self._output)
+
     def _replace(self, text: str) -> None:
         from drift.textfile import replace  # noqa: PLC0415 - only with --output
 
         assert self._output is not None  # noqa: S101 - the callers have looked
-        replace(self._output, text)
+        replace(self._output, text, self._output_mode)
 
     def _unwritten(self, why: str) -> int:
         self._say(why)

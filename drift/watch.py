@@ -13,7 +13,7 @@ import os
 import select
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Protocol
 
@@ -33,6 +33,10 @@ _PATIENCE_NS = 2 * NS
 """How long after its timeout a measurement is killed that did not end itself."""
 _READING_S = 2.5
 """How long a configuration may take to be read again."""
+_NOTHING_TO_DO = (
+    "watch: stdin is at its end and --every is not given, so there is never anything to measure: "
+    "give --every 60s, or write a newline to stdin for each measurement"
+)
 _UNWRITTEN = 74
 """By which a child says that its result could not be written to stdout (EX_IOERR)."""
 
@@ -74,12 +78,18 @@ class Measures(Protocol):
 
 
 def keep_on(schedule: Schedule | None, inbox: Waits, measuring: Measures, clock: Clock) -> int:
-    """Measure at each moment of the schedule, if there is one, and for each request."""
+    """Measure at each moment of the schedule, if there is one, and for each request.
+
+    Raises ConfigError where there never can be a request, nor is there a schedule.
+    """
+    has_measured = False
     due_raw_ns = None if schedule is None else schedule.first_raw_ns()
     while True:
         try:
             wake = inbox.wait(due_raw_ns)
         except EOFError:
+            if not has_measured:
+                raise ConfigError(_NOTHING_TO_DO) from None
             return OK
         except BrokenPipeError:
             say("stdout cannot be written: nobody reads it")
@@ -89,6 +99,7 @@ def keep_on(schedule: Schedule | None, inbox: Waits, measuring: Measures, clock:
             continue
         if measuring.once() == _UNWRITTEN:
             return BUG
+        has_measured = True
         if wake is Wake.TIME and schedule is not None:
             due_raw_ns = schedule.next_raw_ns(clock.raw_ns())
 
@@ -139,12 +150,22 @@ class Measuring:
         return status
 
     def _fail(self, why: str) -> int:
-        voice = Voice(form_of(self._options), self._options.output, self._clock)
-        return voice.fail(why, NO_ANSWER)
+        return self._voice(BUG).fail(why, NO_ANSWER)
+
+    def _voice(self, unwritten_status: int) -> Voice:
+        options = self._options
+        return Voice(
+            form_of(options),
+            options.output,
+            self._clock,
+            unwritten_status,
+            options.output_mode,
+        )
 
     def _status_of_a_child(self) -> int:
         for name in sorted({name for s in self._settings.sources for name in s.libraries}):
-            import_module(name)  # here, so that it is loaded once and not in every child
+            with suppress(Exception):  # what cannot be loaded here fails its sources there
+                import_module(name)  # here, so that it is loaded once and not in every child
         reading, writing = os.pipe()
         try:
             try:
@@ -182,7 +203,7 @@ class Measuring:
         began_raw_ns = clock.raw_ns()
         # A file may be writable the next time; half a line on stdout stays half a line.
         unwritten = _UNWRITTEN if options.output is None else BUG
-        voice = Voice(form_of(options), options.output, clock, unwritten)
+        voice = self._voice(unwritten)
         return voice.guard(
             lambda: measure(options, settings, voice, clock, began_raw_ns),
             verbose=options.verbose,

@@ -4,6 +4,7 @@ A Behaviour is called once a request with a maker of honest replies and returns 
 Replies. The ones here suit every kind of server; kinds add their own (kiss-o'-death, cached Date).
 """
 
+import itertools
 from collections.abc import Callable, Iterable
 
 from sources.clock import NS
@@ -48,6 +49,15 @@ def junk(data: bytes) -> Behaviour:
 def only(data: bytes) -> Behaviour:
     """Answer with these bytes and nothing else."""
     return lambda reply: [Reply(data)]  # noqa: ARG005 - that is the point
+
+
+def flooding(behave: Behaviour) -> Behaviour:
+    """Answer without end, as fast as can be, with what this behaviour answered first."""
+
+    def behave_on(reply: Honest) -> Iterable[Reply]:
+        return itertools.cycle(list(behave(reply)))
+
+    return behave_on
 
 
 def twice(reply: Honest) -> Iterable[Reply]:

@@ -41,7 +41,7 @@ class HttpsServer:
 
     kind = "https"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that a server can be
         self,
         operator: str,
         behaviour: Behaviour = honest,
@@ -50,10 +50,18 @@ class HttpsServer:
         identity: Identity = _ORDINARY,
         address: str = "127.0.0.1",
         port: int = 0,
+        greeting: Behaviour | None = None,
+        patience_s: float | None = None,
     ) -> None:
-        """Make the certificates, bind, and serve in threads."""
+        """Make the certificates, bind, and serve in threads.
+
+        `greeting` is what each connection begins with, unasked. A connection by which nothing is
+        asked for `patience_s` is closed; 0 closes it after its first answer.
+        """
         self.operator = operator
         self._behaviour = behaviour
+        self._greeting = greeting
+        self._patience_s = patience_s
         self._time_unix_ns = time_unix_ns
         self._closing = threading.Event()
         self._authority = Authority(time_unix_ns())
@@ -117,18 +125,26 @@ class HttpsServer:
     def _serve(self, link: socket.socket) -> None:
         with suppress(OSError), self._tls.wrap_socket(link, server_side=True) as secured:
             self._links.append(secured)
+            if self._greeting is not None:
+                self._send(secured, self._greeting)
             received = b""
             while data := secured.recv(_LONGEST_REQUEST):
                 received += data
                 while _END in received:
                     request, _, received = received.partition(_END)
                     self._answer(secured, request)
+                if self._patience_s == 0:
+                    break
+                secured.settimeout(self._patience_s)
 
     def _answer(self, link: ssl.SSLSocket, request: bytes) -> None:
         self.requests.append(request)
+        self._send(link, self._behaviour)
+
+    def _send(self, link: ssl.SSLSocket, behaviour: Behaviour) -> None:
         began = time.monotonic()
         try:
-            replies = list(self._behaviour(self._honest))
+            replies = list(behaviour(self._honest))
         except ConnectionResetError:
             link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE_CLOSED)
             socket.socket.close(link)
@@ -177,6 +193,19 @@ def redirect(location: str) -> Behaviour:
     """Send the client elsewhere, truthfully dated."""
     status = f"302 Found\r\nLocation: {location}\r\nContent-Length: 0".encode()
     return replaced(b"204 No Content", status)
+
+
+def with_body(body: bytes, headers: bytes = b"", delay_s: float | None = None) -> Behaviour:
+    """Send a body though the request is HEAD, by default in one segment with the headers."""
+
+    def behave(reply: Honest) -> Iterable[Reply]:
+        data = reply(0).replace(b"204 No Content", b"404 Not Found")
+        data = data.replace(b"Server", headers + b"Server")
+        if delay_s is None:
+            return [Reply(data + body)]
+        return [Reply(data), Reply(body, delay_s)]
+
+    return behave
 
 
 def huge_headers(reply: Honest) -> Iterable[Reply]:

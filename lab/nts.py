@@ -334,13 +334,11 @@ def _nak(unsealed: bytes) -> bytes:
 
 def _request(link: ssl.SSLSocket) -> bytes:
     """Return what a client asks, or what there is of it when it goes."""
-    request = b""
-    while not nts_ke.is_whole(request):
-        data = link.recv(_READ_BYTES)
-        if not data:
+    request = nts_ke.Incoming()
+    while data := link.recv(_READ_BYTES):
+        if request.take(data):
             break
-        request += data
-    return request
+    return request.data
 
 
 def _context(manner: Manner, files: tuple[str, str], key_log: str) -> ssl.SSLContext:

@@ -17,13 +17,26 @@ from lab.udp import UdpServer
 from sources.base import Malformed
 from sources.clock import NS
 from sources.record import Record
+from sources.versions import NAMED, OFFERS
 from sources.wire import roughtime as wire
-from sources.wire.dialects import DIALECTS, GOOGLE, Dialect, Form, form_of, nonce_of, sha512_half
+from sources.wire.dialects import (
+    DIALECTS,
+    GOOGLE,
+    REQUEST_BYTES,
+    Dialect,
+    Form,
+    form_of,
+    nonce_of,
+    sha512_half,
+)
 
 _DAY_NS = 86_400 * NS
 _US = 1000
 _MJD_OF_1970 = 40_587
 _LEAF, _NODE = b"\0", b"\1"
+_DRAFT_12 = 0x8000_000C
+_DRAFTS = range(0x8000_0000, 0xC000_0000)
+"""RFC 10049 section 12.2."""
 _NOTHING: dict[bytes, bytes] = {}
 
 
@@ -48,6 +61,10 @@ class Change(Record):
 HONEST = Change()
 
 
+def _open_gate(request: bytes) -> bool:  # noqa: ARG001 - that is the point
+    return True
+
+
 class Manner(Record):
     """How a server speaks."""
 
@@ -57,9 +74,53 @@ class Manner(Record):
     udp: bool = True
     """Whether it answers datagrams."""
     tcp: bool = True
+    gate: Callable[[bytes], bool] = _open_gate
+    """Which requests it looks at, by UDP and TCP."""
 
 
 RFC = Manner()
+
+
+def roughenough_1_3(request: bytes) -> bool:
+    """Whether roughenough 1.3.0-draft14 answers: by `src/request.rs` of that tag.
+
+    1024 to 1500 bytes in all, TYPE 0, and 0x8000000c among the first four of VER.
+    """
+    message = wire.decode(wire.unframe(request))
+    return (
+        len(request) in range(1024, 1501)
+        and not message.uint32(wire.TYPE)
+        and _DRAFT_12 in message.uint32s(wire.VER)[:4]
+    )
+
+
+def roughenough_2_0(request: bytes) -> bool:
+    """Whether roughenough 2.0.0-draft14 answers: by `crates/roughenough-*` of that tag.
+
+    Exactly 1024 bytes in all, four tags or, with SRV, five, and a VER of 0x8000000c alone.
+    """
+    message = wire.decode(wire.unframe(request))
+    tags = (wire.VER, wire.SRV, wire.NONC, wire.TYPE, wire.ZZZZ)
+    count = int.from_bytes(request[wire.HEADER_BYTES :][:4], "little")
+    return (
+        len(request) == REQUEST_BYTES
+        and count == sum(tag in message for tag in tags)
+        and count == len(tags) - (wire.SRV not in message)
+        and message.uint32s(wire.VER) == [_DRAFT_12]
+    )
+
+
+def roughenough_2026(request: bytes) -> bool:
+    """Whether roughenough of August 2026 answers: by commit 7534d16.
+
+    1024 to 1472 bytes in all; the first eight of VER ascend, with 1 or a draft's among them.
+    """
+    versions = wire.decode(wire.unframe(request)).uint32s(wire.VER)[:8]
+    return (
+        len(request) in range(1024, 1473)
+        and versions == sorted(versions)
+        and any(version == 1 or version in _DRAFTS for version in versions)
+    )
 
 
 class Signer:
@@ -161,11 +222,19 @@ class RoughtimeServer(UdpServer):
     def toml(self) -> str:
         """Return the table that configures this server as a source."""
         key = base64.b64encode(self.signer.public_key).decode()
-        form = Form.GOOGLE if self._manner.versions == (None,) else Form.IETF
         return (
             f'[[sources.roughtime]]\nhost = "{self.address}"\nport = {self.port}\n'
-            f'operator = "{self.operator}"\npublic_key = "{key}"\ndialect = "{form.value}"\n'
+            f'operator = "{self.operator}"\npublic_key = "{key}"\ndialect = "{self._dialect()}"\n'
         )
+
+    def _dialect(self) -> str:
+        """Return what the configuration has to say: the version, where it is not offered first."""
+        spoken = self._manner.versions
+        if spoken == (None,):
+            return Form.GOOGLE.value
+        if set(spoken) & set(OFFERS[0]):
+            return Form.IETF.value
+        return next((name for name, offer in NAMED.items() if offer == spoken), Form.IETF.value)
 
     def _answer(self, request: bytes) -> Iterable[Reply]:
         try:
@@ -187,6 +256,8 @@ class RoughtimeServer(UdpServer):
                 raise LookupError("a dialect that is not spoken here")
             return None
         message = wire.decode(wire.unframe(request))
+        if not self._manner.gate(request):
+            raise LookupError("a request that this release ignores")
         if message.value(wire.SRV) != sha512_half(b"\xff" + self.signer.public_key):
             raise LookupError("another server's")
         offered = message.uint32s(wire.VER)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any, Self
 
 from lab.behaviour import Reply
+from sources.addresses import socket_address
 
 _LONGEST = 4096
 _ELSEWHERE = "127.254.254.254"
@@ -25,11 +26,12 @@ class UdpServer:
         self._timers: list[threading.Timer] = []
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._other = socket.socket(family, socket.SOCK_DGRAM)
-        self._socket.bind((address, port))
-        self._other.bind((address if ":" in address else _ELSEWHERE, 0))
+        self._socket.bind(socket_address(address, port))
+        self._other.bind(socket_address(address if ":" in address else _ELSEWHERE, 0))
         self.address = address
         self.port: int = self._socket.getsockname()[1]
         self.requests: list[bytes] = []
+        self._closing = False
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
@@ -41,6 +43,7 @@ class UdpServer:
 
     def close(self) -> None:
         """Stop serving and free the port."""
+        self._closing = True
         for timer in self._timers:
             timer.cancel()
         with suppress(OSError):  # it says ENOTCONN, and wakes the reader all the same
@@ -59,6 +62,8 @@ class UdpServer:
                 return
             self.requests.append(data)
             for reply in self._respond(data):
+                if self._closing:
+                    return
                 self._send(reply, client)
 
     def _send(self, reply: Reply, client: Any) -> None:

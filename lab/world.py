@@ -9,6 +9,7 @@ from drift.config import Config, parse
 from lab.behaviour import shifted
 from lab.https import EXPIRED, HttpsServer
 from lab.ntp import NtpServer
+from lab.nts import NtsServer
 from lab.roughtime import RoughtimeServer
 from sources.clock import NS
 from sources.record import Record
@@ -53,7 +54,10 @@ def world(*servers: Server, settings: str = "") -> Iterator[World]:
 
 @contextmanager
 def demo() -> Iterator[Config]:
-    """Run the world of --demo: true time is 4 s ahead of this clock, two servers are no good."""
+    """Run the world of --demo: true time is 4 s ahead of this clock, two servers are no good.
+
+    Every kind of source is in it.
+    """
 
     def lab_time_unix_ns() -> int:
         return time.time_ns() + _DEMO_AHEAD_NS
@@ -64,6 +68,7 @@ def demo() -> Iterator[Config]:
         NtpServer("Charlie", time_unix_ns=lab_time_unix_ns),
         NtpServer("Delta", time_unix_ns=lab_time_unix_ns),
         NtpServer("Mallory", shifted(3600), time_unix_ns=lab_time_unix_ns),
+        NtsServer("Golf", time_unix_ns=lab_time_unix_ns),
         RoughtimeServer("Foxtrot", time_unix_ns=lab_time_unix_ns),
         HttpsServer("Echo", time_unix_ns=lab_time_unix_ns),
         HttpsServer("Trudy", time_unix_ns=lab_time_unix_ns, identity=EXPIRED),

@@ -14,11 +14,13 @@ Errors, all of them:
       ConfigError        wrong usage or configuration, exit 2
       SourceError        one source yielded no sample; each class has one Reason
         TimedOut  Unreachable  Refused  Malformed  Unverified
-        Unsynchronised  Stale  TooWide  Implausible
+        Unsynchronised  Stale  TooWide  Implausible  Unavailable
 """
 
+import errno
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from enum import Enum
 from typing import ClassVar, Self
 
@@ -52,6 +54,9 @@ class Reason(Enum):
     STALE = "stale"
     TOO_WIDE = "too wide"
     IMPLAUSIBLE = "implausible"
+    DUPLICATE = "duplicate"
+    """Another operator's source has answered from the same address: together they have one vote."""
+    UNAVAILABLE = "unavailable"
 
 
 class DriftError(Exception):
@@ -133,6 +138,70 @@ class Implausible(SourceError):
     """The server claims a time before this program was released."""
 
     reason = Reason.IMPLAUSIBLE
+
+
+class Unavailable(SourceError):
+    """This machine lacks what asking takes; no fault of the server's."""
+
+    reason = Reason.UNAVAILABLE
+
+
+_LOCAL_ERRNOS = frozenset(
+    (
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOBUFS,
+        errno.ENOMEM,
+        errno.EACCES,
+        errno.EPERM,
+        errno.ENOSPC,
+        errno.ENOSYS,
+    )
+)
+"""What the system answers where this machine lacks something, or forbids it."""
+
+
+def is_local(error: OSError) -> bool:
+    """Whether a failure of the network's or a file's is this machine's own, whoever was asked."""
+    return error.errno in _LOCAL_ERRNOS
+
+
+def lack_in(error: BaseException) -> str:
+    """Return what this machine lacked, by an exception that nobody expected; empty for a bug.
+
+    Adapters name what servers and networks do to them. So what the system, OpenSSL or the import of
+    a library raises beyond that is local. Of cryptography some exceptions are no Exceptions.
+    """
+    words = " ".join(str(error).split())
+    if isinstance(error, MemoryError):
+        return "not enough memory"
+    if isinstance(error, OSError):
+        file = f": {error.filename}" if error.filename else ""
+        return f"{error.strerror or words}{file}"
+    if isinstance(error, RuntimeError) and "thread" in words:
+        return words
+    of_a_library = type(error).__module__.partition(".")[0] in ("cryptography", "pyo3_runtime")
+    if of_a_library or isinstance(error, ImportError | SyntaxError):
+        return f"{type(error).__name__}: {words}"
+    return ""
+
+
+@contextmanager
+def loading(library: str) -> Iterator[None]:
+    """Import a library, or raise Unavailable whatever comes of that: a library may raise anything.
+
+    One that is short of memory may end the process, so without room for it none is imported.
+    """
+    try:
+        from sources import room  # noqa: PLC0415 - heavy libraries only
+
+        with room.for_library(library):
+            yield
+    except SourceError:
+        raise
+    except BaseException as error:
+        words = lack_in(error) or f"{type(error).__name__}: {error}"
+        raise Unavailable(f"{library} cannot be loaded: {words}") from error
 
 
 class Interval(Record):
@@ -250,11 +319,24 @@ class Source(ABC):
     precise: bool
     """Carries fractions of a second, so that it may decide the estimate (brief 3.4)."""
 
-    def __init__(self, name: str, operator: str, endpoint: str) -> None:
-        """Name it for verdicts, its operator for votes, its endpoint so that it has no twin."""
+    def __init__(
+        self,
+        name: str,
+        operator: str,
+        endpoint: str,
+        host: str = "",
+        literals: tuple[str, ...] = (),
+    ) -> None:
+        """Name it for verdicts, its operator for votes, its endpoint so that it has no twin.
+
+        `host` is the name or address that is asked, `literals` are the addresses that the
+        configuration has beside a name.
+        """
         self.name = name
         self.operator = operator
         self.endpoint = endpoint
+        self.host = host
+        self.literals = literals
 
     def is_cheap(self, memory: Memory) -> bool:  # noqa: ARG002 - most kinds need none
         """Whether one datagram will do, by what earlier runs left."""
@@ -269,13 +351,13 @@ class RefinableSource(Source):
     """A source whose sample is coarse at first, and narrower when it is asked again."""
 
     @abstractmethod
-    def conversation(self, run: Run) -> Generator[Sample, int, None]:
+    def conversation(self, run: Run) -> Generator[Sample, int, str]:
         """Yield the sample; each time a boundary is sent in, ask again and yield it narrowed.
 
         A boundary is a value of raw - true, in nanoseconds: what has to be found out is on which
         side of it, and of the points whole seconds away from it, the truth is. The conversation
-        ends when that is clear, or when the server has been asked often enough, or no moment
-        before the deadline is left that could tell. Raises SourceError as `sample` does.
+        ends when that is clear, or the server has been asked often enough, and returns "" then;
+        where it has to end before, it returns why, or raises SourceError as `sample` does.
         """
 
     def sample(self, run: Run) -> Sample:

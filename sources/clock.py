@@ -21,7 +21,7 @@ _OLDEST_STAMP_NS = 60 * NS
 
 
 class BeyondReach(Exception):
-    """A clock says a time that the system cannot tell us: 2262 and later."""
+    """A clock that the system does not show us: it says 2262 or later, or may not be read."""
 
 
 class Clock:
@@ -29,7 +29,10 @@ class Clock:
 
     def raw_ns(self) -> int:
         """Read CLOCK_MONOTONIC_RAW, in nanoseconds since an arbitrary zero."""
-        return time.clock_gettime_ns(_RAW)
+        try:
+            return time.clock_gettime_ns(_RAW)
+        except OSError as error:
+            raise _refused("CLOCK_MONOTONIC_RAW", error) from error
 
     def wall_ns(self) -> int:
         """Read CLOCK_REALTIME, the clock being judged, in nanoseconds since 1970."""
@@ -37,6 +40,8 @@ class Clock:
             return time.clock_gettime_ns(time.CLOCK_REALTIME)
         except OverflowError as error:
             raise BeyondReach("this machine's clock is beyond the year 2261") from error
+        except OSError as error:
+            raise _refused("CLOCK_REALTIME", error) from error
 
     def wall_minus_raw_ns(self) -> int:
         """Return CLOCK_REALTIME minus CLOCK_MONOTONIC_RAW, now."""
@@ -52,11 +57,25 @@ class Clock:
 
 
 def _read_boot_ns() -> int:
-    return time.clock_gettime_ns(_BOOT)
+    try:
+        return time.clock_gettime_ns(_BOOT)
+    except OSError as error:
+        raise _refused("CLOCK_BOOTTIME", error) from error
 
 
 def _read_monotonic_ns() -> int:
-    return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+    try:
+        return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+    except OSError as error:
+        raise _refused("CLOCK_MONOTONIC", error) from error
+
+
+def _refused(clock: str, error: OSError) -> BeyondReach:
+    """Return what to say of a clock that may not be read: libseccomp before 2.5 refuses some."""
+    return BeyondReach(
+        f"{clock} cannot be read: {error.strerror or error}: in a container that is an old "
+        "libseccomp of the host's; update it, or the container engine"
+    )
 
 
 def _difference_ns(read_ns: Callable[[], int], base_ns: Callable[[], int]) -> int:
@@ -85,7 +104,7 @@ def process_age_ns(started_uptime_s: str | None) -> int:
     the start of this very process (a shell that slept and then exec'ed us was old already). The
     younger counts. Where nothing makes sense 0.1 s is assumed, about what an interpreter takes.
     """
-    now_ns = time.clock_gettime_ns(_BOOT)
+    now_ns = _read_boot_ns()
     ages_ns = (_since_stamp_ns(started_uptime_s, now_ns), _since_exec_ns(now_ns))
     return min((age_ns for age_ns in ages_ns if age_ns is not None), default=_UNKNOWN_AGE_NS)
 

@@ -4,8 +4,8 @@ A cookie is used once, so that nobody on the path can tell that two requests com
 (RFC 8915 section 9.1): who takes some leaves the rest for the next run.
 """
 
+from sources.addresses import is_address
 from sources.clock import NS
-from sources.keys import is_address
 from sources.memory import Entry
 from sources.sealed import Established, Keys
 from sources.validity import Validity

@@ -3,6 +3,9 @@
 Plain NTP and NTS share it. With t1, t4 the local times of sending and receiving, t2, t3 the
 server's, and E its own admitted error (root delay / 2 + root dispersion + precision, RFC 5905
 section 11.2), the drift local - true is inside [t1 - t2 - E, t4 - t3 + E].
+
+A reply may hold values that stand for no value (design.md, D-61): each one that the proof rests on
+is a failure here, before the vote; those that it does not need are not looked at.
 """
 
 from sources.base import (
@@ -25,8 +28,13 @@ _VERSIONS = (3, 4)
 _UNSYNCHRONISED_STRATUM = 16
 _UNSYNCHRONISED_CODES = ("INIT", "STEP")
 """Kiss codes that do not refuse but say "not set yet" (RFC 5905 figure 13)."""
-_LEAST_PRECISION = -30
+_UNKNOWN = 0
+"""Of a timestamp: "unknown or unsynchronized time" (RFC 5905 section 6), not the year 2036."""
+_LEAST_PRECISION = -32
+"""What a timestamp can resolve (RFC 5905 section 6); chrony says -30 at most, ntpd -29."""
 _WIDEST_ERROR_NS = NS
+_MOST_AHEAD_NS = NS
+"""How far the reference timestamp may be after the transmit timestamp: servers blur last bits."""
 
 
 class Proof(Record):
@@ -52,8 +60,7 @@ def prove(reply: ntp.Packet, sent_raw_ns: int, received_raw_ns: int) -> Proof:
     """
     _check_server(reply)
     error_ns = _admitted_error_ns(reply)
-    if error_ns > _WIDEST_ERROR_NS:
-        raise TooWide(f"root distance of {error_ns / NS:.3f} s: at most 1 s wanted")
+    _check_stamps(reply)
     held_ns = ntp.elapsed_ns(reply.receive, reply.transmit)
     if held_ns < 0:
         raise Malformed(f"transmitted {-held_ns / NS:.6f} s before it received")
@@ -113,12 +120,30 @@ def _raise_kiss(reference_id: bytes) -> None:
     raise Refused(f"kiss-o'-death {code}", code)
 
 
+def _check_stamps(reply: ntp.Packet) -> None:
+    """Raise Malformed unless both stamps of the proof are there and after the reference timestamp.
+
+    A reference timestamp of 0 is that of a server that does not say it; one that is later than the
+    transmit timestamp is invalid (RFC 5905 appendix A.5.1.1).
+    """
+    for name, stamp in (("receive", reply.receive), ("transmit", reply.transmit)):
+        if stamp == _UNKNOWN:
+            raise Malformed(f"{name} timestamp 0: the server does not know the time")
+    ahead_ns = ntp.elapsed_ns(reply.transmit, reply.reference)
+    if reply.reference != _UNKNOWN and ahead_ns > _MOST_AHEAD_NS:
+        raise Malformed(f"reference timestamp {ahead_ns / NS:.3f} s after the transmit timestamp")
+
+
 def _admitted_error_ns(reply: ntp.Packet) -> int:
-    """Return E, rounded up."""
-    if not _LEAST_PRECISION <= reply.precision <= 0:
-        raise Malformed(f"precision 2^{reply.precision} s: 2^{_LEAST_PRECISION} to 2^0 wanted")
-    return (
-        -(-ntp.span_ns(reply.root_delay) // 2)
-        + ntp.span_ns(reply.root_dispersion)
-        + ntp.precision_ns(reply.precision)
-    )
+    """Return E, rounded up; raise TooWide if it is more than 1 s, or is 1 s by the precision."""
+    if reply.precision < _LEAST_PRECISION:
+        raise Malformed(f"precision 2^{reply.precision} s: 2^{_LEAST_PRECISION} or more wanted")
+    delay_ns, dispersion_ns = ntp.span_ns(reply.root_delay), ntp.span_ns(reply.root_dispersion)
+    error_ns = -(-delay_ns // 2) + dispersion_ns + ntp.precision_ns(reply.precision)
+    if error_ns > _WIDEST_ERROR_NS or reply.precision >= 0:
+        raise TooWide(
+            f"root distance of {error_ns / NS:.3f} s: at most 1 s wanted "
+            f"(root delay {delay_ns / NS:.3f} s / 2, root dispersion {dispersion_ns / NS:.3f} s, "
+            f"precision 2^{reply.precision} s)"
+        )
+    return error_ns

@@ -12,7 +12,8 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from sources import dated, keys, validity
-from sources.base import RefinableSource, Run, Sample, Source, admit
+from sources.addresses import is_address
+from sources.base import RefinableSource, Run, Sample, Source, admit, loading
 from sources.clock import NS
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ _DATE_LAG_S = 0.6
 _LONGEST = 2000
 """Characters of a URL."""
 _URL = re.compile(
-    r"https://(?:\[([0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)\]|([^/?#@:\[\]]+))(?::([0-9]{1,5}))?([/?].*)?"
+    r"https://(?:\[([0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(?:%25[^\]/?#@]+)?)\]|([^/?#@:\[\]]+))"
+    r"(?::([0-9]{1,5}))?([/?].*)?"
 )
 _TARGET = re.compile(r"[!$-;=?-Z_a-z~%&]*")
 """Path and query: what may stand in a URL unescaped (RFC 3986), no blank, quote or fragment."""
@@ -34,9 +36,13 @@ _TARGET = re.compile(r"[!$-;=?-Z_a-z~%&]*")
 def _parts(url: str) -> tuple[str, int, str]:
     """Return host, port and target of an https URL; raise ValueError if it is none."""
     match = _URL.fullmatch(url)
-    if match is None or (match[1] and not keys.is_address(match[1])):
+    if match is None:
         raise ValueError(url)
-    host = keys.read_host(match[1] or match[2])
+    # RFC 6874: the zone of a link-local address comes after an escaped percent sign.
+    literal = (match[1] or "").replace("%25", "%", 1)
+    if literal and not is_address(literal):
+        raise ValueError(url)
+    host = keys.read_host(literal or match[2])
     port, target = int(match[3] or PORT), match[4] or "/"
     if not 0 < port <= 65_535 or not _TARGET.fullmatch(target):  # noqa: PLR2004 - the last port
         raise ValueError(url)
@@ -80,38 +86,47 @@ class HttpsSource(RefinableSource):
         """Configure it. `fallback` holds addresses for when the host cannot be resolved."""
         self._host, port, target = _parts(url)
         # The final dot is the resolver's; certificates and Host headers carry none.
-        bare = self._host.removesuffix(".")
+        bare = self._host.removesuffix(".").partition("%")[0]  # a zone is of this machine only
         authority = f"[{bare}]" if ":" in bare else bare
         authority += "" if port == PORT else f":{port}"
-        super().__init__(authority, operator, f"{authority.lower()} {target}")
+        endpoint = f"{keys.same(self._host)} {port} {target}"
+        super().__init__(authority, operator, endpoint, self._host, fallback)
         self._url = f"https://{authority}{target}"
         self._fallback = fallback
         self._ca_file = ca_file
         self._date_lag_ns = date_lag_ns
         self._ignored_headers = ignored_headers
 
-    def conversation(self, run: Run) -> Generator[Sample, int, None]:
+    def conversation(self, run: Run) -> Generator[Sample, int, str]:
         """Ask; ask again at moments that tell on which side of the boundary the truth is."""
         addresses = run.addresses(self._host, self._fallback)
-        from sources.http_client import Session  # noqa: PLC0415 - 100 ms, and not always needed
+        with loading("httpx"):  # 100 ms, and not always needed
+            from sources.http_client import Session  # noqa: PLC0415
 
         with Session(self._url, addresses, self._ca_file, run) as session:
+            session.ready()
             sample = self._sample(session.head())
             boundary_raw_ns = yield sample
             rtt_ns = sample.rtt_ns
             for asked in range(2, dated.MOST_REQUESTS + 1):
+                if not dated.straddles(sample.likely, boundary_raw_ns):
+                    return ""
+                session.ready()  # a handshake would come between the moment and the request
                 now_raw_ns = run.clock.raw_ns()
                 moment_raw_ns = dated.next_moment_raw_ns(
                     now_raw_ns, sample.likely, boundary_raw_ns, rtt_ns
                 )
-                if moment_raw_ns is None or moment_raw_ns + rtt_ns > run.deadline_raw_ns:
-                    return
+                if moment_raw_ns is None:
+                    return ""
+                if moment_raw_ns + rtt_ns > run.deadline_raw_ns:
+                    return "no time left to ask at a moment that could decide"
                 threading.Event().wait((moment_raw_ns - now_raw_ns) / NS)
                 again = self._sample(session.head())
                 rtt_ns = again.rtt_ns
                 sample = dated.narrowed(sample, again, lags=self._date_lag_ns > 0)
                 sample = sample.replaced(detail=f"Date, asked {asked} times")
                 boundary_raw_ns = yield sample
+        return ""
 
     def _sample(self, response: "Response") -> Sample:
         proof = dated.prove(

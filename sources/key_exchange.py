@@ -13,11 +13,13 @@ from contextlib import contextmanager
 from typing import IO
 
 from sources import sealed, tcp, tls
-from sources.base import Malformed, Run, Unreachable
+from sources.base import Malformed, Run, Unavailable
 from sources.sealed import Established
 from sources.wire import nts_ke
 
 _READ_BYTES = 4096
+_MOST_READS = 1024
+"""Each brings one TLS record at most: as many as there are bytes in an honest response, or so."""
 _DESCRIPTORS = "/proc/self/fd"
 
 
@@ -44,14 +46,13 @@ def _response(secured: ssl.SSLSocket, address: str, run: Run) -> bytes:
     """Send the request and return what comes back, up to End of Message or the connection's end."""
     with tls.bounded(secured, address, "NTS-KE request", run):
         secured.sendall(nts_ke.REQUEST)
-    response = b""
-    while not nts_ke.is_whole(response):
+    response = nts_ke.Incoming()
+    for _ in range(_MOST_READS):
         with tls.bounded(secured, address, "NTS-KE response", run):
             data = secured.recv(_READ_BYTES)
-        if not data:
-            break
-        response += data
-    return response
+        if not data or response.take(data):
+            return response.data
+    raise Malformed(f"{address}: NTS-KE response in more than {_MOST_READS} TLS records")
 
 
 @contextmanager
@@ -68,6 +69,6 @@ def _key_log() -> Iterator[tuple[str, IO[bytes]]]:
     try:
         named = tempfile.NamedTemporaryFile(prefix="time-drift-")  # noqa: SIM115 - closed below
     except OSError as error:
-        raise Unreachable(f"no place for the key log of TLS: {error.strerror or error}") from error
+        raise Unavailable(f"no place for the key log of TLS: {error.strerror or error}") from error
     with named:
         yield named.name, named.file

@@ -5,10 +5,10 @@ each kind gets the same checks and the same wording of errors.
 """
 
 import os
-import socket
 from collections.abc import Callable, Iterable
 from typing import cast
 
+from sources.addresses import is_address, plain
 from sources.clock import NS
 from sources.record import Record
 
@@ -18,6 +18,14 @@ REQUIRED = object()
 _LONGEST_PATH = 2000
 _LONGEST_TEXT = 253
 """The longest host name (RFC 1035 section 2.3.4), and enough for an operator's name."""
+
+
+_JOINERS = {0x200C: None, 0x200D: None}
+"""Letters of some scripts need them, also in names (RFC 5892 appendix A)."""
+
+
+class Refused(ValueError):
+    """A value is not allowed, and there is more to say of why."""
 
 
 class Key(Record):
@@ -80,49 +88,42 @@ def same(host: str) -> str:
     return host.lower().removesuffix(".")
 
 
-def is_address(text: str) -> bool:
-    """Whether `text` is a literal IPv4 or IPv6 address, a zone (`%eth0`) allowed for the latter."""
-    bare, percent, zone = text.partition("%")
-    if percent and not (zone.isascii() and zone.isalnum()):
-        return False
-    for family, candidate in ((socket.AF_INET, text), (socket.AF_INET6, bare)):
-        try:
-            socket.inet_pton(family, candidate)
-        except (OSError, ValueError):
-            continue
-        return True
-    return False
-
-
-def _plain(address: str) -> str:
-    """Return the one usual way to write an IPv6 address, so that twins are seen."""
-    if ":" not in address or "%" in address:
-        return address
-    return socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, address))
-
-
 def read_text(value: object, longest: int = _LONGEST_TEXT) -> str:
     """Read a printable string that is not empty, surrounding blanks removed."""
     text = value.strip() if isinstance(value, str) else ""
-    if not text or not text.isprintable() or len(text) > longest:
+    if not text or not text.translate(_JOINERS).isprintable() or len(text) > longest:
         raise ValueError(value)
     return text
 
 
 def read_host(value: object) -> str:
-    """Read a host name or address."""
+    """Read a host name or address; a name in other scripts becomes what is asked of DNS."""
     text = read_text(value)
     if is_address(text):
-        return _plain(text)
-    # One final dot is kept: it tells the resolver not to try search domains.
+        return plain(text)
+    if not text.isascii():
+        text = _in_ascii(text)
+    # One final dot is kept: it keeps the resolver from trying search domains.
     labels = text.removesuffix(".").split(".")
     if not all(0 < len(label) <= 63 and _is_label(label) for label in labels):  # noqa: PLR2004 - RFC 1035
+        raise ValueError(value)
+    if len(text) > _LONGEST_TEXT:
         raise ValueError(value)
     return text
 
 
+def _in_ascii(name: str) -> str:
+    """Return a name by IDNA 2008 (RFC 5891), mapped before by UTS 46 without its transition."""
+    import idna  # noqa: PLC0415 - hardly any configuration has such names
+
+    try:
+        return idna.encode(name, uts46=True, transitional=False).decode("ascii")
+    except idna.IDNAError as error:
+        raise Refused(f"IDNA 2008 refuses the name: {error}") from error
+
+
 def _is_label(label: str) -> bool:
-    return all(letter.isalnum() or letter in "-_" for letter in label)
+    return all(letter.isascii() and (letter.isalnum() or letter in "-_") for letter in label)
 
 
 def _items(value: object) -> Iterable[object]:
@@ -133,7 +134,7 @@ def _read_addresses(value: object) -> tuple[str, ...]:
     addresses = tuple(read_text(item) for item in _items(value))
     if not addresses or not all(is_address(address) for address in addresses):
         raise ValueError(value)
-    return addresses
+    return tuple(map(plain, addresses))
 
 
 def whole(what: str, low: int, high: int, default: object = REQUIRED) -> Key:

@@ -6,7 +6,16 @@ is asked ever more rarely, half as long again after each request (RFC 10049 sect
 What is decided here is pure; `asked` alone asks and remembers.
 """
 
-from sources.base import Refused, Run, Sample, Source, SourceError, TimedOut, Unreachable
+from sources.base import (
+    Refused,
+    Run,
+    Sample,
+    Source,
+    SourceError,
+    TimedOut,
+    Unavailable,
+    Unreachable,
+)
 from sources.clock import NS
 from sources.memory import Entry, Update
 
@@ -43,7 +52,7 @@ def asked(source: Source, run: Run) -> Sample:
         raise
     except SourceError as error:
         # What never left this machine was no question.
-        if source.backs_off and not isinstance(error, Unreachable):
+        if source.backs_off and not isinstance(error, Unreachable | Unavailable):
             remember(lambda entry: after_silence(entry, run.clock.boot_ns()))
         raise
     if entry is not None:

@@ -36,3 +36,6 @@ class Memory:
         Returns False if that could not be done now: another run is changing something, perhaps.
         """
         return False
+
+    def finish(self, within_s: float) -> None:
+        """Let changes that are under way come to their end, for so long; no more can begin."""

@@ -14,7 +14,7 @@ import dns.flags
 import dns.nameserver
 import dns.resolver
 
-from sources.keys import is_address
+from sources.addresses import is_address
 
 _RESOLV_CONF = "/etc/resolv.conf"
 _DEFAULT_SERVER = "127.0.0.1"

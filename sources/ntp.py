@@ -6,7 +6,8 @@ matched reply proves is decided in sources/exchange.py.
 """
 
 from sources import exchange, keys, udp
-from sources.base import Run, Sample, Source, Unreachable
+from sources.addresses import is_address
+from sources.base import Run, Sample, Source, TimedOut, Unreachable
 from sources.wire import ntp as wire
 
 PORT = 123
@@ -41,6 +42,8 @@ class NtpSource(Source):
             name if share_of == 1 else f"{name} #{share + 1}",
             operator,
             f"{keys.same(host)} {port}",
+            host,
+            fallback,
         )
         self._host = host
         self._port = port
@@ -56,8 +59,10 @@ class NtpSource(Source):
             raise Unreachable(f"the name's addresses, {len(addresses)}, are all asked already")
 
         def accept(datagram: udp.Datagram) -> Sample | None:
-            request = by_nonce.get(wire.origin_bytes(datagram.data))
+            origin = wire.origin_bytes(datagram.data)
+            request = by_nonce.get(origin)
             if request is None:
+                strays[:] = [origin]
                 return None
             sent_raw_ns = datagram.sent_raw_ns[request]
             reply = wire.decode(datagram.data)
@@ -70,13 +75,27 @@ class NtpSource(Source):
             return by_nonce[nonce]
 
         by_nonce: dict[bytes, bytes] = {}
-        return udp.ask(mine, self._port, request, accept, run)
+        strays: list[bytes] = []
+        """The origin stamp of the last reply that was not ours, shorter if the reply is."""
+        try:
+            return udp.ask(mine, self._port, request, accept, run)
+        except TimedOut as error:
+            if not strays:
+                raise
+            raise TimedOut(f"{error} ({_shown(strays[0])})") from None
+
+
+def _shown(origin: bytes) -> str:
+    """Say what a reply's origin stamp is that none of our requests had."""
+    if len(origin) < wire.STAMP_BYTES:
+        return "too short for an origin timestamp"
+    return "origin timestamp of another request" if any(origin) else "origin timestamp 0"
 
 
 def build(table: keys.Table) -> list[Source]:
     """Return the sources of one [[sources.ntp]] table: as many as `pool` says, of one operator."""
     host, pool = table.text("host"), table.whole("pool")
-    if pool > 1 and keys.is_address(host):
+    if pool > 1 and is_address(host):
         raise ValueError(f"pool = {pool}: allowed is 1, because {host} is one address, not a name")
     return [
         NtpSource(host, table.whole("port"), table.operator(host), table.addresses(), share, pool)

@@ -7,7 +7,17 @@ as well, since anybody on the path can send one, and names the failure if no oth
 """
 
 from sources import cookies, exchange, keys, sealed, udp, validity
-from sources.base import Refused, Run, Sample, Source, SourceError, TimedOut, Unverified
+from sources.base import (
+    Refused,
+    Run,
+    Sample,
+    Source,
+    SourceError,
+    TimedOut,
+    Unavailable,
+    Unverified,
+    loading,
+)
 from sources.clock import NS
 from sources.memory import Entry, Memory, Update
 from sources.record import Record
@@ -48,7 +58,8 @@ class NtsSource(Source):
         ca_file: str | None = None,
     ) -> None:
         """Configure it: the key server. `fallback` holds addresses for when it has no known one."""
-        super().__init__(keys.shown(host, port, nts_ke.PORT), operator, f"{keys.same(host)} {port}")
+        name, endpoint = keys.shown(host, port, nts_ke.PORT), f"{keys.same(host)} {port}"
+        super().__init__(name, operator, endpoint, host, fallback)
         self._host = host
         self._port = port
         self._fallback = fallback
@@ -69,7 +80,8 @@ class NtsSource(Source):
         if sample is not None:
             return sample
         addresses = run.addresses(self._host, self._fallback)
-        from sources.key_exchange import establish  # noqa: PLC0415 - ssl, which cookies do without
+        with loading("ssl"):  # which cookies do without
+            from sources.key_exchange import establish  # noqa: PLC0415
 
         place = (self._host, self._port, addresses, self._ca_file)
         sample = self._ask(establish(*place, run), run)
@@ -111,7 +123,7 @@ class NtsSource(Source):
         half_ns = now_ns + (run.deadline_raw_ns - now_ns) // 2
         try:
             sample = self._ask(kept, run.until(half_ns))
-        except Refused:
+        except (Refused, Unavailable):
             raise
         except SourceError:
             sample = None
@@ -129,12 +141,12 @@ class NtsSource(Source):
         servers = self._servers(established, run)
         try:
             found = udp.ask(servers, established.port, question.request, question.accept, run)
-        except TimedOut:
+        except TimedOut as error:
             if question.was_denied:
                 return None
-            if question.problems:
-                raise question.problems[-1] from None
-            raise
+            if question.problem is not None:
+                raise question.problem from None
+            raise TimedOut(f"keys exchanged, but {question.silence(str(error))}") from None
         reply = ntp.decode(found.data)
         proof = exchange.prove(reply, question.sent_raw_ns(found), found.received_raw_ns)
         validity.judge(established.chain, proof.earliest_unix_ns, proof.latest_unix_ns)
@@ -165,8 +177,12 @@ class _Question:
         self._new_cookies: tuple[bytes, ...] = ()
         self._run = run
         self._asked: dict[bytes, _Asked] = {}
-        self.problems: list[SourceError] = []
-        """Why replies that were ours did not hold."""
+        self._asked_bytes = 0
+        """How large the last request was."""
+        self._heard = False
+        """Whether any datagram came."""
+        self.problem: SourceError | None = None
+        """Why the last reply that was ours did not hold: of those, nothing else is kept."""
         self.was_denied = False
         """Whether a reply said that the cookie is not known; anybody on the path can say so."""
 
@@ -185,10 +201,22 @@ class _Question:
         nonce = self._run.random_bytes(nts.NONCE_BYTES)
         data = sealed.seal(self._keys.client_to_server, unsealed, nonce)
         self._asked[stamp] = _Asked(identifier, data)
+        self._asked_bytes = len(data)
         return data
+
+    def silence(self, said: str) -> str:
+        """Return what was said of a silence; how large the requests were, if nothing came at all.
+
+        They carry all that RFC 8915 section 5.7 wants and no more, but are larger than those of
+        plain NTP: some networks let only these through.
+        """
+        if self._heard:
+            return said
+        return said.replace(udp.SILENCE, f"no reply to NTP requests of {self._asked_bytes} bytes")
 
     def accept(self, datagram: udp.Datagram) -> udp.Datagram | None:
         """Return the datagram if it is authentic, None if it is to be ignored."""
+        self._heard = True
         ours = self._asked.get(ntp.origin_bytes(datagram.data))
         if ours is None or nts.identifier_of(datagram.data) != ours.identifier:
             return None
@@ -199,8 +227,10 @@ class _Question:
         try:
             told = sealed.opened(self._keys.server_to_client, nts.take_apart(datagram.data))
             self._new_cookies = tuple(filter(nts_ke.usable, nts.cookies_in(told)))
+        except Unavailable:
+            raise  # no other reply would do
         except SourceError as problem:
-            self.problems.append(problem)
+            self.problem = type(problem)(str(problem))  # the other one holds on to all of this
             return None
         return datagram
 

@@ -6,6 +6,10 @@ dnspython asks every name server of resolv.conf in parallel, A and AAAA, UDP the
 addresses first serves. When a name is still unknown half-way to the deadline, or cannot be known,
 the addresses configured beside it serve. dnspython is imported only then: it costs 100 ms.
 
+What leads back to this machine is no source of time: sinkholes answer 0.0.0.0, and there this
+machine's own time service may answer. Only literal addresses of the configuration may be our own.
+Of a name at most 16 addresses are taken, of both families.
+
 One run has one Resolver; sources that share a name share the look-up.
 """
 
@@ -15,18 +19,22 @@ from _thread import start_new_thread
 from collections.abc import Callable, Iterable
 from itertools import chain, zip_longest
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sources.base import TimedOut, Unreachable
+from sources.addresses import is_address, leads_here, plain
+from sources.base import TimedOut, Unavailable, Unreachable
 from sources.clock import NS, Clock
-from sources.keys import is_address, same
+from sources.keys import same
 from sources.memory import Entry, Memory
 from sources.record import Record
+from sources.udp import shortage
 
 if TYPE_CHECKING:
     from sources.name_servers import NameServers
 
 _SHELF = "address"
+_MOST_OF_A_FAMILY = 8
+_HERE = "leads to this machine"
 _PATIENCE_NS = 300 * NS // 1000
 """How long the system's resolver is alone."""
 _SIBLING_NS = 50 * NS // 1000
@@ -42,6 +50,8 @@ class _Reply(Record):
     error: str
     final: bool
     """Whether waiting on could not change it."""
+    local: bool = False
+    """Whether it was this machine that lacked something."""
 
 
 class Resolver:
@@ -60,7 +70,8 @@ class Resolver:
     def addresses(self, host: str, fallback: tuple[str, ...]) -> tuple[str, ...]:
         """Return the addresses of `host`, families in turn; `fallback` when it has none in time.
 
-        Raises Unreachable when the name has no address, TimedOut when nobody said so in time.
+        The one that answered the last time is first. Raises Unreachable when the name has no
+        address, TimedOut when nobody said so in time.
         """
         if is_address(host):
             return (host,)
@@ -70,22 +81,43 @@ class Resolver:
         half_way_ns = (self._began_raw_ns + self._deadline_raw_ns) // 2
         reply = lookup.wait_until(half_way_ns if fallback else self._deadline_raw_ns)
         if reply is not None and reply.addresses:
-            if set(reply.addresses) != set(known):
-                found: Entry = {"addresses": list(reply.addresses)}
-                self._memory.change(_SHELF, same(host), lambda _: found)
-            return reply.addresses
+            addresses = _put_first(reply.addresses, known[:1])
+            if set(addresses) != set(known):
+                self._keep(host, addresses)
+            return addresses
         if fallback:
             return fallback
+        lack = reply.error if reply is not None and reply.local else shortage()
+        if lack:
+            raise Unavailable(f"name cannot be resolved: {lack}")
         if reply is not None and reply.final:
-            raise Unreachable(f"name cannot be resolved: {reply.error}")
+            is_here = reply.error.startswith(_HERE)
+            raise Unreachable(reply.error if is_here else f"name cannot be resolved: {reply.error}")
         heard = f": {reply.error}" if reply is not None and reply.error else ""
         raise TimedOut(f"name not resolved before the deadline{heard}")
 
+    def note_answer(self, host: str, address: str) -> None:
+        """Remember for later runs which of a name's addresses has answered, if not the first.
+
+        A family whose packets are swallowed then costs the first run time, and no other.
+        """
+        if is_address(host):
+            return
+        known = self._known(host)
+        if address in known[1:]:
+            self._keep(host, _put_first(known, (address,)))
+
+    def _keep(self, host: str, addresses: tuple[str, ...]) -> None:
+        entry: Entry = {"addresses": list(addresses)}
+        self._memory.change(_SHELF, same(host), lambda _: entry)
+
     def _known(self, host: str) -> tuple[str, ...]:
-        """Return the addresses of the last time that the name was resolved."""
+        """Return the addresses of the last time that the name was resolved, best first."""
         kept = (self._memory.recall(_SHELF, same(host)) or {}).get("addresses")
         found = tuple(kept) if isinstance(kept, list) else ()
-        return found if all(is_address(address) for address in found) else ()
+        if not all(is_address(address) for address in found):
+            return ()
+        return tuple(address for address in found if not leads_here(address))
 
     def ask_name_servers(self, host: str, tell: Callable[[tuple[str, ...], str], None]) -> int:
         """Ask every name server of resolv.conf; return how many replies `tell` is going to get."""
@@ -134,7 +166,7 @@ class _Lookup:
             start_new_thread(self._ask_system, ())
             start_new_thread(self._look_up, ())
         except RuntimeError as error:
-            self._finish(_Reply((), str(error), final=True))
+            self._finish(_Reply((), str(error), final=True, local=True))
 
     def wait_until(self, until_raw_ns: int) -> _Reply | None:
         """Return the reply, or None if there is none by then."""
@@ -161,7 +193,9 @@ class _Lookup:
         self._finish(self._best_of(outstanding, errors))
 
     def _hear(self, addresses: tuple[str, ...], error: str) -> None:
-        self._replies.put(_Reply(addresses, error, final=False))
+        """Take what one name server said of one family; another may know better."""
+        reply = _usable(addresses) if addresses else _Reply((), error, final=False)
+        self._replies.put(reply.replaced(final=False))
 
     def _best_of(self, outstanding: int, errors: list[str]) -> _Reply:
         """Return the first addresses found, and what their siblings add within 50 ms."""
@@ -196,19 +230,44 @@ class _Lookup:
 def _ask_system(host: str) -> _Reply:
     """Ask getaddrinfo, which may hang for as long as it pleases."""
     try:
-        # Bytes, because text would load the IDNA codec, which only a non-ASCII name needs.
-        name = host.encode("ascii" if host.isascii() else "idna")
-        found = socket.getaddrinfo(name, None, type=socket.SOCK_DGRAM)
+        # Bytes, because text would load Python's IDNA codec.
+        found = socket.getaddrinfo(host.encode("ascii"), None, type=socket.SOCK_DGRAM)
     except socket.gaierror as error:
         return _Reply((), error.strerror or str(error), error.errno in _FINAL)
     except (OSError, UnicodeError) as error:
         return _Reply((), str(error), final=False)
-    return _Reply(_families_in_turn(str(entry[4][0]) for entry in found), "", final=False)
+    return _usable(map(_with_zone, found))
+
+
+def _with_zone(entry: tuple[object, object, object, object, tuple[Any, ...]]) -> str:
+    """Return an address of getaddrinfo's, with the zone that a link-local one needs."""
+    address, zone = str(entry[4][0]), entry[4][3] if len(entry[4]) > 3 else 0  # noqa: PLR2004
+    return f"{address}%{zone}" if zone and "%" not in address else address
+
+
+def _usable(addresses: Iterable[str]) -> _Reply:
+    """Return what is to be asked of the addresses of a name; why nothing, if nothing is left."""
+    found = _families_in_turn(map(plain, addresses))
+    usable = tuple(address for address in found if not leads_here(address))
+    if found and not usable:
+        return _Reply((), f"{_HERE} ({', '.join(found)})", final=True)
+    return _Reply(usable, "", final=False)
+
+
+def _put_first(addresses: tuple[str, ...], first: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the addresses with one of them before the others, if it is one of them."""
+    if not first or first[0] not in addresses:
+        return addresses
+    return (*first, *(address for address in addresses if address != first[0]))
 
 
 def _families_in_turn(addresses: Iterable[str]) -> tuple[str, ...]:
-    """Return the addresses without repeats, IPv6 and IPv4 alternating, each in its own order."""
+    """Return addresses without repeats, IPv6 and IPv4 alternating, each in its own order.
+
+    No name needs thousands: of each family only the first are taken.
+    """
     each = dict.fromkeys(addresses)
-    first = [address for address in each if (":" in address) == (":" in next(iter(each)))]
-    second = [address for address in each if address not in first]
+    six = [address for address in each if ":" in address][:_MOST_OF_A_FAMILY]
+    four = [address for address in each if ":" not in address][:_MOST_OF_A_FAMILY]
+    first, second = (six, four) if ":" in next(iter(each), "") else (four, six)
     return tuple(a for pair in zip_longest(first, second) for a in pair if a is not None)

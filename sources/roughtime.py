@@ -2,16 +2,17 @@
 
 A reply that does not hold is not the end: servers send bad ones on purpose (section 7, grease), so
 that clients check, and anybody can forge one. Only at the deadline the last one names the failure.
-A request is sent again, the same to the bit, after 1 s, 1.5 s more, and so on (section 5). Whoever
-answers may have seen the first one: what is certain is measured from the first sending, what is
-likely from that of the socket that the answer came to.
+A server that is silent is asked again after 1 s, 1.5 s more, and so on (section 5), with other
+versions to choose from (sources/versions.py); one that has answered, the same to the bit. Whoever
+answers may have seen the first such request: what is certain is measured from its first sending,
+what is likely from that of the socket that the answer came to.
 """
 
 import base64
 import binascii
 from collections.abc import Callable
 
-from sources import keys, tcp, udp
+from sources import keys, tcp, udp, versions
 from sources.base import (
     Interval,
     Malformed,
@@ -21,12 +22,16 @@ from sources.base import (
     SourceError,
     TimedOut,
     TooWide,
+    Unavailable,
+    Unreachable,
     admit,
 )
 from sources.clock import NS
+from sources.memory import Memory
 from sources.record import Record
+from sources.versions import Known, Offer
 from sources.wire import roughtime as wire
-from sources.wire.dialects import Form, Reply, encode_request
+from sources.wire.dialects import Form, Reply, decode_reply, encode_request, nonce_of, versions_in
 
 PORT = 5319
 """Assigned by RFC 10049 section 12.1; most servers of before use 2002."""
@@ -52,7 +57,7 @@ KEYS = {
     "port": keys.port(PORT),
     "public_key": keys.Key("the base64 of the server's long-term key, 32 bytes", _read_key),
     "transport": keys.one_of("auto", "udp", "tcp"),
-    "dialect": keys.one_of(*(form.value for form in Form)),
+    "dialect": keys.one_of(*(form.value for form in Form), *versions.NAMED),
 }
 """What a [[sources.roughtime]] table may hold beside the keys of every kind."""
 
@@ -96,17 +101,22 @@ class RoughtimeSource(Source):
         *,
         transport: str = "auto",
         form: Form = Form.IETF,
+        offer: Offer = (),
     ) -> None:
-        """Configure it."""
-        host, port, _ = endpoint
+        """Configure it. An `offer`, of versions that it is known to speak, is made alone."""
+        host, port, fallback = endpoint
         endpoint_key = f"{keys.same(host)} {port} {public_key.hex()}"
-        super().__init__(keys.shown(host, port, PORT), operator, endpoint_key)
+        name = keys.shown(host, port, PORT)
+        super().__init__(name, operator, endpoint_key, host, fallback)
         self.precise = form is Form.GOOGLE
         self.public_key = public_key
         self.form = form
         self._endpoint = endpoint
         # Google's dialect has no packets to be told apart in a stream.
         self._transport = "udp" if form is Form.GOOGLE else transport
+        self.offer = offer
+        self._known = Known()
+        """What this process has found out; the memory may be none, or that of another run."""
 
     def sample(self, run: Run) -> Sample:
         """Ask with a random nonce."""
@@ -139,50 +149,114 @@ class RoughtimeSource(Source):
 
         One that has gone by UDP could by TCP be answered with what was made for it before.
         """
+        known = self._recalled(run.memory)
+        made: list[Offer] = []
+        try:
+            found = self._exchanged(run, nonce, self._offers(known), made)
+        except (Unavailable, Unreachable):
+            raise
+        except SourceError:
+            self._remember(run.memory, known, versions.after_silence(known, made))
+            raise
+        self._remember(run.memory, known, Known(found.reply.version))
+        return found
+
+    def request(self, nonce: bytes, offer: Offer) -> bytes:
+        """Return the request with a nonce."""
+        return encode_request(self.form, nonce, self.public_key, offer)
+
+    def verified(self, request: bytes, response: bytes) -> Reply:
+        """Return the response to a request; raise the SourceError that says why it is none."""
+        from sources.signed import verify  # noqa: PLC0415 - 25 ms, for which no request waits
+
+        if len(response) > len(request):
+            raise Malformed(f"response of {len(response)} bytes: at most {len(request)} wanted")
+        return verify(request, response, self.form, self.public_key)
+
+    def is_addressed(self, request: bytes, data: bytes) -> bool:
+        """Whether the data looks like a response to the request, which may be forged."""
+        try:
+            reply = decode_reply(self.form, data)
+        except Malformed:
+            return False
+        if reply.version is None:
+            return True
+        nonce = nonce_of(self.form, request)
+        return reply.nonce == nonce and reply.version in versions_in(request)
+
+    def _exchanged(
+        self,
+        run: Run,
+        nonce: Callable[[], bytes],
+        offers: tuple[Offer, ...],
+        made: list[Offer],
+    ) -> Exchange:
+        """Ask; `made` gets what has been offered."""
         addresses = run.addresses(self._endpoint.host, self._endpoint.fallback)
+        asking = _Asking(self, offers, nonce, len(addresses), made)
         if self._transport == "tcp":
-            return self._by_tcp(run, addresses, nonce())
+            return self._by_tcp(run, addresses, asking.alone())
         if self._transport == "udp":
-            return self._by_udp(run, addresses, nonce())
+            return self._by_udp(run, addresses, asking)
         now_ns = run.clock.raw_ns()
         two_thirds_ns = now_ns + (run.deadline_raw_ns - now_ns) * 2 // 3
         try:
-            return self._by_udp(run.until(two_thirds_ns), addresses, nonce())
+            return self._by_udp(run.until(two_thirds_ns), addresses, asking)
+        except Unavailable:
+            raise
         except SourceError as by_udp:
             try:
-                return self._by_tcp(run, addresses, nonce())
+                return self._by_tcp(run, addresses, asking.alone())
+            except Unavailable:
+                raise
             except SourceError as by_tcp:
-                raise type(by_udp)(f"{by_udp}; by TCP: {by_tcp}") from by_tcp
+                raise type(by_udp)(f"{by_udp}; by TCP: {by_tcp}") from None
 
-    def _by_udp(self, run: Run, addresses: tuple[str, ...], nonce: bytes) -> Exchange:
-        request = encode_request(self.form, nonce, self.public_key)
-        problems: list[SourceError] = []
+    def _offers(self, known: Known) -> tuple[Offer, ...]:
+        if self.form is Form.GOOGLE or self.offer:
+            return (self.offer,)
+        return versions.offers_to(known)
 
+    def _recalled(self, memory: Memory) -> Known:
+        entry = memory.recall(versions.SHELF, self.endpoint, versions.MOST_AGE_NS)
+        return self._known if entry is None else versions.known_in(entry)
+
+    def _remember(self, memory: Memory, before: Known, known: Known) -> None:
+        if known == before or self.form is Form.GOOGLE or self.offer:
+            return
+        self._known = known
+        entry = versions.entry_of(known)
+        memory.change(versions.SHELF, self.endpoint, lambda _: entry, versions.MOST_AGE_NS)
+
+    def _by_udp(self, run: Run, addresses: tuple[str, ...], asking: "_Asking") -> Exchange:
         def accept(datagram: udp.Datagram) -> Exchange | None:
-            try:
-                reply = self._verified(request, datagram.data)
-            except SourceError as problem:
-                problems.append(problem)
+            found = asking.judge(datagram.data)
+            if found is None:
                 return None
+            request, reply = found
             return Exchange(
                 request,
                 datagram.data,
                 reply,
-                datagram.sent_raw_ns[request],
+                min(
+                    datagram.sent_raw_ns[twin]
+                    for twin in asking.twins(request)
+                    if twin in datagram.sent_raw_ns
+                ),
                 datagram.asked_raw_ns,
                 datagram.received_raw_ns,
                 datagram.server,
             )
 
+        port = self._endpoint.port
         try:
-            return udp.ask(addresses, self._endpoint.port, lambda: request, accept, run, _PATIENCE)
+            return udp.ask(addresses, port, asking.next, accept, run, _PATIENCE)
         except TimedOut:
-            if problems:
-                raise problems[-1] from None
+            if asking.problem is not None:
+                raise asking.problem from None
             raise
 
-    def _by_tcp(self, run: Run, addresses: tuple[str, ...], nonce: bytes) -> Exchange:
-        request = encode_request(self.form, nonce, self.public_key)
+    def _by_tcp(self, run: Run, addresses: tuple[str, ...], request: bytes) -> Exchange:
         link, server = tcp.connect(addresses, self._endpoint.port, run)
         with link:
             sent_raw_ns = run.clock.raw_ns()
@@ -192,22 +266,84 @@ class RoughtimeSource(Source):
             length = wire.length_in(header, len(request) - wire.HEADER_BYTES)
             message = tcp.receive(link, length, server, "response", run)
             received_raw_ns = run.clock.raw_ns()
-        reply = self._verified(request, header + message)
+        reply = self.verified(request, header + message)
         return Exchange(
             request, header + message, reply, sent_raw_ns, sent_raw_ns, received_raw_ns, server
         )
 
-    def _verified(self, request: bytes, response: bytes) -> Reply:
-        from sources.signed import verify  # noqa: PLC0415 - 25 ms, for which no request waits
 
-        if len(response) > len(request):
-            raise Malformed(f"response of {len(response)} bytes: at most {len(request)} wanted")
-        return verify(request, response, self.form, self.public_key)
+class _Asking:
+    """The requests of one question by datagrams, and what is an answer to one of them."""
+
+    def __init__(
+        self,
+        source: RoughtimeSource,
+        offers: tuple[Offer, ...],
+        nonce: Callable[[], bytes],
+        addresses: int,
+        made: list[Offer],
+    ) -> None:
+        """Ask each of so many addresses one offer after the other; `made` gets those."""
+        self._made = made
+        self._source = source
+        self._offers = offers
+        self._nonce = nonce
+        self._addresses = addresses
+        self._sendings = 0
+        self._nonces: dict[bytes, bytes] = {}
+        """Of each request, in the order of the offers."""
+        self._is_understood = False
+        """Whether a reply came to the latest offer, though none that holds."""
+        self.problem: SourceError | None = None
+        """Why the last reply that was no answer is none: of what came, nothing else is kept."""
+
+    def next(self) -> bytes:
+        """Return the request to send: that of the next offer, unless the latest is understood."""
+        made = list(self._nonces)
+        turn = self._sendings // self._addresses % len(self._offers)
+        self._sendings += 1
+        if self._is_understood:
+            return made[-1]
+        if turn < len(made):
+            return made[turn]
+        nonce = self._nonce()
+        request = self._request(nonce, self._offers[turn])
+        self._nonces[request] = nonce
+        return request
+
+    def alone(self) -> bytes:
+        """Return a request with a nonce of its own, for a connection."""
+        return self._request(self._nonce(), versions.offer_by_connection(self._offers))
+
+    def _request(self, nonce: bytes, offer: Offer) -> bytes:
+        self._made.append(offer)
+        return self._source.request(nonce, offer)
+
+    def judge(self, data: bytes) -> tuple[bytes, Reply] | None:
+        """Return the response in a datagram, and the request that it answers; None if it is none.
+
+        Raises Unavailable where it cannot be judged.
+        """
+        for request in reversed(self._nonces):
+            try:
+                return request, self._source.verified(request, data)
+            except Unavailable:
+                raise
+            except SourceError as problem:
+                self.problem = type(problem)(str(problem))  # the other one holds on to all of this
+        self._is_understood |= self._source.is_addressed(next(reversed(self._nonces)), data)
+        return None
+
+    def twins(self, request: bytes) -> list[bytes]:
+        """Return the requests that have the nonce of this one, which is one of them."""
+        return [each for each, nonce in self._nonces.items() if nonce == self._nonces[request]]
 
 
 def build(table: keys.Table) -> list[Source]:
     """Return the source of one [[sources.roughtime]] table."""
-    host, form = table.text("host"), Form(table.text("dialect"))
+    host, dialect = table.text("host"), table.text("dialect")
+    offer = versions.NAMED.get(dialect, ())
+    form = Form.IETF if offer else Form(dialect)
     transport = table.text("transport")
     if form is Form.GOOGLE and transport == "tcp":
         raise ValueError('transport = "tcp": allowed is "udp" with dialect = "google"')
@@ -217,5 +353,6 @@ def build(table: keys.Table) -> list[Source]:
         table.operator(host),
         transport=transport,
         form=form,
+        offer=offer,
     )
     return [source]

@@ -7,11 +7,15 @@ one asks it to; RFC 8446 section 7.5 derives from that what RFC 8915 section 5.1
 import hashlib
 import hmac
 import struct
+from typing import TYPE_CHECKING
 
-from sources.base import Malformed, Unverified
+from sources.base import Malformed, Unavailable, Unverified, loading
 from sources.record import Record
 from sources.validity import Validity
 from sources.wire import nts, nts_ke
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 _LABEL = b"EXPORTER-network-time-security"
 _KEY_BYTES = 32
@@ -42,11 +46,14 @@ class Established(Record):
 
 
 def keys_from(key_log: bytes, cipher: str) -> Keys:
-    """Return the keys of the one connection that the key log tells of."""
+    """Return the keys of the one connection that the key log tells of.
+
+    Raises Unavailable for a log that has none: it is this machine's OpenSSL that writes it.
+    """
     digest = "sha384" if cipher.endswith("SHA384") else "sha256"
     secret = _secret_in(key_log)
     if len(secret) != hashlib.new(digest).digest_size:
-        raise Unverified(f"TLS logged an exporter secret of {len(secret)} bytes")
+        raise Unavailable(f"TLS logged an exporter secret of {len(secret)} bytes")
     which = struct.Struct("!HHB")
     return Keys(
         *(
@@ -59,12 +66,12 @@ def keys_from(key_log: bytes, cipher: str) -> Keys:
 def _secret_in(key_log: bytes) -> bytes:
     lines = [line.split() for line in key_log.splitlines() if line.startswith(_SECRET)]
     if len(lines) != 1:
-        raise Unverified(f"TLS logged {len(lines)} exporter secrets: one wanted")
+        raise Unavailable(f"TLS logged {len(lines)} exporter secrets: one wanted")
     try:
         _, _, secret = lines[0]
         return bytes.fromhex(secret.decode("ascii"))
     except ValueError as error:
-        raise Unverified("TLS logged an exporter secret that cannot be read") from error
+        raise Unavailable("TLS logged an exporter secret that cannot be read") from error
 
 
 def _exported(digest: str, secret: bytes, context: bytes) -> bytes:
@@ -90,19 +97,28 @@ def _expanded(digest: str, secret: bytes, label: bytes, context: bytes, length: 
 
 def seal(key: bytes, before: bytes, nonce: bytes, plaintext: bytes = b"") -> bytes:
     """Return a packet with its authenticator, in which the plaintext is encrypted."""
-    from cryptography.hazmat.primitives.ciphers.aead import AESSIV  # noqa: PLC0415 - 18 ms
-
-    return before + nts.authenticator(nonce, AESSIV(key).encrypt(plaintext, [before, nonce]))
+    return before + nts.authenticator(nonce, _cipher(key).encrypt(plaintext, [before, nonce]))
 
 
 def opened(key: bytes, packet: nts.Sealed) -> bytes:
     """Return what is encrypted in a packet; raise Unverified if the key did not make it."""
-    from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - 18 ms
-    from cryptography.hazmat.primitives.ciphers.aead import AESSIV  # noqa: PLC0415
+    with loading("cryptography"):  # 18 ms
+        from cryptography.exceptions import InvalidTag  # noqa: PLC0415
 
     if len(packet.ciphertext) < _TAG_BYTES:
         raise Malformed(f"NTS: ciphertext of {len(packet.ciphertext)} bytes: 16 or more wanted")
     try:
-        return AESSIV(key).decrypt(packet.ciphertext, [packet.before, packet.nonce])
+        return _cipher(key).decrypt(packet.ciphertext, [packet.before, packet.nonce])
     except (InvalidTag, ValueError) as error:
         raise Unverified("NTS: the authenticator does not hold") from error
+
+
+def _cipher(key: bytes) -> "AESSIV":
+    """Return AES-SIV with a key; raise Unavailable where this machine has none, as under FIPS."""
+    with loading("cryptography"):  # 18 ms
+        from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
+        from cryptography.hazmat.primitives.ciphers.aead import AESSIV  # noqa: PLC0415
+    try:
+        return AESSIV(key)
+    except UnsupportedAlgorithm as error:
+        raise Unavailable(f"AES-SIV cannot be had: {error}") from error

@@ -12,7 +12,8 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from sources.base import Malformed, Run, TimedOut, Unreachable
+from sources.addresses import family_of, socket_address
+from sources.base import Malformed, Run, TimedOut, Unavailable, Unreachable, is_local
 from sources.clock import NS
 
 _SILENCE_NS = NS // 4
@@ -48,7 +49,8 @@ def bounded(link: socket.socket, server: str, what: str, run: Run) -> Iterator[N
     except TimeoutError as error:
         raise TimedOut(f"{server}: {what} not done before the deadline") from error
     except OSError as error:
-        raise Unreachable(f"{server}: {what}: {error.strerror or error}") from error
+        kind = Unavailable if is_local(error) else Unreachable
+        raise kind(f"{server}: {what}: {error.strerror or error}") from error
 
 
 def receive(link: socket.socket, count: int, server: str, what: str, run: Run) -> bytes:
@@ -73,6 +75,8 @@ class _Race:
         self._attempts: dict[int, tuple[socket.socket, str]] = {}
         self._next_raw_ns = 0
         self._errors: list[str] = []
+        self._are_local = False
+        """Whether all of them are this machine's own."""
 
     def close(self) -> None:
         """Close what did not win."""
@@ -90,15 +94,14 @@ class _Race:
             if not more:
                 self._next_raw_ns = self._run.deadline_raw_ns
         if not self._attempts:
-            raise Unreachable(self._told("no address can be reached"))
+            kind = Unavailable if self._are_local else Unreachable
+            raise kind(self._told("no address can be reached"))
         return self._wait()
 
     def _begin(self, address: str) -> bool:
         """Begin to connect; False, the reason noted, if the system refuses at once."""
         try:
-            link = socket.socket(
-                socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM
-            )
+            link = socket.socket(family_of(address), socket.SOCK_STREAM)
         except OSError as error:
             self._note(address, error)
             return False
@@ -106,7 +109,7 @@ class _Race:
             link.setblocking(False)
             link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with suppress(BlockingIOError):
-                link.connect((address, self._port))
+                link.connect(socket_address(address, self._port))
         except OSError as error:
             link.close()
             self._note(address, error)
@@ -131,6 +134,7 @@ class _Race:
         return None
 
     def _note(self, address: str, error: OSError) -> None:
+        self._are_local = is_local(error) and (self._are_local or not self._errors)
         self._errors.append(f"{address} port {self._port}: {error.strerror or error}")
 
     def _told(self, what: str) -> str:

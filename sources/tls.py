@@ -7,18 +7,20 @@ Nothing switches the rest of the verification off.
 Bare, because ssl.create_default_context parses every CA there is: 33 ms, against 0.2 by `capath`.
 """
 
+import errno
 import os
 import re
 import socket
 import ssl
+import struct
 import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sources import tcp
-from sources.base import Malformed, Run, SourceError, Unreachable, Unverified
+from sources import tcp, udp
+from sources.base import Malformed, Run, SourceError, Unavailable, Unreachable, Unverified
 from sources.validity import Validity
 
 _NO_CHECK_TIME = 0x200000
@@ -27,6 +29,27 @@ _HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")
 """The names by which OpenSSL finds a certificate in a directory (`openssl rehash`)."""
 _A_STORE = 20
 """A directory with fewer certificates than this is not all that the system trusts."""
+_HELLO = struct.Struct("!BHHB3sH")
+"""How a server answers: type, version and length of a record (RFC 8446 section 5.1), and of the
+handshake message in it type and length (section 4), and the version that is chosen."""
+_HANDSHAKE, _SERVER_HELLO, _SSL_3 = 22, 2, 0x300
+_NOTHING_SAID = ""
+_LOCAL_REASONS = frozenset(
+    (
+        _NOTHING_SAID,
+        "FETCH_FAILED",
+        "INITIALIZATION_ERROR",
+        "INTERNAL_ERROR",
+        "MALLOC_FAILURE",
+        "NO_CIPHERS_AVAILABLE",
+        "NO_PROTOCOLS_AVAILABLE",
+        "UNSUPPORTED",
+    )
+)
+"""What OpenSSL says where its own configuration (FIPS, openssl.cnf) or the memory is in the way."""
+_OUT_OF_MEMORY, _NO_ISSUER = 17, (2, 20)
+"""X509_V_ERR_OUT_OF_MEM, and those for issuers that are not found (openssl/x509_vfy.h)."""
+_ABOUT_VERSIONS = ("UNSUPPORTED_PROTOCOL", "WRONG_VERSION_NUMBER")
 _DIRECTORIES = ("/etc/ssl/certs", "/etc/pki/tls/certs")
 _FILES = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -54,10 +77,14 @@ def bare(ca_file: str | None, protocol: str) -> ssl.SSLContext:
     $SSL_CERT_FILE and $SSL_CERT_DIR replace the system's where they are set. Raises Unverified
     when there is nothing to trust.
     """
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    made.verify_flags = ssl.VerifyFlags(made.verify_flags | _NO_CHECK_TIME)
-    made.hostname_checks_common_name = False  # RFC 9525 section 6.3
-    made.set_alpn_protocols([protocol])
+    try:
+        made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        made.minimum_version = ssl.TLSVersion.TLSv1_2  # systems' policies differ; RFC 8996
+        made.verify_flags = ssl.VerifyFlags(made.verify_flags | _NO_CHECK_TIME)
+        made.hostname_checks_common_name = False  # RFC 9525 section 6.3
+        made.set_alpn_protocols([protocol])
+    except (ssl.SSLError, ValueError) as error:
+        raise Unavailable(f"OpenSSL cannot be used as it is configured: {error}") from error
     _load(made, ca_file)
     return made
 
@@ -75,13 +102,51 @@ def handshake(
         raise Unreachable(f"no such host can be: {error}") from error
     with bounded(link, server, "TLS handshake", run):
         secured = context.wrap_socket(link, server_hostname=host, do_handshake_on_connect=False)
+    hello = b""
     try:
         with bounded(secured, server, "TLS handshake", run):
+            if _is_done_at_once(secured):
+                return secured
+        with bounded(secured, server, "TLS handshake", run):
+            # OpenSSL does not say which version it did not like; the first bytes do.
+            hello = socket.socket.recv(secured, _HELLO.size, socket.MSG_PEEK)
+        with bounded(secured, server, "TLS handshake", run):
             secured.do_handshake()
-    except SourceError:
+    except SourceError as error:
         secured.close()
-        raise
+        offered = _offered_in(hello, error.__cause__, context.minimum_version)
+        if not offered:
+            raise
+        wanted = _shown(context.minimum_version)
+        raise Malformed(f"{server}: {offered} offered: {wanted} or newer wanted") from error
     return secured
+
+
+def _is_done_at_once(link: ssl.SSLSocket) -> bool:
+    """Begin the handshake, and do not wait for the answer; True if it is here and that was all."""
+    link.settimeout(0)
+    try:
+        link.do_handshake()
+    except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        return False
+    return True
+
+
+def _offered_in(hello: bytes, error: BaseException | None, wanted: int) -> str:
+    """Return which version a server offers; empty if that is not the trouble."""
+    why = error.reason if isinstance(error, ssl.SSLError) else None
+    # Who is so near that its answer came with the first look is not looked at beforehand.
+    if why == "TLSV1_ALERT_PROTOCOL_VERSION" or (why == "UNSUPPORTED_PROTOCOL" and not hello):
+        return f"{_shown(wanted - 1)} or older"
+    if why not in _ABOUT_VERSIONS or len(hello) < _HELLO.size:
+        return ""
+    record, _, _, message, _, version = _HELLO.unpack(hello)
+    is_answer = (record, message) == (_HANDSHAKE, _SERVER_HELLO) and _SSL_3 <= version < wanted
+    return _shown(version) if is_answer else ""
+
+
+def _shown(version: int) -> str:
+    return "SSL 3.0" if version == _SSL_3 else f"TLS 1.{version - _SSL_3 - 1}"
 
 
 @contextmanager
@@ -91,12 +156,28 @@ def bounded(link: socket.socket, server: str, what: str, run: Run) -> Iterator[N
         try:
             yield
         except ssl.SSLCertVerificationError as error:
+            if lack := _lack_in_verifying(error):
+                raise Unavailable(f"certificates cannot be verified: {lack}") from error
             raise Unverified(f"certificate: {error.verify_message}") from error
         except ssl.SSLEOFError as error:
             raise Unreachable(f"{server}: {what}: connection closed") from error
         except ssl.SSLError as error:
+            if (error.reason or error.library or _NOTHING_SAID) in _LOCAL_REASONS:
+                raise Unavailable(f"OpenSSL: {error.reason or error}") from error
             why = error.reason or str(error).removeprefix("[SSL] ").partition(" (_ssl")[0]
             raise Malformed(f"{server}: {what}: {why}") from error
+
+
+def _lack_in_verifying(error: ssl.SSLCertVerificationError) -> str:
+    """Return what this machine lacked to verify a certificate; empty where that was not it.
+
+    A store is read when it is needed, and OpenSSL takes an issuer that it could not read for none.
+    """
+    if error.verify_code == _OUT_OF_MEMORY:
+        return "not enough memory"
+    if error.verify_code in _NO_ISSUER:
+        return udp.shortage()
+    return ""
 
 
 def verified_chain(link: ssl.SSLSocket) -> list[Validity]:
@@ -159,6 +240,8 @@ def _loaded(
                 tried.append(f"{path}: no certificates under hashed names (openssl rehash)")
                 continue
         except OSError as error:  # what is no PEM file raises ssl.SSLError, which is one too
+            if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+                raise Unavailable(f"{path}: {error.strerror}") from error
             tried.append(f"{path}: {error.strerror or error}")
             continue
         loaded += 1

@@ -4,20 +4,26 @@
 each one and says whether it is the answer. It sends
 
 - one request to the first address; a local error (no route, no such family) moves on at once;
-- when that address is silent for 1 s, one more request, to the next address if there is one, and so
-  on if the adapter's patience lists further silences;
+- when that address is silent, one more request: to the next address, which is of the other family
+  where there is one, after 0.25 s (RFC 8305's pace); to the same address after 1 s. And so on, if
+  the adapter's patience lists further silences;
 - when a network error comes back (ICMP), one more from a fresh socket after 0.1 s, the first one
   still listening: anybody who guesses a port can forge an ICMP error, and must not silence a
   source with it. Refused on the fresh socket too, the next address is asked.
+
+What a server sends is judged as it comes and kept by nobody. Beyond some hundred datagrams a socket
+is looked at in short intervals only (design.md, D-62): who floods keeps no core from the others.
 """
 
+import os
 import select
 import socket
 import struct
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from sources.base import Run, TimedOut, Unreachable
+from sources.addresses import family_of, socket_address
+from sources.base import Run, TimedOut, Unavailable, Unreachable, is_local
 from sources.clock import NS
 from sources.record import Record
 
@@ -25,8 +31,25 @@ _SO_TIMESTAMPNS = getattr(socket, "SO_TIMESTAMPNS", 35)
 _TIMESPEC = struct.Struct("qq")
 _LONGEST_DATAGRAM = 4096
 _WALL_MOVED_NS = NS // 1000
+SILENCE = "no usable reply before the deadline"
+"""What TimedOut says first."""
+_UNPACED = 128
+"""Datagrams of one socket that are judged as fast as they come; its queue holds about as many."""
+_PACE_NS = 4 * NS // 1000
+"""How long a socket is left alone after each of those beyond."""
+_NEXT_ADDRESS_NS = NS // 4
+"""How long an address may be silent before the next one is asked (RFC 8305 section 5)."""
 
 Answer = TypeVar("Answer")
+
+
+def shortage() -> str:
+    """Return why no file can be opened now, empty where one can: libraries do not always say."""
+    try:
+        os.close(os.open("/", os.O_RDONLY | os.O_CLOEXEC))
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 class Datagram:
@@ -65,6 +88,16 @@ class _Attempt:
         self.sent_raw_ns = 0
         self.wall_minus_raw_ns = 0
         """At the sending, roughly: a later step of the wall clock shows against it."""
+        self.received = 0
+        """Datagrams and network errors so far."""
+        self.rests_until_raw_ns = 0
+        """From when on the next datagram is looked at."""
+
+    def count(self, now_raw_ns: int) -> None:
+        """Note that something was received; beyond some of it, leave the socket alone a while."""
+        self.received += 1
+        if self.received > _UNPACED:
+            self.rests_until_raw_ns = now_raw_ns + _PACE_NS
 
 
 class Patience(Record):
@@ -77,7 +110,7 @@ class Patience(Record):
 
 
 USUAL = Patience((NS,), NS // 10)
-"""Once more after a second, or soon after an ICMP error."""
+"""Once more: after a second, at the next address sooner, and soon after an ICMP error."""
 
 
 def ask(
@@ -102,6 +135,7 @@ def ask(
                 answer = accept(datagram)
                 if answer is not None:
                     return answer
+                question.ignored += 1
     finally:
         question.close()
 
@@ -117,7 +151,7 @@ class _Question:
         run: Run,
         patience: Patience,
     ) -> None:
-        self._untried: Iterator[str] = iter(addresses)
+        self._untried = list(addresses)
         self._port = port
         self._request = request
         self._clock = run.clock
@@ -127,9 +161,13 @@ class _Question:
         self._retries_due_ns: dict[str, int] = {}
         self._retried: set[str] = set()
         self._errors: dict[str, None] = {}
+        self._are_local = False
+        """Whether all of them are this machine's own."""
         self._silences_ns = iter(patience.silences_ns)
         self._after_error_ns = patience.after_error_ns
         self._silence_ends_ns: int | None = None
+        self.ignored = 0
+        """Datagrams that were not the answer."""
 
     def begin(self) -> None:
         """Send the first request; raise Unreachable when no address takes one."""
@@ -145,7 +183,7 @@ class _Question:
         """Send again where silence or a network error has lasted; raise when all is over."""
         now_ns = self._clock.raw_ns()
         if now_ns >= self._deadline_raw_ns:
-            raise TimedOut(self._told("no usable reply before the deadline"))
+            raise TimedOut(self._told(f"{SILENCE}{self._ignored()}"))
         for address in [a for a, due_ns in self._retries_due_ns.items() if now_ns >= due_ns]:
             del self._retries_due_ns[address]
             if not self._send(address):
@@ -159,12 +197,16 @@ class _Question:
     def arrivals(self) -> Iterator[Datagram]:
         """Wait until something arrives or falls due; yield the datagrams that have arrived."""
         poll = select.poll()
-        for number in self._attempts:
-            poll.register(number, select.POLLIN)
         moments_ns = [self._deadline_raw_ns, *self._retries_due_ns.values()]
+        now_ns = self._clock.raw_ns()
+        for number, attempt in self._attempts.items():
+            if now_ns < attempt.rests_until_raw_ns:
+                moments_ns.append(attempt.rests_until_raw_ns)
+            else:
+                poll.register(number, select.POLLIN)
         if self._silence_ends_ns is not None:
             moments_ns.append(self._silence_ends_ns)
-        wait_ns = max(0, min(moments_ns) - self._clock.raw_ns())
+        wait_ns = max(0, min(moments_ns) - now_ns)
         for number, _ in poll.poll(-(-wait_ns // 1_000_000)):
             attempt = self._attempts[number]
             try:
@@ -174,9 +216,11 @@ class _Question:
             except BlockingIOError:
                 continue
             except OSError as error:
+                attempt.count(self._clock.raw_ns())
                 self._take_network_error(attempt, error)
                 continue
             received_raw_ns = self._arrival_raw_ns(attempt, ancillary)
+            attempt.count(self._clock.raw_ns())
             yield Datagram(data, attempt, received_raw_ns, self._sent_raw_ns, self._hurry)
 
     def _hurry(self, span_ns: int) -> None:
@@ -185,7 +229,12 @@ class _Question:
     def _listen(self) -> None:
         """Begin the next silence that is to be endured; after the last one nothing is sent."""
         silence_ns = next(self._silences_ns, None)
-        self._silence_ends_ns = None if silence_ns is None else self._clock.raw_ns() + silence_ns
+        if silence_ns is None:
+            self._silence_ends_ns = None
+            return
+        if self._silence_ends_ns is None and self._untried:
+            silence_ns = min(silence_ns, _NEXT_ADDRESS_NS)  # the first only: others are polite
+        self._silence_ends_ns = self._clock.raw_ns() + silence_ns
 
     def _hopeful(self) -> list[_Attempt]:
         return [attempt for attempt in self._attempts.values() if not attempt.errored]
@@ -193,24 +242,26 @@ class _Question:
     def _ask_next(self) -> None:
         """Ask the next address; raise Unreachable when nothing more can be hoped for."""
         if not self._send_to_untried() and not self._hopeful() and not self._retries_due_ns:
-            raise Unreachable(self._told("no address can be reached"))
+            kind = Unavailable if self._are_local else Unreachable
+            raise kind(self._told("no address can be reached"))
 
     def _send_to_untried(self) -> bool:
-        return any(self._send(address) for address in self._untried)
+        while self._untried:
+            if self._send(self._untried.pop(0)):
+                return True
+        return False
 
     def _send(self, address: str) -> bool:
         """Send a request from a new socket; False, the reason noted, if the system refuses."""
         try:
-            link = socket.socket(
-                socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM
-            )
+            link = socket.socket(family_of(address), socket.SOCK_DGRAM)
         except OSError as error:
             self._note(address, error)
             return False
         attempt = _Attempt(link, address)
         try:
             _stamp_arrivals(link)
-            link.connect((address, self._port))
+            link.connect(socket_address(address, self._port))
             data = self._request()
             wall_ns = self._clock.wall_ns()
             attempt.sent_raw_ns = self._clock.raw_ns()
@@ -219,6 +270,9 @@ class _Question:
             link.close()
             self._note(address, error)
             return False
+        except BaseException:  # a library that cannot be loaded, no memory
+            link.close()
+            raise
         attempt.wall_minus_raw_ns = wall_ns - attempt.sent_raw_ns
         self._sent_raw_ns.setdefault(data, attempt.sent_raw_ns)
         self._attempts[link.fileno()] = attempt
@@ -254,7 +308,14 @@ class _Question:
         return now_ns
 
     def _note(self, address: str, error: OSError) -> None:
+        self._are_local = is_local(error) and (self._are_local or not self._errors)
         self._errors[f"{address} port {self._port}: {error.strerror or error}"] = None
+
+    def _ignored(self) -> str:
+        if not self.ignored:
+            return ""
+        replies = "1 reply" if self.ignored == 1 else f"{self.ignored} replies"
+        return f": {replies} came, none to our request"
 
     def _told(self, what: str) -> str:
         return f"{what} ({'; '.join(self._errors)})" if self._errors else what

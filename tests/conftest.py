@@ -39,6 +39,7 @@ _BESIDE = (
     "tests/image/",
     "tests/supply/",
     "tests/monitoring/",
+    "tests/docs/",
     "tests/e2e/test_watch_for_long.py",
 )
 """What builds, starts other programs or goes on for long, and measures no time."""

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Generator
 
-from sources.base import Interval, RefinableSource, Run, Sample, Source, SourceError
+from sources.base import Interval, RefinableSource, Run, Sample, Source
 from sources.clock import NS, Clock
 
 TRUE_UNIX_NS = 1_800_000_000 * NS
@@ -91,15 +91,16 @@ class RefinableFakeSource(RefinableSource):
     cheap = False
     precise = False
 
-    def __init__(self, operator: str, *said: Sample | SourceError, delay_s: float = 0) -> None:
+    def __init__(self, operator: str, *said: Sample | Exception, delay_s: float = 0) -> None:
         super().__init__(operator.lower(), operator, operator)
         self.said = said
         self.delay_s = delay_s
         self.boundaries: list[int] = []
 
-    def conversation(self, run: Run) -> Generator[Sample, int, None]:
+    def conversation(self, run: Run) -> Generator[Sample, int, str]:
         for outcome in self.said:
             threading.Event().wait(self.delay_s)
-            if isinstance(outcome, SourceError):
+            if isinstance(outcome, Exception):
                 raise outcome
             self.boundaries.append((yield outcome))
+        return ""

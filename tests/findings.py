@@ -3,10 +3,11 @@
 from hypothesis import strategies as st
 
 from drift import consensus
-from drift.consensus import Lack, NoAnswer, Rule
+from drift.consensus import Answer, Lack, NoAnswer, Rule
 from drift.finding import Finding, find
 from drift.gather import Gathered
-from sources.base import Failure, Outcome, Pending, Reason, Sample
+from drift.verdict import Verdict
+from sources.base import Failure, Interval, Outcome, Pending, Reason, Sample
 from sources.clock import NS
 from tests.fakes import FakeSource, a_sample
 
@@ -74,3 +75,43 @@ runs = st.lists(
 
 def _never(run: object) -> Sample:
     raise AssertionError("reports ask nobody")
+
+
+def the_demo() -> Finding:
+    """Return what the demo finds, with figures that are always the same."""
+    found = [
+        ("127.0.0.1:40001", "Alpha", "ntp", (-4.000214, 0.000191), 381_000),
+        ("127.0.0.1:40002", "Bravo", "ntp", (-4.000156, 0.000133), 265_000),
+        ("127.0.0.1:40003", "Charlie", "ntp", (-4.000347, 0.000312), 623_000),
+        ("127.0.0.1:40004", "Delta", "ntp", (-4.000189, 0.000154), 307_000),
+        ("127.0.0.1:40005", "Mallory", "ntp", (-3604.000122, 0.000099), 197_000),
+        ("127.0.0.1:40006", "Golf", "nts", (-4.000094, 0.000125), 249_000),
+        ("127.0.0.1:40007", "Foxtrot", "roughtime", (-3.901234, 0.500427), 854_000),
+        ("127.0.0.1:40008", "Echo", "https", (-3.855678, 0.500833), 1_666_000),
+    ]
+    judged = [_sampled(*one) for one in found]
+    expired = "certificate '127.0.0.1' expired 86400 s before the time the server claims"
+    trudy = Verdict("127.0.0.1:40009", "Trudy", "https", "unverified", expired)
+    band = Interval(-4_000_264_000, -4_000_009_000)
+    operators = ("alpha", "bravo", "charlie", "delta", "golf", "foxtrot", "echo")
+    kinds = ("https", "ntp", "nts", "roughtime")
+    answer = Answer(-4, -4_000_123_000, band, (band,), operators, kinds)
+    return Finding(answer, (*judged, trudy), RULE, None, 57_300_000, 1_800_000_000 * NS)
+
+
+def _sampled(
+    name: str, operator: str, kind: str, offset_s: tuple[float, float], rtt_ns: int
+) -> Verdict:
+    """Return the verdict on one that answered: its offset, and how far to either side it reaches.
+
+    Coarse kinds vote with a wider interval than they estimate with.
+    """
+    middle_ns, half_ns = (round(part * NS) for part in offset_s)
+    likely = Interval(middle_ns - half_ns, middle_ns + half_ns)
+    more_ns = {"roughtime": (0, NS), "https": (0, 6 * NS // 10)}.get(kind, (0, 0))
+    certain = Interval(likely.low_ns - more_ns[0], likely.high_ns + more_ns[1])
+    sample = Sample(operator, kind, False, certain, likely, rtt_ns, "127.0.0.1", "")
+    lies = operator == "Mallory"
+    word, text = ("falseticker", "3600 s ahead") if lies else ("agrees", "stratum 1")
+    ahead_ns = 3600 * NS if lies else None
+    return Verdict(name, operator, kind, word, text, sample, certain, likely, ahead_ns)

@@ -1,7 +1,8 @@
 """Plugin output for Nagios, Icinga and kin: one line with performance data, and a state. Pure.
 
 By the Monitoring Plugins Development Guidelines; ranges and performance data are nagiosplugin's.
-Ranges are compared with the integer, which is what is proven.
+Ranges are compared with the integer, which is what is proven. A plain number bounds the size of the
+drift, as in check_ntp_time: by the guidelines it would alert on every clock that is behind.
 """
 
 import re
@@ -18,12 +19,13 @@ from sources.record import Record
 
 _STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 _NUMBER = r"-?[0-9]{1,18}(?:\.[0-9]{1,9})?"
-_RANGE = re.compile(rf"@?(?=.)(?:(?:~|{_NUMBER})?:)?(?:{_NUMBER})?")
+_SIZE = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,9})?")
+_RANGE = re.compile(rf"@?(?:~|{_NUMBER})?:(?:{_NUMBER})?|@{_NUMBER}")
 _OK, _WARNING, _CRITICAL, _UNKNOWN = range(4)
 
 
 class Threshold(Record):
-    """A range of the guidelines, and how it was written: performance data repeat it so."""
+    """A range of the guidelines, and how performance data write it."""
 
     text: str
     range: Range
@@ -82,7 +84,12 @@ class Nagios(Plugin):
 
 
 def read_threshold(text: str) -> Threshold:
-    """Read a range: 10, 10:, ~:10, 10:20, @10:20; raise ValueError for anything else."""
+    """Read what alerts: N outside -N to N; 10:, ~:10, 10:20, @10:20, @10 as the guidelines say.
+
+    Raises ValueError for anything else.
+    """
+    if _SIZE.fullmatch(text):
+        text = f"-{text}:{text}" if float(text) else "0:0"
     if not _RANGE.fullmatch(text):
         raise ValueError(text)
     return Threshold(text, Range(text))

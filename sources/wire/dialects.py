@@ -4,20 +4,23 @@ RFC 10049 is version 1. Its drafts 7 to 19, and Google's original, are what many
 still speak. They differ in signature contexts, hashes, what a leaf of the Merkle tree is made of,
 where the version stands and how time is counted; all of that is in the table and nowhere else.
 
-There are two forms of request. The IETF's names every version in the table, so that one request
-suits every server; Google's is older than versions, packets and 32-byte nonces.
+There are two forms of request. The IETF's offers versions of the table (sources/versions.py says
+which); Google's is older than versions, packets and 32-byte nonces.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 
-from sources.base import Malformed
+from sources.base import Malformed, Unavailable
 from sources.clock import NS
 from sources.record import Record
 from sources.wire import roughtime as wire
 
 REQUEST_BYTES = 1024
-"""Of the message: what a server may answer with as many bytes (RFC 10049 section 5.1)."""
+"""Of all that is sent, the packet's header included: some servers answer to exactly that size.
+
+RFC 10049 section 5.1 wants as many of the message, 12 more; no server is known that insists.
+"""
 
 _US = NS // 1_000_000
 _DAY_NS = 86_400 * NS
@@ -75,7 +78,10 @@ def _contexts(name: str, tail: str = "") -> tuple[bytes, bytes]:
 def _digest(name: str, data: bytes) -> bytes:
     import hashlib  # noqa: PLC0415 - loads OpenSSL, which reading a configuration can do without
 
-    return hashlib.new(name, data).digest()
+    try:
+        return hashlib.new(name, data).digest()
+    except ValueError as error:  # as under FIPS
+        raise Unavailable(f"{name} cannot be had: {error}") from error
 
 
 def sha512(data: bytes) -> bytes:
@@ -151,7 +157,7 @@ DIALECTS = {
     **{_DRAFT | number: _DRAFT_8 for number in range(8, 12)},
     **{_DRAFT | number: _DRAFT_12 for number in range(12, 20)},
 }
-"""Every version that an IETF request offers, in ascending order."""
+"""Every version that a request may offer, in ascending order."""
 
 
 class Reply(Record):
@@ -175,18 +181,24 @@ class Reply(Record):
     signature: bytes
 
 
-def encode_request(form: Form, nonce: bytes, public_key: bytes) -> bytes:
-    """Return the request with this nonce to the server that has this long-term key."""
+def encode_request(
+    form: Form, nonce: bytes, public_key: bytes, versions: Sequence[int] = tuple(DIALECTS)
+) -> bytes:
+    """Return the request with this nonce to the server that has this long-term key.
+
+    The IETF's form offers the versions, which are in ascending order.
+    """
     if form is Form.GOOGLE:
         values = {wire.NONC: nonce}
-        return wire.encode(values | {wire.PAD_GOOGLE: _padding(values)})
+        return wire.encode(values | {wire.PAD_GOOGLE: _padding(values, REQUEST_BYTES)})
     values = {
-        wire.VER: _uint32s(*DIALECTS),
+        wire.VER: _uint32s(*versions),
         wire.SRV: sha512_half(b"\xff" + public_key),
         wire.NONC: nonce,
         wire.TYPE: _uint32s(_REQUEST),
     }
-    return wire.frame(wire.encode(values | {wire.ZZZZ: _padding(values)}))
+    padding = _padding(values, REQUEST_BYTES - wire.HEADER_BYTES)
+    return wire.frame(wire.encode(values | {wire.ZZZZ: padding}))
 
 
 def nonce_of(form: Form, request: bytes) -> bytes:
@@ -279,6 +291,6 @@ def _uint32s(*numbers: int) -> bytes:
     return b"".join(number.to_bytes(4, "little") for number in numbers)
 
 
-def _padding(values: dict[bytes, bytes]) -> bytes:
-    """Return the zeros that make the message with these values, and one more, long enough."""
-    return bytes(REQUEST_BYTES - len(wire.encode(values | {wire.ZZZZ: b""})))
+def _padding(values: dict[bytes, bytes], count: int) -> bytes:
+    """Return the zeros that make the message with these values, and one more, so long."""
+    return bytes(count - len(wire.encode(values | {wire.ZZZZ: b""})))

@@ -39,8 +39,10 @@ def decode(text: str) -> int:
     if match is None:
         raise Malformed(f"Date {shown}: none of the three forms of RFC 9110")
     year, second = _whole_year(match["year"]), int(match["second"])
-    # A leap second (RFC 5322 section 3.3) is to Unix time what follows it.
+    # A leap second (RFC 5322 section 3.3) is to Unix time what follows it, and always ends a day.
     leap = second == _LEAP_SECOND
+    if leap and (match["hour"], match["minute"]) != ("23", "59"):
+        raise Malformed(f"Date {shown}: second 60 is there at 23:59:60 only")
     try:
         date = datetime(
             year,

@@ -134,5 +134,5 @@ def span_ns(short: int) -> int:
 
 
 def precision_ns(precision: int) -> int:
-    """Return 2^precision seconds in nanoseconds, rounded up, for a precision of -30 to 0."""
-    return -(-NS // (1 << -precision))
+    """Return 2^precision seconds in nanoseconds, rounded up, for any precision."""
+    return NS << precision if precision >= 0 else -(-NS // (1 << -precision))

@@ -18,7 +18,8 @@ NTP_PORT = 123
 AES_SIV_CMAC_256 = 15
 """The AEAD that every server has (RFC 8915 section 5.1, by RFC 5116's registry)."""
 MOST_BYTES = 65_536
-"""Of a response: eight cookies take one kilobyte."""
+"""Of a response, which RFC 8915 does not limit: eight cookies take one kilobyte, chrony's client
+takes 16."""
 MOST_RECORDS = 256
 
 _HEADER = struct.Struct("!HH")
@@ -57,21 +58,35 @@ def encode(records: list[tuple[int, bytes, bool]]) -> bytes:
     return b"".join(_record(kind, body, critical=critical) for kind, body, critical in records)
 
 
-def is_whole(data: bytes) -> bool:
-    """Whether the data ends with an End of Message, so that no more is to come.
+class Incoming:
+    """A message as it comes, in pieces of any size; each byte is looked at once."""
 
-    Raises Malformed for more than any server has to say.
-    """
-    position = records = 0
-    while position + _HEADER.size <= len(data):
-        kind, length = _HEADER.unpack_from(data, position)
-        position += _HEADER.size + length
-        records += 1
-        if position > MOST_BYTES or records > MOST_RECORDS:
-            raise Malformed(f"NTS-KE: more than {MOST_BYTES} bytes or {MOST_RECORDS} records")
-        if kind & ~_CRITICAL == _END:
-            return bool(position <= len(data))
-    return False
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._data = bytearray()
+        self._next = self._records = 0
+        """Where the next record begins, and how many have begun before."""
+        self._ended = False
+
+    @property
+    def data(self) -> bytes:
+        """What has come so far."""
+        return bytes(self._data)
+
+    def take(self, data: bytes) -> bool:
+        """Add a piece; return whether the End of Message has come, so that no more is to come.
+
+        Raises Malformed for more than any server has to say.
+        """
+        self._data += data
+        while not self._ended and self._next + _HEADER.size <= len(self._data):
+            kind, length = _HEADER.unpack_from(self._data, self._next)
+            self._next += _HEADER.size + length
+            self._records += 1
+            if self._next > MOST_BYTES or self._records > MOST_RECORDS:
+                raise Malformed(f"NTS-KE: more than {MOST_BYTES} bytes or {MOST_RECORDS} records")
+            self._ended = kind & ~_CRITICAL == _END
+        return self._ended and self._next <= len(self._data)
 
 
 def decode(data: bytes) -> Agreement:

@@ -6,6 +6,7 @@ import re
 import select
 import socket
 import ssl
+import subprocess
 import threading
 import time
 import warnings
@@ -33,15 +34,16 @@ from lab.https import (
     redirect,
     replaced,
     reset,
+    with_body,
     with_header,
     without_date,
 )
+from sources import tcp, tls
 from sources.base import (
     ConfigError,
     Implausible,
     Interval,
     Malformed,
-    RefinableSource,
     Sample,
     SourceError,
     Stale,
@@ -530,6 +532,84 @@ def test_who_speaks_no_tls_is_malformed_at_once(ca_file: str, data: bytes) -> No
         pytest.raises(Malformed, match=r"127\.0\.0\.1: TLS handshake: \w+"),
     ):
         source_at(port, ca_file).sample(a_run())
+
+    assert elapsed.s < SOON_S
+
+
+OLD_HELLO = b"\x02\0\0\x26%s" + bytes(32) + b"\0\0\x2f\0"
+"""A ServerHello of this version: no session, AES128-SHA (RFC 5246 section 7.4.1.3)."""
+
+
+@pytest.mark.parametrize(
+    ("version", "shown"), [(b"\3\0", "SSL 3.0"), (b"\3\1", "TLS 1.0"), (b"\3\2", "TLS 1.1")]
+)
+def test_an_old_version_of_tls_is_told(ca_file: str, version: bytes, shown: str) -> None:
+    """A server that chooses what is older than TLS 1.2 is malformed, and the version is named."""
+
+    def answer(link: socket.socket) -> None:
+        link.recv(65_536)
+        threading.Event().wait(0.02)  # as far away as servers are
+        hello = OLD_HELLO % version
+        link.sendall(b"\x16" + version + len(hello).to_bytes(2) + hello)
+        _read_all(link)
+
+    says = f"^127.0.0.1: {shown} offered: TLS 1.2 or newer wanted$"
+    with tcp_server(answer) as port, pytest.raises(Malformed, match=says):
+        source_at(port, ca_file).sample(a_run())
+
+
+@pytest.mark.parametrize(
+    ("version", "says"),
+    [
+        ("-tls1_1", "127.0.0.1: TLS 1.1 or older offered: TLS 1.2 or newer wanted"),
+        ("-tls1", "127.0.0.1: TLS 1.1 or older offered: TLS 1.2 or newer wanted"),
+        ("-tls1_2", "TLSv1.2"),
+        ("-tls1_3", "TLSv1.3"),
+    ],
+)
+def test_the_versions_of_a_real_server(
+    needs: Callable[[str], str], version: str, says: str
+) -> None:
+    """OpenSSL's own server, whatever the system's policy: old versions are named, new ones do."""
+    authority = Authority(time.time_ns())
+    chain, key = authority.identity(["127.0.0.1"])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    command = [needs("openssl"), "s_server", "-accept", f"127.0.0.1:{port}", "-cert", chain]
+    command += ["-cert_chain", chain, "-key", key, "-cipher", "ALL:@SECLEVEL=0", version, "-WWW"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as server:
+        try:
+            assert server.stdout is not None
+            assert any(line == b"ACCEPT\n" for line in server.stdout)
+            found = version_of(port, authority.ca_file)
+        finally:
+            server.kill()
+    authority.close()
+
+    assert found == says
+
+
+def version_of(port: int, ca_file: str) -> str:
+    """Return the version of TLS that was agreed upon, or why none was."""
+    run = a_run()
+    link, server = tcp.connect(("127.0.0.1",), port, run)
+    try:
+        with tls.handshake(link, tls.bare(ca_file, "http/1.1"), server, server, run) as secured:
+            return secured.version() or ""
+    except Malformed as error:
+        return str(error)
+
+
+def test_a_server_whose_answer_is_here_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A handshake that is over with the first look is not waited for any more."""
+    usual = ssl.SSLSocket.settimeout
+    monkeypatch.setattr(
+        ssl.SSLSocket, "settimeout", lambda link, seconds: usual(link, seconds or SOON_S)
+    )
+    with HttpsServer("Alpha") as server, Elapsed() as elapsed:
+        link, address = tcp.connect(("127.0.0.1",), server.port, a_run())
+        context = tls.bare(server._authority.ca_file, "http/1.1")
+        tls.handshake(link, context, "127.0.0.1", address, a_run()).close()
 
     assert elapsed.s < SOON_S
 
@@ -1210,9 +1290,10 @@ def test_only_an_ipv6_address_stands_in_brackets(literal: str) -> None:
         ("https://time.example:65535", "time.example:65535"),
         ("https://192.0.2.1/", "192.0.2.1"),
         ("https://[2001:DB8:0::1]/", "[2001:db8::1]"),
-        ("https://[::ffff:192.0.2.1]:8443/", "[::ffff:192.0.2.1]:8443"),
+        ("https://[::ffff:192.0.2.1]:8443/", "192.0.2.1:8443"),
+        ("https://[fe80::1%25br-lan]/", "[fe80::1]"),
         ("https://a_b-c.example/x/y;z=1?q=a/b?c&d=%20@:!$'()*+,~", "a_b-c.example"),
-        ("https://b\u00fccher.example/", "b\u00fccher.example"),
+        ("https://b\u00fccher.example/", "xn--bcher-kva.example"),
     ],
 )
 def test_urls_that_are_allowed(text: str, name: str) -> None:
@@ -1260,24 +1341,50 @@ def test_the_bounds_of_the_lag_are_allowed(text: str, lag_ns: int) -> None:
     assert sample.likely.low_ns - sample.certain.low_ns == lag_ns
 
 
-def test_a_response_that_was_there_before_its_request_is_none(ca_file: str) -> None:
-    """What a server sends twice is not taken for the answer to the next request."""
+def test_two_responses_to_one_request_are_stale() -> None:
+    """Nobody knows which one was the answer: neither counts when the server is asked again."""
 
     def twice(reply: Honest) -> Iterable[Reply]:
         return [Reply(reply(0) * 2)]
 
     with HttpsServer("A", twice) as server:
-        (source,) = parse(server.toml(), "the test").sources
-        assert isinstance(source, RefinableSource)
-        conversation = source.conversation(a_run())
+        conversation = source_of(server).conversation(a_run())
         sample = next(conversation)
-        with pytest.raises(Malformed, match="before its request"):
+        with pytest.raises(Stale, match="two responses to one request"):
             conversation.send((sample.likely.low_ns + sample.likely.high_ns) // 2)
 
+    assert len(server.requests) == 1
 
-@pytest.mark.parametrize(
-    "host", ["xn--ls8h.example", "xn--a", "xn--zzzzzzzz999999", "256.1.1.1", "\u00e4" * 60 + ".a"]
-)
+
+def dawdling(count: int) -> bytes:
+    """Return random bytes after a while, in which a server may say what it likes."""
+    threading.Event().wait(0.05)
+    return os.urandom(count)
+
+
+def test_a_response_that_was_there_before_its_request_is_none() -> None:
+    """What each connection begins with is no answer, however often one connects."""
+    with (
+        HttpsServer("A", behaviour.silent, greeting=behaviour.honest) as server,
+        pytest.raises(Malformed, match="before its request"),
+    ):
+        source_of(server).sample(a_run(random_bytes=dawdling))
+
+    assert server.requests == []
+
+
+def test_a_connection_that_is_not_clean_is_replaced_before_the_moment(world: World) -> None:
+    """A body after HEAD costs a connection, not the question; it is made before the waiting."""
+    body = with_body(b"x" * 22, b"Content-Length: 22\r\n")
+    with world.server(world.far_away(body)) as server:
+        samples = world.conversation(source_of(server), world.truth_ns)
+
+    assert len(samples) == len(server.requests) == server.connections == MOST_REQUESTS
+    for sample in samples:
+        assert sample.certain.low_ns <= world.truth_ns <= sample.certain.high_ns
+
+
+@pytest.mark.parametrize("host", ["xn--ls8h.example", "xn--a", "xn--zzzzzzzz999999", "256.1.1.1"])
 def test_a_name_that_no_registry_takes_is_unreachable(host: str) -> None:
     """What IDNA rejects, or no name can be, is told as what it is, and does not end the run."""
     table = f'[[sources.https]]\nurl = "https://{host}:9/"\naddresses = ["127.0.0.1"]\n'

@@ -31,6 +31,9 @@ def source_of(server: NtpServer, **options: int) -> NtpSource:
         (altered(stratum=16), Unsynchronised, "stratum 16"),
         (altered(leap=3), Unsynchronised, "leap indicator 3"),
         (altered(mode=3), Malformed, "mode 3"),
+        (altered(receive=0, transmit=0), Malformed, "receive timestamp 0"),
+        (altered(receive=0), Malformed, "receive timestamp 0"),
+        (altered(transmit=0), Malformed, "transmit timestamp 0"),
     ],
 )
 def test_a_matched_reply_that_proves_nothing_ends_the_question_at_once(
@@ -66,6 +69,42 @@ def test_one_wrong_bit_in_the_origin_is_no_reply(bit: int) -> None:
 
     with NtpServer("Alpha", flipped) as server, pytest.raises(TimedOut):
         source_of(server).sample(a_run(deadline_s=0.03))
+
+
+def origin(stamp: int) -> Behaviour:
+    """Answer twice to somebody else."""
+    return lambda reply: [
+        Reply(wire.encode(wire.decode(reply(0)).replaced(origin=stamp))) for _ in range(2)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("behave", "says"),
+    [
+        (behaviour.silent, "no usable reply before the deadline"),
+        (
+            origin(0),
+            "no usable reply before the deadline: "
+            "2 replies came, none to our request (origin timestamp 0)",
+        ),
+        (
+            origin(12345),
+            "no usable reply before the deadline: "
+            "2 replies came, none to our request (origin timestamp of another request)",
+        ),
+        (
+            behaviour.only(b"who are you?"),
+            "no usable reply before the deadline: "
+            "1 reply came, none to our request (too short for an origin timestamp)",
+        ),
+    ],
+)
+def test_replies_that_match_nothing_are_counted(behave: Behaviour, says: str) -> None:
+    """A server that does not copy the origin is another trouble than one that is not there."""
+    with NtpServer("Alpha", behave) as server, pytest.raises(TimedOut) as caught:
+        source_of(server).sample(a_run(deadline_s=0.2))
+
+    assert str(caught.value) == says
 
 
 def test_requests_are_random_and_never_repeated() -> None:

@@ -68,6 +68,10 @@ HEADER, IDENTIFIER, AUTHENTICATOR = range(48), range(48, 84), range(84, 224)
 ORIGIN, IDENTIFIER_BODY = range(24, 32), range(52, 84)
 UNKNOWN = 0x0400
 """A type of record that nobody knows."""
+IGNORED = (
+    "keys exchanged, but no usable reply before the deadline: 1 reply came, none to our request"
+)
+UNHEARD = "keys exchanged, but no reply to NTP requests of 224 bytes"
 NTSN = r"^NTS: the server does not know the cookie that it has just given \(NTSN\)$"
 
 
@@ -161,7 +165,7 @@ def test_nothing_of_a_request_is_repeated() -> None:
 def verdict_on_a_flip(position: int) -> tuple[type[SourceError], str]:
     """Return what the last bit of a byte, flipped, has to lead to."""
     if position in ORIGIN or position in IDENTIFIER:
-        return TimedOut, "no usable reply before the deadline"
+        return TimedOut, IGNORED
     if position in AUTHENTICATOR[:2]:
         return Unverified, "NTS: the reply is not authenticated"
     if position in AUTHENTICATOR[2:4]:
@@ -208,7 +212,6 @@ def test_a_bit_flipped_in_every_byte_and_nothing_else(part: range, bit: int) -> 
 
 
 STRIPPED = unauthenticated(behaviour.honest)
-IGNORED = "no usable reply before the deadline"
 NOT_HELD = "NTS: the authenticator does not hold"
 
 
@@ -250,7 +253,7 @@ BAD_REPLIES: dict[str, tuple[Behaviour, type[SourceError], str]] = {
         Unverified,
         "NTS: the reply is not authenticated",
     ),
-    "elsewhere": (behaviour.elsewhere, TimedOut, IGNORED),
+    "elsewhere": (behaviour.elsewhere, TimedOut, UNHEARD),
 }
 """Replies that are not to be believed, and what comes of them."""
 
@@ -279,6 +282,25 @@ def test_a_reply_that_does_not_hold_is_not_the_end(name: str) -> None:
         assert len(server.requests) == 1
     assert holds_the_truth(sample)
     assert sample.rtt_ns < NS // 2
+
+
+@pytest.mark.parametrize("cookies", [1, 8])
+def test_keys_that_come_and_a_time_that_does_not_are_told_apart(cookies: int) -> None:
+    """Some networks drop NTP packets of more than 48 bytes: how large ours are is said.
+
+    They cannot be smaller: header, identifier, the server's own cookie, authenticator, no more.
+    """
+    with NtsServer("Alpha", silent) as server:
+        server.manner = Manner(cookies=cookies)
+        with pytest.raises(TimedOut) as caught:
+            asked(server, 0.3)
+        (request,) = server.requests
+
+    assert (
+        str(caught.value) == f"keys exchanged, but no reply to NTP requests of {len(request)} bytes"
+    )
+    cookie = nts.cookie_of(request)
+    assert len(request) == 48 + (4 + 32) + (4 + len(cookie)) + (4 + 4 + 16 + 16)
 
 
 def test_the_last_reply_that_did_not_hold_names_the_failure() -> None:
@@ -316,6 +338,9 @@ def test_what_comes_after_the_authenticator_is_ignored(more: bytes) -> None:
         (altered(stratum=16), Unsynchronised, "stratum 16: 1 to 15 wanted"),
         (altered(leap=3), Unsynchronised, "leap indicator 3: the server's clock is not set"),
         (altered(mode=3), Malformed, "mode 3: 4 (server) wanted"),
+        (altered(receive=0, transmit=0), Malformed, "receive timestamp 0: the server does not"),
+        (altered(receive=0), Malformed, "receive timestamp 0: the server does not know"),
+        (altered(transmit=0), Malformed, "transmit timestamp 0: the server does not know"),
         (altered(root_dispersion=2 << 16), TooWide, "root distance of 2.000 s: at most 1 s wanted"),
         (
             behaviour.shifted(-400 * DAY_S),
@@ -629,7 +654,7 @@ RESPONSES: dict[str, tuple[Manner, type[SourceError], str]] = {
     "TLS 1.2": (
         Manner(newest=ssl.TLSVersion.TLSv1_2),
         Malformed,
-        "127.0.0.1: TLS handshake: TLSV1_ALERT_PROTOCOL_VERSION",
+        "127.0.0.1: TLS 1.2 or older offered: TLS 1.3 or newer wanted",
     ),
 }
 """Exchanges that yield no keys, and what is said of them."""

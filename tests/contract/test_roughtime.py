@@ -8,19 +8,31 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from hashlib import sha512
+from pathlib import Path
 from typing import Any, Self
 
 import pytest
 
 from drift.config import parse
+from drift.state import State
 from lab import behaviour
 from lab.behaviour import Behaviour, Honest, Reply, late, silent
-from lab.roughtime import Change, Manner, RoughtimeServer, Signer, greased
+from lab.roughtime import (
+    Change,
+    Manner,
+    RoughtimeServer,
+    Signer,
+    greased,
+    roughenough_1_3,
+    roughenough_2_0,
+    roughenough_2026,
+)
 from sources.base import (
     ConfigError,
     Implausible,
     Interval,
     Malformed,
+    Run,
     Sample,
     SourceError,
     TimedOut,
@@ -30,6 +42,8 @@ from sources.base import (
 )
 from sources.clock import NS, Clock
 from sources.roughtime import PORT, Endpoint, RoughtimeSource
+from sources.signed import verify
+from sources.versions import OFFERS, Offer
 from sources.wire import roughtime as wire
 from sources.wire.dialects import Form
 from tests.fakes import TRUE_UNIX_NS, FakeClock, a_run
@@ -50,19 +64,28 @@ SECONDS = (1, D8, D11, D12, D19)
 MICROSECONDS = (D7, None)
 AFTER_THE_SECOND_NS = 654_321_987
 """How far into a second the server's clock is, where it stands still."""
-REQUEST_BYTES = 12 + 1024
+REQUEST_BYTES = 1024
+"""In all, the packet's header included: roughenough 2.0.0-draft14 wants exactly that."""
 
 
 def form_for(version: int | None) -> Form:
     return Form.GOOGLE if version is None else Form.IETF
 
 
+def offer_for(version: int | None) -> Offer:
+    """Return what the configuration has to say of a server of this version: often nothing."""
+    return () if version is None or version in OFFERS[0] else (version,)
+
+
 def source_of(
-    server: "RoughtimeServer | Stream", transport: str = "auto", form: Form = Form.IETF
+    server: "RoughtimeServer | Stream",
+    transport: str = "auto",
+    form: Form = Form.IETF,
+    offer: Offer = (),
 ) -> RoughtimeSource:
     endpoint = Endpoint(server.address, server.port)
     return RoughtimeSource(
-        endpoint, server.signer.public_key, "Alpha", transport=transport, form=form
+        endpoint, server.signer.public_key, "Alpha", transport=transport, form=form, offer=offer
     )
 
 
@@ -118,7 +141,7 @@ def test_every_dialect_by_every_transport(version: int | None, transport: str) -
     """
     manner = Manner(versions=(version,))
     with RoughtimeServer("Alpha", manner=manner) as server:
-        source = source_of(server, transport, form_for(version))
+        source = source_of(server, transport, form_for(version), offer_for(version))
         sample = source.sample(a_run())
 
     assert holds_the_truth(sample)
@@ -128,7 +151,7 @@ def test_every_dialect_by_every_transport(version: int | None, transport: str) -
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("offered", [(D19, 1), (1, D19), (D7, D8, 1)])
+@pytest.mark.parametrize("offered", [(D12, 1), (1, D12), (D7, D8, 1)])
 def test_the_server_chooses_the_version(offered: tuple[int, ...]) -> None:
     """One request suits every server: the first that it would rather speak is taken."""
     with RoughtimeServer("Alpha", manner=Manner(versions=offered)) as server:
@@ -139,7 +162,7 @@ def test_the_server_chooses_the_version(offered: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_the_request_to_the_byte(transport: str) -> None:
-    """VER ascending, SRV, our random bytes as NONC, TYPE 0, and zeros up to 1024 bytes."""
+    """VER ascending, SRV, our random bytes as NONC, TYPE 0, and zeros up to 1024 bytes in all."""
     nonce = bytes(range(100, 132))
     asked: list[int] = []
 
@@ -150,16 +173,15 @@ def test_the_request_to_the_byte(transport: str) -> None:
     with RoughtimeServer("Alpha") as server:
         sample = source_of(server, transport).sample(a_run(random_bytes=dice))
 
-    versions = [1, *range(0x80000007, 0x80000014)]
     expected = (
         b"ROUGHTIM"
-        + struct.pack("<6I", 1024, 5, 56, 88, 120, 124)
+        + struct.pack("<6I", 1012, 5, 16, 48, 80, 84)
         + b"VER\0SRV\0NONCTYPEZZZZ"
-        + struct.pack("<14I", *versions)
+        + struct.pack("<4I", 1, D7, D11, D12)
         + sha512(b"\xff" + server.signer.public_key).digest()[:32]
         + nonce
         + bytes(4)
-        + bytes(1024 - 164)
+        + bytes(1012 - 124)
     )
     assert server.requests == [expected]
     assert len(expected) == REQUEST_BYTES
@@ -181,12 +203,14 @@ def test_googles_request_to_the_byte() -> None:
 def test_nonces_are_never_repeated() -> None:
     """Two questions of one source differ in their nonces and in nothing else."""
     with RoughtimeServer("Alpha") as server:
-        source = source_of(server)
+        source = source_of(server, offer=(1,))
         source.sample(a_run())
         source.sample(a_run())
         first, second = server.requests
 
-    begins, ends = 12 + 40 + 56 + 32, 12 + 40 + 56 + 64
+    for request in (first, second):
+        assert wire.decode(wire.unframe(request)).uint32s(wire.VER) == [1]
+    begins, ends = 12 + 40 + 4 + 32, 12 + 40 + 4 + 64
     assert first[:begins] + first[ends:] == second[:begins] + second[ends:]
     assert first[begins:ends] != second[begins:ends]
 
@@ -213,7 +237,9 @@ def test_the_intervals_by_hand(version: int | None, transport: str) -> None:
         time_unix_ns=lambda: TRUE_UNIX_NS + AFTER_THE_SECOND_NS,
         manner=Manner(versions=(version,), radius_ns=3 * NS),
     ) as server:
-        sample = source_of(server, transport, form_for(version)).sample(a_run(clock=clock))
+        sample = source_of(server, transport, form_for(version), offer_for(version)).sample(
+            a_run(clock=clock)
+        )
 
     if version in SECONDS:
         assert sample.certain == Interval(-1_799_999_003_000_000_000, -1_799_998_996_750_000_000)
@@ -233,7 +259,7 @@ def test_a_radius_of_more_than_10_s_is_too_wide(version: int | None) -> None:
     def asked(radius_ns: int) -> Sample:
         manner = Manner(versions=(version,), radius_ns=radius_ns)
         with RoughtimeServer("Alpha", manner=manner) as server:
-            return source_of(server, form=form).sample(a_run())
+            return source_of(server, form=form, offer=offer_for(version)).sample(a_run())
 
     assert asked(10 * NS).certain.width_ns >= 20 * NS
     with pytest.raises(TooWide, match=r"^radius of 1[01] s: at most 10 s wanted$"):
@@ -275,14 +301,128 @@ def test_the_retry_comes_after_a_second_with_the_same_bytes(version: int) -> Non
 
 
 def test_retries_become_rarer() -> None:
-    """After 1 s, and 1.5 s more (RFC 10049 section 5): three requests in 2.8 s, all the same."""
+    """After 1 s, and 1.5 s more (RFC 10049 section 5): three requests in 2.8 s, all the same.
+
+    That is, where the version is known.
+    """
     behave = Noting(silent)
     with RoughtimeServer("Alpha", behave) as server, pytest.raises(TimedOut):
-        source_of(server, "udp").sample(a_run(deadline_s=2.8))
+        source_of(server, "udp", offer=(1,)).sample(a_run(deadline_s=2.8))
 
     after_s = [asked_s - behave.asked_s[0] for asked_s in behave.asked_s]
     assert after_s == pytest.approx([0.0, 1.0, 2.5], abs=0.2)
     assert len(set(server.requests)) == 1
+
+
+def versions_asked(server: RoughtimeServer) -> list[Offer]:
+    """Return what was offered in each request, in turn; each of them has 1024 bytes in all."""
+    assert {len(request) for request in server.requests} <= {REQUEST_BYTES}
+    messages = [wire.decode(wire.unframe(request)) for request in server.requests]
+    return [tuple(message.uint32s(wire.VER)) for message in messages]
+
+
+def nothing_at_all(request: bytes) -> bool:
+    return False
+
+
+def test_a_silent_server_is_made_another_offer_each_time() -> None:
+    """As often as before, and with a nonce of its own each: some servers read one version only."""
+    manner = Manner(gate=nothing_at_all)
+    with RoughtimeServer("Alpha", manner=manner) as server, pytest.raises(TimedOut):
+        source_of(server, "udp").sample(a_run(deadline_s=2.8))
+
+    rest = (D8, D8 + 1, D8 + 2, *range(D12 + 1, D19 + 1))
+    assert versions_asked(server) == [(1, D7, D11, D12), (D12,), rest]
+    nonces = [wire.decode(wire.unframe(request)).value(wire.NONC) for request in server.requests]
+    assert len(set(nonces)) == 3
+
+
+GATES: dict[str, tuple[Manner, int]] = {
+    "roughenough 1.3.0-draft14": (Manner(versions=(D12,), gate=roughenough_1_3), 1),
+    "roughenough 2.0.0-draft14": (Manner(versions=(D12,), gate=roughenough_2_0), 2),
+    "roughenough of August 2026": (Manner(versions=(1, D12), gate=roughenough_2026), 1),
+    "Cloudflare": (Manner(versions=(D11,)), 1),
+    "Netnod": (Manner(versions=(D7,)), 1),
+    "TimeNL": (Manner(versions=(1,)), 1),
+    "ilimit": (Manner(versions=(D8 + 2,)), 3),
+}
+"""How servers of today look at a request, and which request of ours is the first that they take."""
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_every_release_answers(name: str) -> None:
+    """Each release's rules as a gate before the lab's server."""
+    manner, asked = GATES[name]
+    with RoughtimeServer("Alpha", manner=manner) as server:
+        sample = source_of(server, "udp").sample(a_run(deadline_s=2.8))
+
+        assert len(server.requests) == asked
+    assert holds_the_truth(sample)
+    assert sample.certain.width_ns < 2.5 * NS, "measured from the offer that was answered"
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_what_answered_is_asked_alone_the_next_time(name: str, tmp_path: Path) -> None:
+    """By a later run, too, which has nothing but the state: one request, and an answer."""
+    manner, _ = GATES[name]
+    with RoughtimeServer("Alpha", manner=manner) as server:
+        source_of(server, "udp").sample(remembering(tmp_path, 2.8))
+        server.requests.clear()
+        sample = source_of(server, "udp").sample(remembering(tmp_path, 0.5))
+
+        (offer,) = versions_asked(server)
+    assert len(offer) == 1
+    assert NAMES.get(offer[0], "draft 8-11") in sample.detail
+
+
+@pytest.mark.parametrize("transport", ["auto", "udp", "tcp"])
+def test_runs_that_are_too_short_go_on_with_the_next_offer(tmp_path: Path, transport: str) -> None:
+    """With the usual timeout there is time for two: the third is made in the next run."""
+    with RoughtimeServer("Alpha", manner=Manner(versions=(D8 + 2,))) as server:
+        samples: list[Sample] = []
+        while not samples and len(server.requests) < 8:
+            with suppress(TimedOut, Malformed):
+                samples.append(source_of(server, transport).sample(remembering(tmp_path, 0.3)))
+
+    assert holds_the_truth(samples[0])
+
+
+def test_a_version_that_is_no_longer_answered_is_forgotten(tmp_path: Path) -> None:
+    """The server was replaced by one of another version: found again, and remembered again."""
+    endpoint_of = {}
+    with RoughtimeServer("Alpha", manner=Manner(versions=(D7,))) as old:
+        source_of(old, "udp").sample(remembering(tmp_path, 0.5))
+        endpoint_of["port"], signer = old.port, old.signer
+    manner = Manner(versions=(D12,), gate=roughenough_2_0)
+    with RoughtimeServer("Alpha", manner=manner, port=endpoint_of["port"]) as new:
+        new.signer = signer
+        runs = 0
+        while runs < 8:
+            runs += 1
+            with suppress(TimedOut):
+                source_of(new, "udp").sample(remembering(tmp_path, 0.3))
+                break
+        new.requests.clear()
+        source_of(new, "udp").sample(remembering(tmp_path, 0.5))
+
+        assert versions_asked(new) == [(D12,)]
+    assert runs < 8
+
+
+def test_a_version_that_is_configured_is_offered_alone() -> None:
+    """Each time, whatever comes."""
+    with RoughtimeServer("Alpha", silent) as server, pytest.raises(TimedOut):
+        source_of(server, "udp", offer=(D11,)).sample(a_run(deadline_s=1.2))
+
+    assert versions_asked(server) == [(D11,), (D11,)]
+
+
+def remembering(directory: Path, deadline_s: float) -> Run:
+    """Return a run with the state that is in a directory."""
+    run = a_run(deadline_s)
+    return Run(
+        run.deadline_raw_ns, CLOCK, run.addresses, run.random_bytes, State(str(directory), CLOCK)
+    )
 
 
 def test_a_late_first_reply_has_the_first_sendings_stamp() -> None:
@@ -346,7 +486,7 @@ def padded(signer: Signer, request: bytes, length: int) -> bytes:
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_a_response_may_be_as_long_as_the_request(transport: str) -> None:
-    """1036 bytes are taken."""
+    """1024 bytes are taken."""
     with Stream(lambda link, q, s: link.sendall(padded(s, q, REQUEST_BYTES))) as server:
         sample = source_of(server, transport).sample(a_run())
 
@@ -356,8 +496,8 @@ def test_a_response_may_be_as_long_as_the_request(transport: str) -> None:
 @pytest.mark.parametrize(
     ("transport", "says"),
     [
-        ("udp", "response of 1040 bytes: at most 1036 wanted"),
-        ("tcp", "packet: message of 1028 bytes: at most 1024 wanted"),
+        ("udp", "response of 1028 bytes: at most 1024 wanted"),
+        ("tcp", "packet: message of 1016 bytes: at most 1012 wanted"),
     ],
 )
 def test_a_response_longer_than_the_request_is_refused(transport: str, says: str) -> None:
@@ -520,7 +660,7 @@ def test_a_server_that_closes_early(count: int, says: str) -> None:
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b"ROUGHTIM" + b"\xff" * 4, "packet: message of 4294967295 bytes: at most 1024 wanted"),
+        (b"ROUGHTIM" + b"\xff" * 4, "packet: message of 4294967295 bytes: at most 1012 wanted"),
         (b"HTTP/1.1 400 Bad Request\r\n", "packet: begins with b'HTTP/1.1': b'ROUGHTIM' wanted"),
         (b"ROUGHTIM" + bytes(4), "response: the number of tags needs 4 bytes, 0 are left"),
     ],
@@ -587,7 +727,10 @@ def test_googles_dialect_has_all_the_time_for_datagrams() -> None:
 
 @pytest.mark.parametrize("version", [1, D7])
 def test_the_next_address_is_asked_when_one_is_silent(version: int) -> None:
-    """The second request goes to the second address; its answer says which it is."""
+    """The second request goes to the second address; its answer says which it is.
+
+    It is the same one: an address that swallows packets says nothing about versions.
+    """
     manner = Manner(versions=(version,))
     with (
         RoughtimeServer("Alpha", silent) as dead,
@@ -612,6 +755,27 @@ def test_an_exchange_is_handed_out_to_the_byte() -> None:
     assert found.reply.nonce == nonce
     assert found.response.startswith(b"ROUGHTIM")
     assert found.sent_raw_ns == found.asked_raw_ns <= found.received_raw_ns
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_a_link_of_a_chain_has_its_nonce_in_whatever_offer_is_answered(name: str) -> None:
+    """The nonce of evidence is made of the response before: it cannot be another for each offer.
+
+    So the reply may be to any request with that nonce, and counts from the first of them.
+    """
+    manner, asked = GATES[name]
+    nonce = os.urandom(32)
+    with RoughtimeServer("Alpha", manner=manner) as server:
+        source = source_of(server, "udp")
+        run = a_run(deadline_s=2.8)
+        began_raw_ns = CLOCK.raw_ns()
+        found = source.exchange(run, lambda: nonce)
+
+        assert found.request == server.requests[asked - 1]
+    assert found.reply.nonce == nonce
+    assert verify(found.request, found.response, Form.IETF, source.public_key) == found.reply
+    assert found.sent_raw_ns - began_raw_ns < NS // 5
+    assert found.received_raw_ns - found.asked_raw_ns < NS // 5
 
 
 def test_twins_are_told_apart_by_host_port_and_key() -> None:
@@ -646,6 +810,26 @@ def test_a_name_has_the_port_unless_it_is_the_usual_one(host: str, port: int, na
 
 KEY = "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg="
 TABLE = f'[[sources.roughtime]]\nhost = "time.test"\npublic_key = "{KEY}"\n'
+
+
+@pytest.mark.parametrize(
+    ("dialect", "form", "offer"),
+    [
+        ("ietf", Form.IETF, ()),
+        ("google", Form.GOOGLE, ()),
+        ("rfc", Form.IETF, (1,)),
+        ("draft-7", Form.IETF, (D7,)),
+        ("draft-8", Form.IETF, (D8,)),
+        ("draft-11", Form.IETF, (D11,)),
+        ("draft-12", Form.IETF, (D12,)),
+    ],
+)
+def test_a_table_may_name_the_version(dialect: str, form: Form, offer: Offer) -> None:
+    """Then nothing else is offered."""
+    (source,) = parse(TABLE + f'dialect = "{dialect}"\n', "the test").sources
+
+    assert isinstance(source, RoughtimeSource)
+    assert (source.form, source.offer) == (form, offer)
 
 
 def test_a_table_needs_a_host_and_a_key() -> None:

@@ -1,8 +1,12 @@
 """What every kind of source keeps to, against a lab server. A new kind joins `KINDS`."""
 
+import os
+import resource
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
@@ -17,7 +21,7 @@ from lab.ntp import NtpServer
 from lab.nts import NtsServer
 from lab.roughtime import RoughtimeServer
 from lab.world import Server
-from sources.base import Interval, Source, SourceError, TimedOut, Unreachable
+from sources.base import Interval, Source, SourceError, TimedOut, Unavailable, Unreachable
 from sources.clock import NS, Clock
 from tests.fakes import a_run
 
@@ -161,6 +165,53 @@ def test_a_closed_port_is_unreachable_before_the_deadline(serve: Callable[..., S
     began = time.monotonic()
 
     with pytest.raises(Unreachable, match="refused"):
+        source.sample(a_run(deadline_s=5))
+
+    assert time.monotonic() - began < 2
+
+
+def test_no_descriptor_is_this_machines_failure(serve: Callable[..., Source]) -> None:
+    """Where no socket is to be had the source is unavailable at once, and no server is blamed."""
+    source = serve(behaviour.honest)
+    source.sample(a_run())  # imports what it needs
+    began = time.monotonic()
+
+    with no_descriptors(), pytest.raises(Unavailable, match="Too many open files"):
+        source.sample(a_run(deadline_s=5))
+
+    assert time.monotonic() - began < 2
+
+
+@contextmanager
+def no_descriptors() -> Iterator[None]:
+    """Let no file be opened in this process."""
+    usual = resource.getrlimit(resource.RLIMIT_NOFILE)
+    first_free = os.dup(0)
+    os.close(first_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (first_free, usual[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, usual)
+
+
+LIBRARIES = {
+    "nts": "cryptography.hazmat.primitives.ciphers.aead",
+    "https": "sources.http_client",
+    "roughtime": "cryptography.exceptions",
+}
+
+
+@pytest.mark.parametrize("serve", sorted(LIBRARIES), indirect=True)
+def test_a_library_that_is_missing_is_this_machines_failure(
+    serve: Callable[..., Source], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kind that cannot load what it needs is unavailable at once, and says what it needs."""
+    source = serve(behaviour.honest)
+    monkeypatch.setitem(sys.modules, LIBRARIES[source.kind], None)
+    began = time.monotonic()
+
+    with pytest.raises(Unavailable, match=r"^(cryptography|httpx) cannot be loaded: Mod"):
         source.sample(a_run(deadline_s=5))
 
     assert time.monotonic() - began < 2

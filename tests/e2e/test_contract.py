@@ -224,7 +224,8 @@ def test_unreachable_everywhere_is_refused_at_once(
     done = program("--config", str(path), "--timeout", "20", wrap=offline)
 
     assert time.monotonic() - began < 5
-    assert_refused(done, 3, "ntp unreachable")
+    wanted = "no network: none of 5 sources can be reached from this machine"
+    assert_refused(done, 3, wanted, "(Network is unreachable)", "default route")
 
 
 # --- Wrong usage or configuration -------------------------------------------------------------

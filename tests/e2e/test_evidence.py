@@ -504,12 +504,12 @@ def test_a_junk_file_is_unreadable(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((), "one file wanted"),
-        (("one", "two"), "one file wanted"),
-        (("-v",), "one file wanted"),
+        ((), "the path of one file is wanted"),
+        (("one", "two"), "the path of one file is wanted"),
+        (("-v",), "the path of one file is wanted"),
         (("none.json",), "none.json: cannot be read: No such file"),
         (("/",), "/: cannot be read: Is a directory"),
-        (("",), "cannot be read"),
+        (("",), "found ''"),
     ],
     ids=repr,
 )

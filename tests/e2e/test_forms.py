@@ -286,7 +286,11 @@ def test_wrong_usage(program: Program, arguments: tuple[str, ...], words: tuple[
         (("-c", "-5:"), 0, "OK"),
         (("-w", "@-4:-4"), 1, "WARNING"),
         (("-w", "@0:10"), 0, "OK"),
-        (("-w", "10"), 1, "WARNING"),
+        (("-w", "10"), 0, "OK"),
+        (("-w", "4"), 0, "OK"),
+        (("-w", "3"), 1, "WARNING"),
+        (("-w", "0", "-c", "3"), 2, "CRITICAL"),
+        (("--warning=1.5",), 1, "WARNING"),
         (("-w", "-4.5:4.5"), 0, "OK"),
     ],
 )
@@ -301,14 +305,17 @@ def test_states_by_the_ranges(
 
 
 @pytest.mark.parametrize(
-    "text", ["", "x", "5:1", "1:2:3", "@", "1;2", "--", "-v", "nan", "1e3:", " 1", "1_0"]
+    "text",
+    ["", "x", "-1", "-0", "5:1", "1:2:3", "@", "1;2", "--", "-v", "nan", "1e3:", " 1", "1_0"],
 )
 def test_ranges_that_are_none(program: Program, lab: Start, text: str) -> None:
     """What is no range is UNKNOWN, named, with examples of what is."""
     done = program("--config", lab(behaviour.honest), "--format", "nagios", "-c", text)
 
     assert (done.stderr, done.returncode) == ("", 3)
-    wanted = "expected one argument" if text == "--" else f"{text!r}: allowed is [@][start:][end]"
+    wanted = f"{text!r}: allowed is a size of the drift in seconds, as in 1, or a range"
+    if text == "--":
+        wanted = "expected one argument"
     assert f"argument -c/--critical: {wanted}" in done.stdout
 
 

@@ -2,18 +2,20 @@
 
 import json
 import random
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from drift.config import parse
-from drift.consensus import Answer
-from drift.gather import gather
-from lab.behaviour import Behaviour, honest, shifted, silent
-from lab.https import HttpsServer, drip, with_header
+from drift.consensus import Answer, NoAnswer
+from drift.gather import Gathered, gather
+from lab.behaviour import Behaviour, Honest, Reply, honest, in_turn, late, shifted, silent
+from lab.https import HttpsServer, drip, replaced, reset, with_body, with_header
 from lab.ntp import NtpServer
 from lab.roughtime import RoughtimeServer
 from lab.world import Server
@@ -38,8 +40,8 @@ class Lab:
     def roughtime(self, operator: str) -> RoughtimeServer:
         return RoughtimeServer(operator, time_unix_ns=self.time_unix_ns)
 
-    def https(self, operator: str, behaviour: Behaviour = honest) -> HttpsServer:
-        return HttpsServer(operator, behaviour, time_unix_ns=self.time_unix_ns)
+    def https(self, operator: str, behaviour: Behaviour = honest, **options: Any) -> HttpsServer:
+        return HttpsServer(operator, behaviour, time_unix_ns=self.time_unix_ns, **options)
 
     def serve(self, *servers: Server, settings: str = "") -> str:
         """Run the servers until the end of the test; return the configuration's path."""
@@ -164,3 +166,142 @@ def test_a_cached_date_is_no_vote(lab: Lab, program: Program) -> None:
     assert (done.stdout, done.returncode) == ("", 3)
     assert "https stale: " in done.stderr
     assert "Age: 17" in done.stderr
+
+
+# Bytes that nobody asked for. A right integer or a refusal, whatever they are.
+
+BODY = b"<h1>404 Not Found</h1>"
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
+CHUNKS = b"16\r\n" + BODY + b"\r\n0\r\n\r\n"
+LENGTH = b"Content-Length: 22\r\n"
+
+
+def twice_at(delay_s: float | None) -> Behaviour:
+    """Answer, and once more: behind it, or so much later."""
+
+    def behave(reply: Honest) -> Iterable[Reply]:
+        return [Reply(reply(0) * 2)] if delay_s is None else [Reply(reply(0)), again(reply)]
+
+    def again(reply: Honest) -> Reply:
+        return Reply(reply(0), delay_s or 0)
+
+    return behave
+
+
+def hinting(reply: Honest) -> Iterable[Reply]:
+    hint = reply(-3600 * NS).replace(b"204 No Content", b"103 Early Hints")
+    return [Reply(hint * 3 + reply(0))]
+
+
+UNASKED: dict[str, tuple[Behaviour, dict[str, Any]]] = {
+    "a body with its length": (with_body(BODY, LENGTH), {}),
+    "a body of its own record": (with_body(BODY, LENGTH, 0), {}),
+    "a body 20 ms later": (with_body(BODY, LENGTH, 0.02), {}),
+    "a body 0.2 s later": (with_body(BODY, LENGTH, 0.2), {}),
+    "a body without a length": (with_body(BODY), {}),
+    "a body of line ends": (with_body(b"\r\n\r\n", b"Content-Length: 4\r\n"), {}),
+    "a body that is a response": (
+        with_body(b"HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 19:01:56 GMT\r\n\r\n"),
+        {},
+    ),
+    "chunks": (with_body(CHUNKS, CHUNKED), {}),
+    "chunks announced": (with_body(b"", CHUNKED), {}),
+    "a length announced": (with_body(b"", LENGTH), {}),
+    "Connection: close": (with_header("Connection", "close"), {"patience_s": 0}),
+    "Connection: close, but open": (with_header("Connection", "close"), {}),
+    "HTTP/1.0": (replaced(b"HTTP/1.1", b"HTTP/1.0"), {"patience_s": 0}),
+    "HTTP/1.0 kept alive": (
+        replaced(b"HTTP/1.1 204 No Content", b"HTTP/1.0 200 OK\r\nConnection: keep-alive"),
+        {},
+    ),
+    "closed after each answer": (honest, {"patience_s": 0}),
+    "closed after 50 ms": (honest, {"patience_s": 0.05}),
+    "closed after 0.3 s": (honest, {"patience_s": 0.3}),
+    "interim responses": (hinting, {}),
+    "the response twice": (twice_at(None), {}),
+    "once more after 50 ms": (twice_at(0.05), {}),
+    "once more after half a second": (twice_at(0.5), {}),
+    "20 ms away": (late(0.02), {"patience_s": 0}),
+}
+
+
+class MisledClock(Clock):
+    """This machine's clock, 6.55 s ahead of a lab whose second has just begun.
+
+    What a first reply of HTTPS leaves possible is 5.65 to 6.65 s then, and its middle is wrong.
+    """
+
+    def __init__(self, lab: Lab) -> None:
+        lab.ahead_ns = NS // 10 - time.time_ns() % NS
+        self._ahead_ns = lab.ahead_ns + 6_550_000_000
+
+    def wall_ns(self) -> int:
+        return super().wall_ns() + self._ahead_ns
+
+
+def measured(lab: Lab, *servers: Server) -> Gathered:
+    """Return what comes of asking these servers by a clock that is 7 s ahead, rounded."""
+    config = parse(Path(lab.serve(*servers)).read_text(), "the lab")
+    clock = MisledClock(lab)
+    return gather(config.sources, config.rule, clock.raw_ns() + 5 * NS // 2, clock)
+
+
+def is_right(found: Gathered) -> bool:
+    return isinstance(found.decision, Answer) and found.decision.drift_s == 7
+
+
+@pytest.mark.parametrize("case", UNASKED)
+def test_what_was_not_asked_for_bends_no_integer(lab: Lab, case: str) -> None:
+    """Bodies after HEAD, second responses, connections that close: the integer is right, and a
+    second response to one request a failure by name, since nobody knows which one is the answer.
+    """
+    behaviour, options = UNASKED[case]
+
+    found = measured(lab, *(lab.https(n, behaviour, **options) for n in "ABC"))
+
+    twice = "response" in case
+    assert is_right(found) or (twice and isinstance(found.decision, NoAnswer)), found
+
+
+def test_an_integer_that_could_not_be_refined_is_not_printed(lab: Lab, program: Program) -> None:
+    """Servers that reset the connection when asked again: a refusal that says so, in each form."""
+    lab.ahead_ns = -NS // 2 - time.time_ns() % NS  # a second that has just begun leaves two
+    path = lab.serve(*(lab.https(n, in_turn(honest, reset)) for n in "ABC"))
+
+    done = program("--config", path)
+
+    assert (done.stdout, done.returncode) == ("", 3)
+    assert "no answer: too coarse: " in done.stderr
+    assert "s possible, asking again failed: unreachable: 127.0.0.1: " in done.stderr
+    assert "needed one integer; 3 of 3 sources answered" in done.stderr
+
+
+def test_ntp_answers_whatever_becomes_of_asking_https_again(lab: Lab, program: Program) -> None:
+    """Two NTP operators of three carry the integer; -v says what became of the third."""
+    servers = lab.ntp("A"), lab.ntp("B"), lab.https("C", in_turn(honest, reset))
+
+    done = program("--config", lab.serve(*servers), "-v")
+
+    assert (done.stdout, done.returncode) == ("0\n", 0)
+    assert "asking again failed: unreachable: " in done.stderr
+
+
+def unasked(delay_s: float) -> Behaviour:
+    """Send what is true when it is sent, so long after the connection was made."""
+
+    def behave(reply: Honest) -> Iterable[Reply]:
+        threading.Event().wait(delay_s)
+        return [Reply(reply(0))]
+
+    return behave
+
+
+@pytest.mark.parametrize("behaviour", [honest, silent, late(0.3)], ids=["too", "only", "later"])
+@pytest.mark.parametrize("delay_s", [0, 0.001, 0.3])
+def test_a_response_before_the_request_is_no_answer(
+    lab: Lab, behaviour: Behaviour, delay_s: float
+) -> None:
+    """Servers that send a response right after the handshake, unasked: right, or a refusal."""
+    found = measured(lab, *(lab.https(n, behaviour, greeting=unasked(delay_s)) for n in "ABC"))
+
+    assert is_right(found) or isinstance(found.decision, NoAnswer)

@@ -476,6 +476,23 @@ def test_a_lock_held_by_somebody_else(program: Program, serve: Serve, place: Pat
     assert len(set(used_cookies(server))) == len(server.requests)
 
 
+def test_nothing_half_written_is_left(
+    program: Program, serve: Serve, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fifty runs that are settled while threads write what their servers said: each entry that was
+    begun is there, whole, and nothing else is.
+    """
+    weary = [NtpServer(f"Weary {n}", kiss("RATE")) for n in range(8)]
+    path = serve(*clocks("ABCDEFGHIJ"), *weary)
+    for number in range(50):
+        here = place / str(number)
+        monkeypatch.setenv("STATE_DIRECTORY", str(here))
+        assert outcome(program("--config", path)) == RIGHT
+        for file in here.iterdir() if here.exists() else ():
+            assert file.name == "lock" or file.suffix == ".toml"
+            assert file.name == "lock" or "until_boot_ns = " in file.read_text()
+
+
 # --- Names ----------------------------------------------------------------------------------
 
 

@@ -32,6 +32,7 @@ Namespace = Callable[..., Ran]
 def unshare(needs: Callable[[str], str]) -> list[str]:
     """The command that makes namespaces; skip where that is not permitted, fail in CI."""
     needs("ip")
+    needs("nft")
     command, why_not = permitted(needs("unshare"))
     if why_not and os.environ.get("CI"):
         pytest.fail(f"namespaces are not permitted, and CI may not skip: {why_not}")
@@ -69,6 +70,8 @@ def namespace(unshare: list[str], script: str, tmp_path: Path) -> Namespace:
         resolv_conf: str | None = None,
         options: str = "",
         hosts: str = LOCALHOST,
+        prepare: str = "",
+        runs: int = 1,
     ) -> Ran:
         path = tmp_path / "config.toml"
         path.write_text(config, encoding="utf-8")
@@ -82,6 +85,8 @@ def namespace(unshare: list[str], script: str, tmp_path: Path) -> Namespace:
             clocks=list(clocks),
             resolv_conf=resolv_conf,
             hosts=hosts,
+            prepare=prepare,
+            runs=runs,
         )
         return run_in_namespace(unshare, scenario)
 
@@ -479,7 +484,7 @@ def test_200_sources_of_one_name_share_one_look_up(
 ) -> None:
     """However many sources share a name, it is asked for once, in both families."""
     clocks = [("127.0.0.1", port) for port in range(10_001, 10_201)]
-    tables = [table("a.lab.test", port, f"Operator {port}") for _, port in clocks]
+    tables = [table("a.lab.test", port, "One operator") for _, port in clocks]
     ran = namespace("\n".join(tables), *servers, clocks=clocks)
 
     assert_right(ran)

@@ -6,13 +6,16 @@
 import base64
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Self
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -20,7 +23,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from lab import behaviour
 from lab.behaviour import Behaviour, shifted
 from lab.ntp import NtpServer
-from lab.roughtime import Manner, RoughtimeServer
+from lab.roughtime import (
+    Manner,
+    RoughtimeServer,
+    roughenough_1_3,
+    roughenough_2_0,
+    roughenough_2026,
+)
 from lab.world import world
 from sources.clock import NS
 from sources.wire.dialects import Form, encode_request
@@ -150,6 +159,80 @@ def test_servers_that_grease_are_used(program: Program, roughly: str, tmp_path: 
     words = [(each["verdict"], each["text"]) for run in said for each in run["sources"]]
     assert [word for word, _ in words].count("agrees") >= 21, words
     assert {run["drift_s"] for run in said} <= {-5, -4, -3, None}
+
+
+class Gate:
+    """Forwards to a server the requests that a release of another one would look at."""
+
+    def __init__(self, looks_at: Callable[[bytes], bool], port: int) -> None:
+        self._looks_at = looks_at
+        self._behind = ("127.0.0.1", port)
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self.port: int = self._socket.getsockname()[1]
+        self.refused = self.passed = 0
+        self._thread = threading.Thread(target=self._forward, daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join(timeout=5)
+        self._socket.close()
+
+    def _forward(self) -> None:
+        while True:
+            try:
+                request, client = self._socket.recvfrom(4096)
+            except OSError:
+                return
+            if not client:
+                return
+            if not self._looks_at(request):
+                self.refused += 1
+                continue
+            self.passed += 1
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link, suppress(OSError):
+                link.settimeout(1)
+                link.sendto(request, self._behind)
+                self._socket.sendto(link.recv(4096), client)
+
+
+@pytest.mark.parametrize(
+    ("gate", "refused", "more_refused"),
+    [(roughenough_1_3, 0, 1), (roughenough_2_0, 1, 0), (roughenough_2026, 0, 0)],
+    ids=["roughenough 1.3.0-draft14", "roughenough 2.0.0-draft14", "roughenough of August 2026"],
+)
+def test_a_real_server_answers_behind_the_gate_of_each_release(
+    program: Program,
+    roughly: str,
+    tmp_path: Path,
+    gate: Callable[[bytes], bool],
+    refused: int,
+    more_refused: int,
+) -> None:
+    """In the first run, and in the next one: the version is remembered.
+
+    The server behind the gate prefers version 1, which the oldest release does not take alone; the
+    next offer is then answered as in the first run.
+    """
+    path = tmp_path / "config.toml"
+    settings = f'timeout = 5\nstate = "{tmp_path}"\n[consensus]\nmin_operators = 1\n'
+    with served(roughly, "alpha", "--no-grease") as table:
+        port = int(re.findall(r"port = (\d+)", table)[0])
+        with Gate(gate, port) as before:
+            path.write_text(settings + table.replace(str(port), str(before.port)), "utf-8")
+            first = program("--config", str(path), "--json")
+            assert (before.refused, before.passed) == (refused, 1)
+            second = program("--config", str(path), "--json")
+            assert (before.refused, before.passed) == (refused + more_refused, 2)
+
+    for done in (first, second):
+        assert (done.stderr, done.returncode) == ("", 0)
+        assert json.loads(done.stdout)["sources"][0]["verdict"] == "agrees"
 
 
 def asked(roughly: str, server: RoughtimeServer) -> "subprocess.CompletedProcess[str]":

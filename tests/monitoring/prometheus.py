@@ -22,8 +22,10 @@ from tests.conftest import ROOT
 SERVICE = ROOT / "monitoring" / "systemd" / "time-drift.service"
 CHECKOUT = "/opt/time-drift/"
 """Where the service file has this checkout."""
-TEXTFILES = "/var/lib/prometheus/node-exporter/"
-"""Where it has the directory of node_exporter."""
+TEXTFILES = "/var/cache/time-drift/"
+"""Where it has its file, to which node_exporter's directory has a link."""
+NOBODY = 65534
+"""A user, and a group, who may do nothing that not everybody may."""
 
 CONFIGURATION = """\
 global: {{scrape_interval: 1s, evaluation_interval: 1s}}
@@ -148,17 +150,25 @@ def measure(
 
 @contextmanager
 def node_exporter(program: str, directory: Path) -> Iterator[int]:
-    """Run a node_exporter that has the files of this directory and nothing else; yield its port."""
+    """Run a node_exporter that has the files of this directory and nothing else; yield its port.
+
+    It is a user without rights, as elsewhere, who gets into the directory by a descriptor: those
+    above it are the test's alone.
+    """
     port = _free_port()
+    opened = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     command = [
         program,
         "--collector.disable-defaults",
         "--collector.textfile",
-        f"--collector.textfile.directory={directory}",
+        f"--collector.textfile.directory=/proc/self/fd/{opened}",
         f"--web.listen-address=127.0.0.1:{port}",
     ]
-    with _running(command, port, "/metrics"):
-        yield port
+    try:
+        with _running(command, port, "/metrics", opened):
+            yield port
+    finally:
+        os.close(opened)
 
 
 @contextmanager
@@ -186,9 +196,17 @@ def prometheus(program: str, directory: Path, rules: str, nodes: list[Node]) -> 
 
 
 @contextmanager
-def _running(command: list[str], port: int, path: str) -> Iterator[None]:
+def _running(command: list[str], port: int, path: str, *passed: int) -> Iterator[None]:
+    """Run a server until the end of the block; one that gets descriptors is nobody."""
     process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        pass_fds=passed,
+        user=NOBODY if passed and os.geteuid() == 0 else None,
+        group=NOBODY if passed and os.geteuid() == 0 else None,
+        extra_groups=[] if passed and os.geteuid() == 0 else None,
     )
 
     def answers() -> bool:

@@ -24,14 +24,18 @@ from tests.conftest import ROOT
 from tests.dns_server import DnsServer, answer, hang
 
 NAMED = ("a.lab.test", "b.lab.test")
+NAME = "node-23"
+"""The machine's, of which cron's line makes a wait of 0 s."""
 SILENT, ANSWERING = "127.0.0.9", "127.0.0.10"
 """Two name servers; resolv.conf names the second one."""
-TEXTFILE = "/var/lib/prometheus/node-exporter/time-drift.prom"
+TEXTFILE = "/var/cache/time-drift/time-drift.prom"
 CONFIGURATION = "/opt/config.toml"
+"""Also what the program finds by itself, beside its script."""
 
 _SYSTEMD = "/lib/systemd/systemd"
 _NAMESPACES = ["-m", "-p", "-n", "-u", "-i", "-C", "-f", "--kill-child", "--mount-proc"]
 _WITHOUT = "-sys_time,-sys_boot,-sys_module"
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/time-drift"
 _LONGEST_S = 15
 _NOTHING = "[Unit]\nDescription=Nothing but what a test starts\nDefaultDependencies=no\n"
 _FOR_TESTS = f"""\
@@ -66,12 +70,27 @@ class Machine:
     def call(self, *command: str) -> "subprocess.CompletedProcess[str]":
         """Run a command in the machine."""
         return subprocess.run(
-            ["nsenter", "-t", str(self._pid), "-m", "-p", "-n", "-C", *command],
+            ["nsenter", "-t", str(self._pid), "-m", "-p", "-n", "-u", "-C", *command],
             capture_output=True,
             text=True,
             check=False,
             timeout=60,
         )
+
+    def spawn(self, *command: str, cwd: Path = Path("/")) -> "subprocess.Popen[bytes]":
+        """Start a process in the machine's network, on its files."""
+        here = ["-m", "-n", f"--wdns={cwd}"]
+        return subprocess.Popen(["nsenter", "-t", str(self._pid), *here, *command])
+
+    def shell(self, text: str, user: str = "root") -> "subprocess.CompletedProcess[str]":
+        """Run what a page tells people to type, in the checkout; the first failure ends it.
+
+        Under the umask of somebody who keeps his files to himself.
+        """
+        words = ["runuser", "-u", user, "--"] if user != "root" else []
+        command = ["sh", "-euc", f"umask 077\ncd /opt/time-drift\n{text}"]
+        clean = ["env", "-i", f"PATH={_PATH}"]
+        return self.call(*clean, "HOME=/root", *words, *command)
 
     def systemctl(self, *arguments: str) -> str:
         """Return what systemctl says, or how it failed."""
@@ -119,7 +138,7 @@ def machine(units: Path, directory: Path) -> Iterator[Machine]:
     """Run a systemd that knows the units of a directory, until the end of the block."""
     cgroups = _cgroups()
     assert cgroups
-    group = cgroups / f"time-drift-test-{os.getpid()}"
+    group = cgroups / f"time-drift-test-{os.getpid()}-{os.urandom(4).hex()}"
     group.mkdir()
     inside = [sys.executable, "-m", "tests.monitoring.systemd", str(units), str(directory)]
     with (directory / "console").open("w") as console:
@@ -169,18 +188,25 @@ def _run(*command: str) -> None:
     subprocess.run(command, check=True)
 
 
+def _overlay(lower: str, scratch: Path, place: str) -> None:
+    """Mount at `place` what is in `lower`, to be changed without changing that."""
+    upper, work = (scratch / f"{lower.replace('/', '-')}{n}" for n in (1, 2))
+    upper.mkdir()
+    work.mkdir()
+    layers = f"lowerdir={lower},upperdir={upper},workdir={work}"
+    _run("mount", "-t", "overlay", "-o", layers, "overlay", place)
+
+
 def _file_systems(directory: Path) -> None:
     _run("mount", "--make-rprivate", "/")
     scratch = directory / "scratch"
     scratch.mkdir()
     _run("mount", "-t", "tmpfs", "none", str(scratch))
-    for place in ("/etc", "/usr/lib/systemd/system", "/var/lib"):
-        upper, work = (scratch / f"{place.replace('/', '-')}{n}" for n in (1, 2))
-        upper.mkdir()
-        work.mkdir()
-        layers = f"lowerdir={place},upperdir={upper},workdir={work}"
-        _run("mount", "-t", "overlay", "-o", layers, "overlay", place)
-    checkout = os.open(ROOT, os.O_PATH)
+    for place in ("/etc", "/usr/lib/systemd/system", "/usr/local", "/var"):
+        _overlay(place, scratch, place)
+    (scratch / "checkout").mkdir()
+    _overlay(str(ROOT), scratch, str(scratch / "checkout"))
+    checkout = os.open(scratch / "checkout", os.O_PATH)
     for place in ("/opt", "/run"):
         _run("mount", "-t", "tmpfs", "-o", "mode=755", "none", place)
     Path("/opt/time-drift").mkdir()
@@ -205,10 +231,14 @@ def _files(units: Path) -> None:
             extra = Path(f"/etc/systemd/system/{path.name}.d")
             extra.mkdir()
             (extra / "tests.conf").write_text(_FOR_TESTS, encoding="utf-8")
+    editor = Path("/usr/local/bin/editor")
+    editor.write_text("#!/bin/sh\n", encoding="utf-8")  # who types nothing and leaves it
+    editor.chmod(0o755)
     Path("/etc/systemd/system/nothing.target").write_text(_NOTHING, encoding="utf-8")
     for name, text in (
         ("resolv.conf", f"nameserver {ANSWERING}\n"),
         ("hosts", "127.0.0.1 localhost\n"),
+        ("hostname", f"{NAME}\n"),
         ("nsswitch.conf", "passwd: files systemd\ngroup: files systemd\nhosts: files dns\n"),
     ):
         path = Path("/etc", name)
@@ -241,6 +271,7 @@ def _serve() -> None:
         shutil.copyfile(path, f"/opt/root-{number}.pem")
         text = text.replace(path, f"/opt/root-{number}.pem")
     Path(CONFIGURATION).write_text(text, encoding="utf-8")
+    _run("mount", "--bind", CONFIGURATION, "/opt/time-drift/config.toml")
 
 
 def _main() -> None:

@@ -10,54 +10,16 @@ import pytest
 
 from lab.ntp import NtpServer
 from lab.world import world
-from sources.record import Record
 from tests.conftest import ROOT
+from tests.docs.registry import taken
 from tests.interop.chrony import faked, free_port, source
+from tests.monitoring.crontab import Entry, parsed
 
 pytestmark = pytest.mark.interop
 
 CRONTAB = ROOT / "monitoring" / "cron" / "time-drift.cron"
 PROGRAM = "/opt/time-drift/time-drift.sh"
-TEXTFILE = "/var/lib/prometheus/node-exporter/time-drift.prom"
-LONGEST_LINE = 998
-"""cron(8) of Debian cuts commands off at a thousand characters."""
-
-
-class Entry(Record):
-    """What a line of /etc/cron.d says, by crontab(5)."""
-
-    schedule: str
-    user: str
-    command: str
-    """What SHELL gets: up to the first % that is not escaped, the escaped ones bare."""
-    stdin: str
-    environ: dict[str, str]
-    """As the lines above it set it."""
-
-
-_FIELD = r"(?:\*|\d+(?:-\d+)?)(?:/\d+)?"
-_ENTRY = re.compile(rf"((?:{_FIELD}\s+){{4}}{_FIELD})\s+([a-z_][a-z0-9_-]*)\s+(.*)")
-_SETTING = re.compile(r"([A-Z]+)=(.*)")
-
-
-def parsed(text: str) -> list[Entry]:
-    """Return the entries of a crontab; a line that is nothing known fails."""
-    assert text.endswith("\n"), "cron overlooks a last line that does not end"
-    environ: dict[str, str] = {}
-    found = []
-    for line in text.rstrip("\n").split("\n"):
-        if not line or line.startswith("#"):
-            continue
-        assert len(line) < LONGEST_LINE
-        if setting := _SETTING.fullmatch(line):
-            environ = environ | {setting[1]: setting[2]}
-            continue
-        entry = _ENTRY.fullmatch(line)
-        assert entry, line
-        command, *stdin = re.split(r"(?<!\\)%", entry[3])
-        bare = command.replace("\\%", "%")
-        found.append(Entry(entry[1], entry[2], bare, "\n".join(stdin), environ))
-    return found
+TEXTFILE = "/var/cache/time-drift/time-drift.prom"
 
 
 def textfile_entry() -> Entry:
@@ -141,7 +103,7 @@ def test_the_lines_are_what_cron_reads() -> None:
     """Each is a setting or an entry with a user; nothing of a command is taken for its input."""
     textfile, mail = textfile_entry(), mail_entry()
 
-    assert (textfile.schedule, textfile.user) == ("* * * * *", "prometheus")
+    assert (textfile.schedule, textfile.user) == ("* * * * *", "time-drift")
     assert (mail.schedule, mail.user) == ("*/5 * * * *", "nobody")
     for entry in (textfile, mail):
         assert entry.environ == {"SHELL": "/bin/sh", "PATH": "/usr/bin:/bin", "MAILTO": "root"}
@@ -201,6 +163,29 @@ def test_the_textfile_line_without_an_answer(cron: Cron) -> None:
 def test_the_mailing_line(cron: Cron, honest: str, offset: str, mailed: str) -> None:
     """A clock that is right is no mail; one that is off is, with the drift in it."""
     assert cron.run(mail_entry(), honest, offset) == (mailed, 0)
+
+
+@pytest.mark.parametrize(
+    ("offset", "mailed"),
+    [
+        ("-1s", ""),
+        ("+1s", ""),
+        ("-2s", "clock minus true time: -2 s\n"),
+        ("+2s", "clock minus true time: 2 s\n"),
+    ],
+)
+def test_the_mailing_line_from_two_seconds_on(
+    cron: Cron, honest: str, offset: str, mailed: str
+) -> None:
+    """The page's other condition in place of the line's own: it looks at the size alone."""
+    entry = mail_entry()
+    own, other = taken("mail unless right").text, taken("mail from 2 s on").text
+    assert entry.command.count(own) == 1
+    changed = Entry(
+        entry.schedule, entry.user, entry.command.replace(own, other), entry.stdin, entry.environ
+    )
+
+    assert cron.run(changed, honest, offset) == (mailed, 0)
 
 
 def test_the_mailing_line_without_an_answer(cron: Cron) -> None:

@@ -313,7 +313,9 @@ def arguments(name: str, directory: Path) -> list[str]:
 
 
 @contextmanager
-def running(*command: str, environ: dict[str, str]) -> Iterator["subprocess.Popen[str]"]:
+def running(
+    *command: str, environ: dict[str, str], passed: int | None = None, user: int | None = None
+) -> Iterator["subprocess.Popen[str]"]:
     with subprocess.Popen(
         command,
         env=os.environ | environ,
@@ -321,6 +323,10 @@ def running(*command: str, environ: dict[str, str]) -> Iterator["subprocess.Pope
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        pass_fds=() if passed is None else (passed,),
+        user=user,
+        group=user,
+        extra_groups=None if user is None else [],
     ) as process:
         try:
             yield process
@@ -352,24 +358,33 @@ def free_tcp_port() -> int:
 
 
 def test_the_containers_of_a_pod(script: str, needs: Callable[[str], str], tmp_path: Path) -> None:
-    """Their own arguments, a directory for their volume: the drift of the node is scraped."""
+    """Their own arguments, a directory for their volume: the drift of the node is scraped.
+
+    node_exporter is the user that its manifest has, and gets into the directory by a descriptor.
+    """
     exporter, port = needs("prometheus-node-exporter"), free_tcp_port()
     needs("faketime")
+    (volume := tmp_path / "volume").mkdir()
+    opened = os.open(volume, os.O_RDONLY | os.O_DIRECTORY)
     scrape = [
-        one.replace(":9100", f"127.0.0.1:{port}") for one in arguments("node-exporter", tmp_path)
+        one.replace(":9100", f"127.0.0.1:{port}")
+        for one in arguments("node-exporter", Path(f"/proc/self/fd/{opened}"))
     ]
+    root = os.geteuid() == 0
+    user = container("node-exporter")["securityContext"]["runAsUser"] if root else None
     with world(*(NtpServer(name) for name in ("Alpha", "Bravo", "Charlie"))) as lab:
         path = tmp_path / "config.toml"
         path.write_text(lab.toml, encoding="utf-8")
         environ = faked("-4s") | {"TIME_DRIFT_CONFIG": str(path)}
-        measure = [script, *arguments("time-drift", tmp_path)]
+        measure = [script, *arguments("time-drift", volume)]
         with (
             running(*measure, environ=environ) as watch,
-            running(exporter, *scrape, environ={}),
+            running(exporter, *scrape, environ={}, passed=opened, user=user),
         ):
             said = scraped(port)
             watch.terminate()
             out, err = watch.communicate(timeout=LONGEST_S)
+    os.close(opened)
     drift_lines = [line for line in said.split("\n") if line.startswith("time_drift_seconds ")]
 
     assert drift_lines == ["time_drift_seconds -4"]

@@ -1,6 +1,7 @@
 """From the program's textfile by way of a real node_exporter into a real Prometheus, and alerts."""
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -20,6 +21,7 @@ from tests.monitoring.prometheus import (
     Labels,
     Node,
     found,
+    get,
     measure,
     node_exporter,
     prometheus,
@@ -221,3 +223,21 @@ def test_node_exporter_took_every_file_every_time(fleet: Fleet) -> None:
 
     assert min(scrapes.values()) >= 2
     assert errors == dict.fromkeys(fleet.nodes, 0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="for others it is their own file")
+def test_a_file_that_is_not_for_everybody_would_be_seen(tmp_path: Path) -> None:
+    """The node_exporter of these tests has no right to read what root keeps to himself."""
+    written = tmp_path / "time-drift.prom"
+    written.write_text("time_drift_seconds -4\n", encoding="utf-8")
+    with node_exporter(found("prometheus-node-exporter"), tmp_path) as port:
+        tmp_path.chmod(0o755)
+        written.chmod(0o644)
+        readable = get(port, "/metrics")[1]
+        written.chmod(0o600)
+        unreadable = get(port, "/metrics")[1]
+
+    assert "time_drift_seconds -4" in readable
+    assert "node_textfile_scrape_error 0" in readable
+    assert "time_drift_seconds" not in unreadable
+    assert "node_textfile_scrape_error 1" in unreadable

@@ -108,25 +108,6 @@ def test_the_source_distribution_holds_what_is_named(tmp_path: Path) -> None:
     assert not {name for name in names if name.startswith((".env", "tests", "cloudformation"))}
 
 
-def test_the_manifests_of_the_readme_are_valid(tmp_path: Path) -> None:
-    """Kubernetes' own schemas accept them; each asks for as little as the program needs."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
-    (manifest,) = [block for block in blocks if "apiVersion" in block]
-    (tmp_path / "manifest.yaml").write_text(manifest, encoding="utf-8")
-    validate = str(ROOT / ".venv-supply" / "bin" / "kubernetes-validate")
-    done = subprocess.run(
-        [validate, "--strict", str(tmp_path / "manifest.yaml")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert done.returncode == 0, done.stdout + done.stderr
-    for wanted in ("runAsNonRoot: true", "readOnlyRootFilesystem: true", "drop: [ALL]"):
-        assert wanted in manifest
-
-
 def test_every_docker_line_of_the_readme_takes_rights_away() -> None:
     """Read-only root, no capability, no new privilege: in each example that runs a container."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8").replace("\\\n", " ")

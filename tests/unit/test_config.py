@@ -261,3 +261,77 @@ def test_where_the_configuration_is_looked_for(
     monkeypatch.setenv("TIME_DRIFT_CONFIG", str(tmp_path / "variable.toml"))
     assert config.find(None) == str(tmp_path / "variable.toml")
     assert config.find("named.toml") == "named.toml"
+
+
+@pytest.mark.parametrize("kind", ["ntp", "nts", "roughtime"])
+@pytest.mark.parametrize(
+    ("host", "hint"),
+    [
+        ("a.example:123", 'host = "a.example", port = 123'),
+        ("192.0.2.1:4460", 'host = "192.0.2.1", port = 4460'),
+        ("[2001:db8::1]:2002", 'host = "2001:db8::1", port = 2002'),
+    ],
+)
+def test_a_port_in_the_host_is_shown_its_key(kind: str, host: str, hint: str) -> None:
+    """Most other programs take host:port; here the line says where the port goes."""
+    key = f'public_key = "{"A" * 43}="\n' if kind == "roughtime" else ""
+
+    with pytest.raises(ConfigError) as caught:
+        parsed(f'[[sources.{kind}]]\nhost = "{host}"\n{key}')
+
+    assert f"host = {host!r}" in str(caught.value)
+    assert str(caught.value).endswith(f"; a port has a key of its own: {hint}")
+
+
+@pytest.mark.parametrize("host", ["a b", "a.example:", ":123", "a:b:1", "x" * 70 + ":1"])
+def test_another_wrong_host_is_shown_no_port(host: str) -> None:
+    """The hint is there where it helps, and nowhere else."""
+    with pytest.raises(ConfigError) as caught:
+        parsed(f'[[sources.ntp]]\nhost = "{host}"\n')
+
+    assert "a key of its own" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        ("straße.example", "xn--strae-oqa.example"),
+        ("STRASSE.example", "STRASSE.example"),
+        ("βόλος.example", "xn--nxasmm1c.example"),
+        ("βόλοσ.example", "xn--nxasmq6b.example"),
+        ("\u0646\u0627\u0645\u0647\u200c\u0627\u06cc.example", "xn--mgba3gch31f060k.example"),
+        ("bücher\uff0eexample", "xn--bcher-kva.example"),
+        ("BÜCHER.example.", "xn--bcher-kva.example."),
+        ("日本語.example", "xn--wgv71a119e.example"),
+    ],
+)
+def test_names_in_other_scripts_are_asked_for_by_idna_2008(written: str, asked: str) -> None:
+    """Sharp s and final sigma are letters of their own: another name is somebody else's server."""
+    tables = (
+        f'[[sources.ntp]]\nhost = "{written}"\n[[sources.nts]]\nhost = "{written}"\n'
+        f'[[sources.roughtime]]\nhost = "{written}"\n'
+        'public_key = "AW5uAoTSTDfG5NfY1bTh08GUnOqlRb+HVhbJ3ODJvsE="\n'
+        f'[[sources.https]]\nurl = "https://{written}/"\n'
+    )
+
+    assert [source.host for source in config.parse(tables, "x").sources] == [asked] * 4
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\u200d.example",
+        "a\u200cb.example",
+        "☃\ufe0f..example",
+        "ab--ü.example",
+        "-ü.example",
+        "\u0301a.example",
+        "ü" * 60 + ".example",
+    ],
+)
+@pytest.mark.parametrize("key", ["host", "url"])
+def test_what_idna_2008_refuses_is_an_error(name: str, key: str) -> None:
+    """The line says what was found, and why no name can be so."""
+    kind, value = ("ntp", name) if key == "host" else ("https", f"https://{name}/")
+    with pytest.raises(ConfigError, match=r"number 1: (host|url) = .*allowed is"):
+        config.parse(f'[[sources.{kind}]]\n{key} = "{value}"\n', "x")

@@ -16,6 +16,7 @@ from drift.consensus import (
     operator_key,
     rounded_s,
     settle,
+    unless_unrefined,
     worth_refining,
 )
 from sources.base import Failure, Interval, Outcome, Pending, Reason, Sample
@@ -551,12 +552,18 @@ def test_sure_of_another_integer_does_not_count() -> None:
 
 
 def test_what_cannot_decide_is_not_tried() -> None:
-    """Without refinable sources of enough operators, or kinds, asking again would be in vain."""
+    """Without refinable sources, operators or kinds enough, asking again would be in vain."""
     assert not worth(https("a"), https("b"), https("c"), refinable=[])
-    assert not worth(https("a"), https("b"), https("c"), refinable=[0, 1])
+    assert not worth(https("a"), https("b", -490, 400), https("c"), refinable=[1])
     assert worth(*SHARP[:2], https("c"), https("d"), refinable=[3])
     assert not worth(https("a"), https("b"), failed("c"))
     assert not worth(https("a"), https("b"), https("c"), failed("n"), kinds=2)
+
+
+def test_what_may_change_the_integer_is_tried() -> None:
+    """Two coarse operators of three, beside one that stays coarse, decide once they are sharp."""
+    assert worth(https("a"), https("b"), https("c"), refinable=[0, 1])
+    assert worth(SHARP[0], https("b"), https("c"), refinable=[1, 2])
 
 
 def test_falsetickers_are_not_hoped_for() -> None:
@@ -565,6 +572,62 @@ def test_falsetickers_are_not_hoped_for() -> None:
 
     assert not worth(*SHARP[:2], said("c", ms(-10, 600)), liar, refinable=[3])
     assert not worth(https("a"), https("b", 8000, 9000), liar)
+
+
+# Coarse sources that could not be asked again
+
+
+def unless(
+    *outcomes: Sample | Failure, missed: Collection[int], operators: int = 3, kinds: int = 1
+) -> Answer | NoAnswer:
+    """Settle a finished run in which these sources could not be asked again."""
+    rule = Rule(operators, kinds, 0)
+    found = settle(outcomes, rule, 0)
+    assert isinstance(found, Answer)
+    return unless_unrefined(found, outcomes, dict.fromkeys(missed, "no route"), rule, 0)
+
+
+def test_an_integer_that_only_asking_again_could_decide_is_no_answer() -> None:
+    """Coarse samples alone leave two integers; the lack names both, and why they stayed so."""
+    found = unless(https("a"), https("b"), https("c"), missed=[0, 1, 2])
+
+    assert isinstance(found, NoAnswer)
+    assert found.lack is Lack.UNREFINED
+    assert found.found == "-1 to 0 s possible, asking again failed: no route"
+    assert found.agreed
+
+
+def test_coarse_samples_that_could_not_be_sharper_stand() -> None:
+    """Who was asked all that there was to ask, and kinds that are never asked again, stay."""
+    assert isinstance(unless(https("a"), https("b"), https("c"), missed=[]), Answer)
+
+
+@pytest.mark.parametrize(
+    ("sharp", "coarse", "stands"),
+    [(3, 9, True), (2, 1, True), (2, 2, True), (2, 3, False), (1, 2, False)],
+)
+def test_sharp_samples_carry_the_answer(sharp: int, coarse: int, stands: bool) -> None:
+    """min_operators that are sure do, whoever failed, and so does more than half of the weight."""
+    samples = [said(f"s{n}", ms(-10, 10)) for n in range(sharp)]
+    rest = [https(f"c{n}") for n in range(coarse)]
+
+    found = unless(*samples, *rest, missed=range(sharp, sharp + coarse))
+
+    assert isinstance(found, Answer) is stands
+
+
+def test_a_narrowed_sample_tells_though_it_failed_later() -> None:
+    """Narrower than half a second, or of one integer only, is as good as a precise one."""
+    narrow = [https("a", -490, 490), https("b", -490, 490), https("c", -600, -150)]
+
+    assert isinstance(unless(*narrow, missed=[0, 1, 2]), Answer)
+
+
+def test_falsetickers_that_failed_leave_the_answer_alone() -> None:
+    """Who is outvoted was not needed to be asked again."""
+    liar = https("d", 5000, 6000)
+
+    assert isinstance(unless(*SHARP[:2], said("c", ms(-10, 600)), liar, missed=[3]), Answer)
 
 
 def test_it_is_judged_by_the_drift_of_this_moment() -> None:

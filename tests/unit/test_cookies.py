@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sources import cookies
+from sources.addresses import is_address
 from sources.cookies import MOST_KEPT, TAKEN, entry_of, established_in, rest_of, with_more, without
-from sources.keys import is_address
 from sources.memory import Entry
 from sources.sealed import Established, Keys
 from sources.validity import Validity

@@ -4,9 +4,11 @@ import json
 import re
 from collections import Counter
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nagiosplugin import Range
 from prometheus_client.parser import text_string_to_metric_families
 
 from drift.consensus import Answer, NoAnswer
@@ -14,13 +16,17 @@ from drift.finding import Finding
 from drift.form import Form, Plugin
 from drift.forms import form_named_in, form_of
 from drift.options import FORMATS, Options
+from drift.report.explain import explained
 from drift.report.influx import Influx
+from drift.report.letters import letters_of
 from drift.report.nagios import Nagios, read_threshold
 from drift.report.prometheus import Prometheus
+from drift.report.refusal import refusal
 from drift.report.words import decimal_s
 from drift.report.zabbix import Zabbix
 from drift.verdict import Verdict, distinct_names
 from sources.clock import NS
+from tests.conftest import ROOT
 from tests.fakes import a_sample
 from tests.findings import finding, runs, three_honest_one_liar
 
@@ -164,7 +170,6 @@ def test_a_plugin_says_one_line(found: Finding, verbose: bool) -> None:
 @pytest.mark.parametrize(
     ("text", "inside", "outside"),
     [
-        ("10", (0, 10), (-1, 11)),
         ("10:", (10, 99), (9, -1)),
         ("~:10", (-99, 10), (11,)),
         ("10:20", (10, 20), (9, 21)),
@@ -181,6 +186,35 @@ def test_ranges_as_the_guidelines_have_them(
     assert all(read_threshold(text).alerts(value) for value in outside)
 
 
+@pytest.mark.parametrize(
+    ("text", "shown", "inside", "outside"),
+    [
+        ("0", "0:0", (0,), (-1, 1)),
+        ("1", "-1:1", (-1, 0, 1), (-2, 2)),
+        ("10", "-10:10", (-10, 0, 10), (-11, 11)),
+        ("1.5", "-1.5:1.5", (-1, 1), (-2, 2)),
+        ("0.0", "0:0", (0,), (-1, 1)),
+        ("007", "-007:007", (-7, 7), (-8, 8)),
+    ],
+)
+def test_a_plain_number_bounds_the_size_of_the_drift(
+    text: str, shown: str, inside: tuple[int, ...], outside: tuple[int, ...]
+) -> None:
+    """As in check_ntp_time: N alerts outside -N..N, and graphers get a range that says so."""
+    found = read_threshold(text)
+
+    assert found.text == shown
+    assert not any(found.alerts(value) for value in inside)
+    assert all(found.alerts(value) for value in outside)
+
+
+@pytest.mark.parametrize("text", ["-1", "-0", "-1.5", "+1", "-1:x", "@"])
+def test_a_negative_bound_of_a_size_is_an_error(text: str) -> None:
+    """Nothing has a negative size: whoever writes that means something else."""
+    with pytest.raises(ValueError, match=re.escape(text)):
+        read_threshold(text)
+
+
 @given(st.text(max_size=8) | st.text("@~:-.0123", max_size=8), st.integers(-100, 100))
 def test_any_text_is_a_range_or_a_value_error(text: str, drift_s: int) -> None:
     """Nothing else comes of it; what is inside a range is outside its inverse."""
@@ -188,9 +222,33 @@ def test_any_text_is_a_range_or_a_value_error(text: str, drift_s: int) -> None:
         found = read_threshold(text)
     except ValueError:
         return
-    assert found.text == text
-    inverse = text.removeprefix("@") if text.startswith("@") else f"@{text}"
+    whole = found.text if ":" in found.text else found.text.replace("@", "@0:")
+    inverse = whole.removeprefix("@") if whole.startswith("@") else f"@{whole}"
     assert found.alerts(drift_s) != read_threshold(inverse).alerts(drift_s)
+
+
+@given(st.text("@~:-.0123", max_size=8), st.integers(-100, 100))
+def test_what_graphers_get_judges_as_what_was_written(text: str, drift_s: int) -> None:
+    """The range in the performance data, read by the guidelines, alerts on the same drifts."""
+    try:
+        found = read_threshold(text)
+    except ValueError:
+        return
+    assert (drift_s not in Range(found.text)) == found.alerts(drift_s)
+
+
+def test_the_documents_spell_thresholds_alike() -> None:
+    """No page and no recipe writes a symmetric range: a plain number says it."""
+    pages = [ROOT / "README.md", ROOT / "drift/usage.py"]
+    pages += [path for path in (ROOT / "monitoring").rglob("*") if path.suffix in SPELLED]
+    for path in pages:
+        text = path.read_text(encoding="utf-8")
+        spelled = re.findall(r"(?:-[wc] |!|time_drift_\w+ = \")([-@~0-9.:]+)", text)
+        assert not [one for one in spelled if re.fullmatch(r"-([0-9.]+):\1", one)], path
+    assert "--format nagios -w 0 -c 1`" in pages[0].read_text(encoding="utf-8")
+
+
+SPELLED = {".md", ".conf", ".cfg", ".yaml", ".yml", ".cron"}
 
 
 @given(st.integers(-(10**20), 10**20))
@@ -264,3 +322,31 @@ def test_names_that_are_the_same_are_told_apart() -> None:
     ]
 
     assert distinct_names(verdicts) == ["a.example", "a.example #2", "a.example", "a.example"]
+
+
+@pytest.mark.parametrize("word", [*FORMATS, "explain"])
+def test_a_verdict_that_is_new_needs_no_list(word: str) -> None:
+    """Whoever adds a verdict, or a lack, adds it in one place: every format takes any word."""
+    found = answered()
+    verdicts = [one.replaced(word="some new word", text="why") for one in found.verdicts]
+    new = found.replaced(verdicts=tuple(verdicts))
+    if word == "explain":
+        text = "".join(line.plain for line in explained(new, 80, letters_of("utf-8")))
+    else:
+        options = Options()
+        options.format, options.verbose = word, True
+        text = form_of(options).told(new)
+
+    assert word == "integer" or text.count("some new word") == len(found.verdicts)
+    if word == "json":
+        schema = json.loads((ROOT / "drift/report/time-drift-1.schema.json").read_text("utf-8"))
+        jsonschema.validate(json.loads(text), schema)
+
+
+def test_a_new_verdict_is_in_the_refusal() -> None:
+    """With the kind, who has it, and why."""
+    found = refused()
+    assert isinstance(found.decision, NoAnswer)
+    verdicts = [one.replaced(word="some new word", text="why") for one in found.verdicts]
+
+    assert "; ntp some new word: alpha, bravo (why)" in refusal(found.decision, verdicts)

@@ -1,11 +1,14 @@
 """Gathering: who is asked when, when it ends, and what becomes of those who do not answer."""
 
 import _thread
+import errno
+import ssl
 import threading
 import time
 from collections.abc import Callable
 
 import pytest
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from drift import gather as gathering
 from drift.consensus import Answer, Lack, NoAnswer, Rule
@@ -102,6 +105,66 @@ def test_failures_are_outcomes_with_their_reason() -> None:
     assert found.outcomes[0] == Failure("A", "ntp", Reason.MALFORMED, "found this: wanted that")
 
 
+class PanicException(BaseException):
+    """What cryptography raises where its Rust half panics."""
+
+
+PanicException.__module__ = "pyo3_runtime"
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (MemoryError(), "not enough memory"),
+        (OSError(errno.EMFILE, "Too many open files", "/x.py"), "Too many open files: /x.py"),
+        (ImportError("failed to map segment"), "ImportError: failed to map segment"),
+        (
+            ModuleNotFoundError("No module named 'h11'"),
+            "ModuleNotFoundError: No module named 'h11'",
+        ),
+        (SyntaxError("source code cannot contain null bytes"), "SyntaxError: source code"),
+        (ssl.SSLError(1, "unknown error (_ssl.c:3063)"), "unknown error (_ssl.c:3063)"),
+        (RuntimeError("can't start new thread"), "can't start new thread"),
+        (UnsupportedAlgorithm("AES-SIV is not supported"), "UnsupportedAlgorithm: AES-SIV"),
+        (PanicException("no memory"), "PanicException: no memory"),
+    ],
+)
+def test_what_this_machine_lacks_is_that_sources_failure(error: BaseException, says: str) -> None:
+    """Whatever a thread, an import, OpenSSL or the allocator raises; the others decide."""
+
+    def lacking(run: Run) -> Sample:
+        raise error
+
+    found = run(FakeSource("E", lacking), *(honest(name) for name in "ABCD"), patient=True)
+
+    assert isinstance(found.decision, Answer)
+    failure = found.outcomes[0]
+    assert isinstance(failure, Failure)
+    assert failure.reason is Reason.UNAVAILABLE
+    assert failure.message.startswith(says)
+    assert isinstance(run(FakeSource("E", lacking)).decision, NoAnswer)
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("x"), AssertionError(), TypeError("no"), RuntimeError()]
+)
+def test_a_bug_in_one_source_does_not_silence_the_others(error: Exception) -> None:
+    """An answer that the others settle is printed; the verdict of that source has the bug."""
+
+    def buggy(run: Run) -> Sample:
+        raise error
+
+    found = run(FakeSource("E", buggy), *(honest(name) for name in "ABCD"), patient=True)
+
+    assert isinstance(found.decision, Answer)
+    failure = found.outcomes[0]
+    assert isinstance(failure, Failure)
+    assert failure.reason is Reason.UNAVAILABLE
+    assert failure.message.startswith(f"bug: {type(error).__name__}")
+    with pytest.raises(type(error)):
+        run(FakeSource("E", buggy), honest("A"), honest("B"))
+
+
 def test_a_bug_in_an_adapter_is_raised_in_the_main_thread() -> None:
     """An exception that is none of our errors is not swallowed into a verdict."""
 
@@ -109,7 +172,7 @@ def test_a_bug_in_an_adapter_is_raised_in_the_main_thread() -> None:
         raise ZeroDivisionError("a bug")
 
     with pytest.raises(ZeroDivisionError, match="a bug"):
-        run(FakeSource("A", buggy), hangs("B"))
+        run(FakeSource("A", buggy), hangs("B"), deadline_s=0.3)
 
 
 def test_heavy_sources_are_not_asked_when_the_cheap_ones_settle_it() -> None:
@@ -177,7 +240,7 @@ def test_the_drift_is_that_of_the_moment_of_decision() -> None:
 def test_a_system_without_threads_to_spare_is_a_failure_not_a_crash(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Where no further thread can be started the source is unreachable, and the rest may decide."""
+    """Where no further thread can be started that source is unavailable; the rest may decide."""
     start = _thread.start_new_thread
 
     def refuse_one(work: Callable[..., object], arguments: tuple[int, Source]) -> int:
@@ -189,7 +252,7 @@ def test_a_system_without_threads_to_spare_is_a_failure_not_a_crash(
     found = run(*(honest(name) for name in "ABCD"))
 
     assert isinstance(found.decision, Answer)
-    assert found.outcomes[0] == Failure("A", "ntp", Reason.UNREACHABLE, "can't start new thread")
+    assert found.outcomes[0] == Failure("A", "ntp", Reason.UNAVAILABLE, "can't start new thread")
 
 
 class AwaitedFakeSource(FakeSource):

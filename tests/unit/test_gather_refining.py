@@ -84,14 +84,24 @@ def test_nobody_is_asked_again_when_precise_sources_have_decided() -> None:
 
 
 def test_nobody_is_asked_again_when_it_could_not_decide() -> None:
-    """Where too few operators could become sure the answer comes at once, as good as it is."""
-    coarse = RefinableFakeSource("C", wide("C"), narrow("C"))
+    """Where no sample that can be narrowed could change the integer, the answer comes at once."""
+    coarse = RefinableFakeSource("C", narrow("C"), narrow("C"))
     coarse_too = HeavyFakeSource("B", lambda run: wide("B"))
 
     found = run(honest("A"), coarse_too, coarse)
 
     assert answer_of(found) == -4
     assert coarse.boundaries == []
+
+
+def test_one_that_may_change_the_integer_is_asked_again() -> None:
+    """Though too few operators can become sure: a sharp sample beside coarse ones decides."""
+    coarse = (
+        HeavyFakeSource("A", lambda run: wide("A")),
+        HeavyFakeSource("B", lambda run: wide("B")),
+    )
+
+    assert answer_of(run(*coarse, RefinableFakeSource("C", wide("C"), narrow("C")))) == -4
 
 
 def test_a_source_that_contradicts_itself_is_stale_and_loses_its_vote() -> None:
@@ -113,7 +123,53 @@ def test_any_other_failure_on_asking_again_leaves_what_was_said_before() -> None
     found = run(*sources, broken)
 
     assert answer_of(found) == -4
-    assert found.outcomes[3] == wide("D")
+    assert found.outcomes[3] == failed_again(wide("D"), "malformed: nonsense")
+
+
+def failed_again(sample: Sample, why: str) -> Sample:
+    """Return the sample as its verdict shows it where it could not be narrowed."""
+    return sample.replaced(detail=f"asking again failed: {why}")
+
+
+def test_what_only_asking_again_could_decide_is_no_answer_where_that_failed() -> None:
+    """Coarse samples leave two integers: a failure on asking again is told, not rounded away."""
+    found = run(*(RefinableFakeSource(n, wide(n), Malformed("nonsense")) for n in "ABC"))
+
+    assert isinstance(found.decision, NoAnswer)
+    assert found.decision.lack is Lack.UNREFINED
+    assert found.decision.found == "-5 to -4 s possible, asking again failed: malformed: nonsense"
+    assert found.outcomes[0] == failed_again(wide("A"), "malformed: nonsense")
+
+
+def test_what_this_machine_lacks_on_asking_again_leaves_what_was_said_before() -> None:
+    """No memory for the second question is no reason to lose the vote of the first."""
+    broken = RefinableFakeSource("D", wide("D"), MemoryError())
+    sources = [RefinableFakeSource(name, wide(name), narrow(name), delay_s=0.05) for name in "ABC"]
+
+    found = run(*sources, broken)
+
+    assert answer_of(found) == -4
+    assert found.outcomes[3] == failed_again(wide("D"), "unavailable: not enough memory")
+
+
+def test_one_that_failed_is_held_against_those_that_did_not() -> None:
+    """Two of three narrowed carry the answer; one of three does not."""
+    broken = [RefinableFakeSource(n, wide(n), Malformed("nonsense")) for n in "BC"]
+    sharp = [RefinableFakeSource(n, wide(n), narrow(n)) for n in "AB"]
+
+    assert answer_of(run(*sharp, broken[1])) == -4
+    assert isinstance(run(sharp[0], *broken).decision, NoAnswer)
+
+
+def test_what_could_not_be_asked_again_in_time_is_no_answer() -> None:
+    """Sources that hang on being asked again leave the integer open at the deadline."""
+    slow = [RefinableFakeSource(n, wide(n), narrow(n), delay_s=0.4) for n in "ABC"]
+
+    found = run(*slow, deadline_s=0.7)
+
+    assert isinstance(found.decision, NoAnswer)
+    assert found.decision.lack is Lack.UNREFINED
+    assert "asking again failed: not done before the deadline" in found.decision.found
 
 
 def test_it_ends_when_all_have_said_what_they_can() -> None:
@@ -136,7 +192,8 @@ def test_one_that_hangs_on_being_asked_again_costs_the_deadline_at_most() -> Non
     found = run(*sources, slow, deadline_s=0.7)
 
     assert answer_of(found) == -4
-    assert found.outcomes == [narrow("A"), narrow("B"), wide("C")]
+    missed = failed_again(wide("C"), "not done before the deadline")
+    assert found.outcomes == [narrow("A"), narrow("B"), missed]
     assert time.monotonic() - began < 1
 
 

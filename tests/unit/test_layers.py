@@ -18,6 +18,7 @@ OUTSIDE = {
     "dns",
     "httpcore",
     "httpx",
+    "idna",
     "nagiosplugin",
     "ntplib",
     "prometheus_client",
@@ -47,12 +48,19 @@ def imports(path: Path) -> set[str]:
 
 
 MODULES = modules()
-WIRE_MAY_KNOW = ("sources.base", "sources.clock", "sources.keys", "sources.record")
+WIRE_MAY_KNOW = (
+    "sources.addresses",
+    "sources.base",
+    "sources.clock",
+    "sources.keys",
+    "sources.record",
+)
 NODES_MAY_KNOW = (*WIRE_MAY_KNOW, "sources.tcp", "sources.tls", "sources.validity")
 """Of the sources: units, errors, and sockets; of their codecs the Date's."""
 LAB_MAY_KNOW = (
     "nodes.wire",
     "sources.wire",
+    "sources.addresses",
     "sources.base",
     "sources.clock",
     "sources.keys",
@@ -126,6 +134,7 @@ def test_only_named_libraries_are_imported(name: str) -> None:
     [
         "drift.consensus",
         "drift.cover",
+        "drift.duplicates",
         "drift.verdict",
         "nodes.base",
         "nodes.modules",
@@ -143,20 +152,28 @@ def test_only_named_libraries_are_imported(name: str) -> None:
         "sources.sealed",
         "sources.signed",
         "sources.validity",
+        "sources.versions",
         "sources.wire.dialects",
         "sources.wire.ntp",
         "sources.wire.nts",
         "sources.wire.nts_ke",
         "sources.wire.roughtime",
         "drift.finding",
+        "drift.form",
+        "drift.report.advice",
         "drift.report.influx",
         "drift.report.json",
+        "drift.report.letters",
+        "drift.report.picture",
+        "drift.report.table",
         "drift.report.nagios",
         "drift.report.prometheus",
+        "drift.report.refusal",
         "drift.report.words",
         "drift.report.zabbix",
         "drift.schedule",
         "drift.server_list",
+        "drift.usage",
     ],
 )
 def test_pure_modules_touch_no_clock_and_no_socket(name: str) -> None:

@@ -5,7 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sources import manners
-from sources.base import Malformed, Refused, Run, Sample, SourceError, TimedOut, Unreachable
+from sources.base import (
+    Malformed,
+    Refused,
+    Run,
+    Sample,
+    SourceError,
+    TimedOut,
+    Unavailable,
+    Unreachable,
+)
 from sources.clock import NS
 from sources.manners import after_kiss, after_silence, left_ns
 from sources.memory import Entry, Memory, Update
@@ -281,11 +290,12 @@ def test_who_backs_off_is_asked_ever_more_rarely() -> None:
     assert "1 in a row" in str(lab.skip())
 
 
-def test_what_was_never_sent_is_no_silence() -> None:
-    """Where the network is down nobody was asked, and nobody is to be spared afterwards."""
+@pytest.mark.parametrize("failure", [Unreachable, Unavailable])
+def test_what_was_never_sent_is_no_silence(failure: type[SourceError]) -> None:
+    """Where the network is down, or this machine lacks something, nobody is to be spared for it."""
     lab = Asked(backs_off=True)
     for _ in range(5):
-        lab.fail(Unreachable("no address can be reached"))
+        lab.fail(failure("no address can be reached"))
 
     assert lab.times == 5
 

@@ -2,17 +2,20 @@
 
 import hashlib
 import struct
+import sys
 from itertools import product
 
 import pytest
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers import aead
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sources import sealed
-from sources.base import Malformed, SourceError, Unverified
+from sources.base import Malformed, SourceError, Unavailable, Unverified
 from sources.sealed import Keys
 from sources.wire import nts
 
@@ -110,15 +113,15 @@ def test_other_lines_of_a_key_log_are_passed_over() -> None:
 
 
 @pytest.mark.parametrize("log", [b"", line(bytes(32), "CLIENT_RANDOM"), b"\xff\0junk\n" * 9])
-def test_a_key_log_without_the_secret_is_unverified(log: bytes) -> None:
-    """By name; TLS 1.2 has no such line."""
-    with pytest.raises(Unverified, match=r"^TLS logged 0 exporter secrets: one wanted$"):
+def test_a_key_log_without_the_secret_is_unavailable(log: bytes) -> None:
+    """By name; it is OpenSSL here that writes none, whatever the server does."""
+    with pytest.raises(Unavailable, match=r"^TLS logged 0 exporter secrets: one wanted$"):
         sealed.keys_from(log, SHA256)
 
 
-def test_a_key_log_of_two_connections_is_unverified() -> None:
+def test_a_key_log_of_two_connections_is_unavailable() -> None:
     """Nobody knows which secret is whose."""
-    with pytest.raises(Unverified, match=r"^TLS logged 2 exporter secrets: one wanted$"):
+    with pytest.raises(Unavailable, match=r"^TLS logged 2 exporter secrets: one wanted$"):
         sealed.keys_from(line(bytes(32)) + line(bytes(range(32))), SHA256)
 
 
@@ -233,3 +236,25 @@ def test_anything_is_opened_by_nobody(before: bytes, nonce: bytes, ciphertext: b
     """Only our errors come of it."""
     with pytest.raises((Malformed, Unverified)):
         sealed.opened(KEY, nts.Sealed(IDENTIFIER, before, nonce, ciphertext))
+
+
+def test_a_machine_without_aes_siv_blames_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As under FIPS: neither sealing nor opening is possible, and both say why."""
+
+    def refused(_key: bytes) -> aead.AESSIV:
+        raise UnsupportedAlgorithm("AES-SIV is not supported by this version of OpenSSL")
+
+    packet = nts.take_apart(sealed.seal(KEY, BEFORE, NONCE, COOKIES))
+    monkeypatch.setattr(aead, "AESSIV", refused)
+    says = "^AES-SIV cannot be had: AES-SIV is not supported by this version of OpenSSL$"
+    with pytest.raises(Unavailable, match=says):
+        sealed.opened(KEY, packet)
+    with pytest.raises(Unavailable, match=says):
+        sealed.seal(KEY, BEFORE, NONCE)
+
+
+def test_a_library_that_cannot_be_loaded_blames_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a file system that is mounted noexec."""
+    monkeypatch.setitem(sys.modules, aead.__name__, None)
+    with pytest.raises(Unavailable, match=r"^cryptography cannot be loaded: "):
+        sealed.seal(KEY, BEFORE, NONCE)

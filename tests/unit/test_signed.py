@@ -1,11 +1,15 @@
 """Start from a valid response, change one thing: exactly which error, in every dialect."""
 
+import sys
 from collections.abc import Callable, Mapping
 
 import pytest
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from lab.roughtime import HONEST, Change, Signer
-from sources.base import Malformed, SourceError, Unverified
+from sources import signed
+from sources.base import Malformed, SourceError, Unavailable, Unverified
 from sources.clock import NS
 from sources.signed import verify
 from sources.wire import roughtime as wire
@@ -734,3 +738,47 @@ def test_a_version_that_this_request_did_not_offer(version: int) -> None:
 
     with pytest.raises(Unverified, match=f"version: {version:#x} was not offered"):
         verify(request, packet, Form.IETF, SIGNER.public_key)
+
+
+class _Broken:
+    """An Ed25519 of a machine that cannot: each key is refused, or no signature holds."""
+
+    def __init__(self, refuses: Exception | None) -> None:
+        self._refuses = refuses
+
+    def from_public_bytes(self, _key: bytes) -> "_Broken":
+        if self._refuses is not None:
+            raise self._refuses
+        return self
+
+    def verify(self, _signature: bytes, _data: bytes) -> None:
+        raise InvalidSignature
+
+
+@pytest.mark.parametrize(
+    ("refuses", "says"),
+    [
+        (ValueError("An Ed25519 public key is 32 bytes long"), "Ed25519 cannot be had: An Ed255"),
+        (UnsupportedAlgorithm("not here"), "Ed25519 cannot be had: not here"),
+        (None, "Ed25519 does not work here: a signature known to hold does not"),
+    ],
+)
+def test_what_this_machine_lacks_is_no_fault_of_the_server(
+    monkeypatch: pytest.MonkeyPatch, refuses: Exception | None, says: str
+) -> None:
+    """Under FIPS an honest server's signature cannot be verified; that is not a wrong one."""
+    monkeypatch.setattr(ed25519, "Ed25519PublicKey", _Broken(refuses))
+    signed._check_machine.cache_clear()
+    with pytest.raises(Unavailable) as caught:
+        verified(1, honest(1))
+
+    assert str(caught.value).startswith(says)
+
+
+def test_a_library_that_cannot_be_loaded_is_no_fault_of_the_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As on a file system that is mounted noexec."""
+    monkeypatch.setitem(sys.modules, ed25519.__name__, None)
+    with pytest.raises(Unavailable, match=r"^cryptography cannot be loaded: "):
+        verified(1, honest(1))

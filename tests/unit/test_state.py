@@ -1,9 +1,11 @@
 """The state directory: what is kept is recalled, what is not ours is not believed, nobody waits."""
 
+import errno
 import fcntl
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -642,3 +644,69 @@ def test_where_state_is_kept(
             monkeypatch.setenv(name, value)
 
     assert directory_of(configured) == expected
+
+
+# The end of a run
+
+
+def test_the_end_waits_for_a_change_under_way(place: Path) -> None:
+    """Who is writing is waited for; who comes later is told that it could not be done."""
+    kept = opened(place)
+    writing, go_on = threading.Event(), threading.Event()
+    done: list[bool] = []
+
+    def slow(_: Entry | None) -> Entry:
+        writing.set()
+        go_on.wait(5)
+        return ENTRY
+
+    writer = threading.Thread(target=lambda: done.append(kept.change(SHELF, NAME, slow)))
+    writer.start()
+    assert writing.wait(5)
+    threading.Timer(0.1, go_on.set).start()
+
+    kept.finish(5)
+
+    assert opened(place).recall(SHELF, NAME) == kept.recall(SHELF, NAME)
+    assert kept.recall(SHELF, NAME) is not None
+    assert not kept.change(SHELF, "later.example", lambda _: ENTRY)
+    writer.join()
+    assert done == [True]
+
+
+def test_the_end_waits_no_longer_than_it_may(place: Path) -> None:
+    """Where a write hangs the run leaves all the same."""
+    kept = opened(place)
+    writing, go_on = threading.Event(), threading.Event()
+
+    def hang(_: Entry | None) -> Entry:
+        writing.set()
+        go_on.wait(5)
+        return ENTRY
+
+    writer = threading.Thread(target=lambda: kept.change(SHELF, NAME, hang))
+    writer.start()
+    assert writing.wait(5)
+    began = time.monotonic()
+
+    kept.finish(0.1)
+
+    assert 0.05 < time.monotonic() - began < 1
+    go_on.set()
+    writer.join()
+
+
+def test_a_full_disk_leaves_nothing_half_made(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be written whole is not left in part, and the entry stays as it was."""
+    kept = opened(place)
+    assert kept.change(SHELF, NAME, lambda _: ENTRY)
+    files = sorted(path.name for path in place.iterdir())
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+
+    assert not kept.change(SHELF, NAME, lambda _: {"text": "other"})
+    assert sorted(path.name for path in place.iterdir()) == files
+    assert "No space left" in kept.notes[0]

@@ -50,7 +50,7 @@ AUTHENTICATOR = nts.authenticator(NONCE, CIPHERTEXT)
 def test_the_request_for_keys_to_the_byte() -> None:
     """NTPv4, AES-SIV-CMAC-256, End of Message, all critical."""
     assert bytes.fromhex("8001 0002 0000  8004 0002 000f  8000 0000") == nts_ke.REQUEST
-    assert nts_ke.is_whole(nts_ke.REQUEST)
+    assert nts_ke.Incoming().take(nts_ke.REQUEST)
 
 
 def test_a_response_written_by_hand_decodes() -> None:
@@ -107,14 +107,14 @@ def test_a_response_is_whole_once_its_end_has_come(given_records: Records, cut: 
     before = nts_ke.encode([(kind or 1, body, critical) for kind, body, critical in given_records])
     data = before + nts_ke.encode([(END, b"", True)])
 
-    assert nts_ke.is_whole(data + bytes(cut))
-    assert not nts_ke.is_whole(data[: min(cut, len(data) - 1)])
+    assert nts_ke.Incoming().take(data + bytes(cut))
+    assert not nts_ke.Incoming().take(data[: min(cut, len(data) - 1)])
 
 
 @pytest.mark.parametrize("length", range(len(DATA)))
 def test_a_response_cut_off_is_malformed(length: int) -> None:
     """At each byte, though everything but the end may be there."""
-    assert not nts_ke.is_whole(DATA[:length])
+    assert not nts_ke.Incoming().take(DATA[:length])
     with pytest.raises(Malformed, match=r"^NTS-KE"):
         nts_ke.decode(DATA[:length])
 
@@ -127,7 +127,7 @@ def test_what_comes_after_the_end_is_not_read() -> None:
 @given(st.one_of(st.binary(max_size=400), records.map(nts_ke.encode)))
 def test_any_bytes_are_an_agreement_or_our_error(data: bytes) -> None:
     """Arbitrary bytes, and arbitrary records, raise nothing else."""
-    for read in (nts_ke.is_whole, nts_ke.decode):
+    for read in (nts_ke.Incoming().take, nts_ke.decode):
         try:
             read(data)
         except (Malformed, Refused) as error:
@@ -153,11 +153,11 @@ def test_more_than_a_server_has_to_say_is_refused() -> None:
     end = nts_ke.encode([(END, b"", True)])
     small, large = nts_ke.encode([(8, b"", False)]), nts_ke.encode([(8, bytes(65_528), False)])
 
-    assert nts_ke.is_whole(small * 255 + end)
-    assert nts_ke.is_whole(large + end)
+    assert nts_ke.Incoming().take(small * 255 + end)
+    assert nts_ke.Incoming().take(large + end)
     for data in (small * 256 + end, large + small + end, bytes.fromhex("0008ffff") + end):
         with pytest.raises(Malformed, match=r"^NTS-KE: more than 65536 bytes or 256 records$"):
-            nts_ke.is_whole(data)
+            nts_ke.Incoming().take(data)
 
 
 def having(kind: int, *bodies: bytes, critical: bool = True) -> bytes:

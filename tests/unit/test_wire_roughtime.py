@@ -303,7 +303,7 @@ def test_a_message_within_is_named_by_its_tag() -> None:
 
 
 def test_a_request_is_what_the_rfc_says() -> None:
-    """A message of 1024 bytes: every version, ascending, SRV, nonce, TYPE 0, and zeros.
+    """A packet of 1024 bytes: every version, ascending, SRV, nonce, TYPE 0, and zeros.
 
     SRV is the first half of the SHA-512 of ff and the key, here worked out with sha512sum.
     """
@@ -315,14 +315,14 @@ def test_a_request_is_what_the_rfc_says() -> None:
     assert list(DIALECTS) == versions
     assert request == (
         b"ROUGHTIM"
-        + words(1024)
+        + words(1012)
         + words(5, 56, 88, 120, 124)
         + b"VER\0SRV\0NONCTYPEZZZZ"
         + words(*versions)
         + bytes.fromhex("869807f2d387f1560493a87f4e0d07bdb8e68189999354e9907647eda74240f0")
         + nonce
         + words(0)
-        + bytes(1024 - 40 - 56 - 32 - 32 - 4)
+        + bytes(1012 - 40 - 56 - 32 - 32 - 4)
     )
     assert form_of(request) is Form.IETF
     assert nonce_of(Form.IETF, request) == nonce

@@ -1,0 +1,260 @@
+"""What becomes of each block of the pages: how a test runs it, or why it cannot be run here.
+
+A block is named by its page and its first line, so that it may move, and what follows change. A
+name that ends with … is the beginning of that line.
+"""
+
+from sources.record import Record
+from tests.docs.markdown import Block, every_block
+
+ROOT_PAGE = "README.md"
+
+
+class Runs(Record):
+    """It is run in a root of its own as it stands there, but for the lines that are left out."""
+
+    status: int = 0
+    stdout: str = ""
+    """How what it prints begins; all of it, if that ends with a newline."""
+    leaving: tuple[tuple[str, str], ...] = ()
+    """Lines that cannot be run here, by their beginning, and why."""
+    programs: tuple[str, ...] = ()
+    """What has to be installed for it."""
+    stopped: bool = False
+    """It stays until it is stopped."""
+
+
+class Taken(Record):
+    """A test of its own takes it from the page, by this name."""
+
+    name: str
+
+
+class Elsewhere(Record):
+    """A test that has its own way to the page runs it, or what it says."""
+
+    file: str
+    what: str
+    """What that file says when it looks for the block."""
+
+
+class Make(Record):
+    """Its targets are Makefile's: make itself says what it would do."""
+
+
+class NotHere(Record):
+    """It cannot be run here."""
+
+    because: str
+
+
+How = Runs | Taken | Elsewhere | Make | NotHere
+
+
+class Entry(Record):
+    """A block, and what becomes of it."""
+
+    page: str
+    begins: str
+    how: How
+
+
+REST = "…"
+ANSWER = Runs(stdout="-4\n")
+OBJECT = Runs(stdout='{"schema": ')
+WORDS = NotHere("it is no command")
+INDEX = NotHere("it takes a package index")
+TERMINAL = NotHere("it takes a terminal; the file that it would write is tried")
+REGISTRY = NotHere("it takes a registry of images")
+CLUSTER = NotHere("it takes a cluster; tests/monitoring/test_kubernetes.py runs what a pod runs")
+AWS = NotHere("it takes an account of AWS and costs money")
+TYPED = Elsewhere("tests/unit/test_site_commands.py", "def documented()")
+MAKE_TEST = ("make test", "it is what runs this test")
+INSTALL = "install -m 0644 /opt/time-drift/monitoring"
+NEGATE = "/usr/lib/nagios/plugins/negate"
+EXPORTER = "prometheus-node-exporter"
+LINK = "ln -sf /var/cache/time-drift/time-drift.prom"
+NO_TELEGRAF = "no package here; tests/monitoring/test_telegraf.py has its rules"
+NO_DATADOG = "no package here; tests/monitoring/test_datadog.py runs the check in the agent's base"
+NO_GRAFANA = "no package here; tests/monitoring/test_grafana.py has what it reads"
+
+_SITE = "cloudformation/README.md"
+_CRON = "monitoring/cron/README.md"
+_DATADOG = "monitoring/datadog/README.md"
+_GRAFANA = "monitoring/grafana/README.md"
+_INDEX = "monitoring/README.md"
+_INFLUX = "monitoring/influxdb/README.md"
+_KUBERNETES = "monitoring/kubernetes/README.md"
+_NAGIOS = "monitoring/nagios/README.md"
+_PROMETHEUS = "monitoring/prometheus/README.md"
+_SYSTEMD = "monitoring/systemd/README.md"
+_TELEGRAF = "monitoring/telegraf/README.md"
+_ZABBIX = "monitoring/zabbix/README.md"
+
+_PROGRAM = (
+    Entry(ROOT_PAGE, "$ ./time-drift.sh", Runs()),
+    Entry(ROOT_PAGE, "./time-drift.sh --demo …", Runs(stdout="-4\n", leaving=(MAKE_TEST,))),
+    Entry(ROOT_PAGE, "./time-drift.sh", ANSWER),
+    Entry(ROOT_PAGE, "./time-drift.sh --explain", ANSWER),
+    Entry(ROOT_PAGE, "./time-drift.sh --json", OBJECT),
+    Entry(ROOT_PAGE, "./time-drift.sh --format prometheus", Runs(stdout="# HELP time_drift_")),
+    Entry(ROOT_PAGE, "./time-drift.sh --config my.toml --check-config", Runs()),
+    Entry(ROOT_PAGE, "./time-drift.sh --config /etc/my.toml", ANSWER),
+    Entry(ROOT_PAGE, "./time-drift.sh --help", Runs(stdout="usage: ")),
+    Entry(ROOT_PAGE, "./time-drift.sh watch --every 60s", Runs(143, "-4\n", stopped=True)),
+    Entry(ROOT_PAGE, "./time-drift.sh verify-evidence FILE", Taken("evidence")),
+    Entry(ROOT_PAGE, "./time-drift.sh import-servers LIST.json >>my.toml", Runs()),
+    Entry(ROOT_PAGE, "python3 -c ''", Runs()),
+    Entry(ROOT_PAGE, "chronyd -Q", WORDS),
+    Entry(_INDEX, "time-drift.sh --json", OBJECT),
+    Entry(_INDEX, "time-drift.sh --explain", ANSWER),
+    Entry(_CRON, "env -i HOME=/tmp …", ANSWER),
+    Entry(
+        _INFLUX, "time-drift.sh --format influx", Runs(stdout="time_drift success=1i,drift_s=-4i")
+    ),
+    Entry(_NAGIOS, "time-drift.sh --format nagios", Runs(stdout="TIME DRIFT OK - ")),
+    Entry(_NAGIOS, "/opt/time-drift/time-drift.sh --version", Runs(stdout="time-drift ")),
+    Entry(_PROMETHEUS, "time-drift.sh --format prometheus --output ...", WORDS),
+    Entry(_TELEGRAF, "time-drift.sh watch", WORDS),
+)
+_SET_UP = (
+    Entry(_INDEX, "umask 022", Taken("clone")),
+    Entry(ROOT_PAGE, "apt-get install python3-venv", Runs(programs=("apt-get",))),
+    Entry(ROOT_PAGE, "pip install .", INDEX),
+    Entry(ROOT_PAGE, "pipenv install --dev", INDEX),
+    Entry(ROOT_PAGE, "make help", Runs(stdout="help\t")),
+    Entry(ROOT_PAGE, "make lock", Make()),
+    Entry(ROOT_PAGE, "make audit", Make()),
+    Entry(ROOT_PAGE, "make sbom", Make()),
+    Entry(ROOT_PAGE, "make wheel", Make()),
+    Entry(ROOT_PAGE, "make tools", Make()),
+    Entry(ROOT_PAGE, "make build/base build/ntpsec", Make()),
+    Entry(ROOT_PAGE, "make bench-image", Make()),
+    Entry(ROOT_PAGE, "make image BASE=python:3.13-slim@sha256:...", Make()),
+    Entry(_KUBERNETES, "make image", Make()),
+    Entry(ROOT_PAGE, "time-drift.sh    finds or makes …", WORDS),
+)
+_CONTAINERS = (
+    Entry(ROOT_PAGE, "make image    …", Taken("containers")),
+    Entry(ROOT_PAGE, "docker run …", Taken("container with volumes")),
+    Entry(ROOT_PAGE, "*/5 * * * * docker run …", Taken("container from cron")),
+    Entry(ROOT_PAGE, "# compose.yaml, …", Taken("compose")),
+    Entry(ROOT_PAGE, "docker buildx imagetools …", REGISTRY),
+    Entry(_KUBERNETES, "kubectl apply -f namespace.yaml …", Taken("kubectl")),
+    Entry(_KUBERNETES, "$ kubectl -n time-drift port-forward …", CLUSTER),
+    Entry(_KUBERNETES, "kubectl -n time-drift rollout restart …", CLUSTER),
+    Entry(_KUBERNETES, "relabel_configs:", Taken("kubernetes relabelling")),
+)
+_TEXTFILES = (
+    Entry(_SYSTEMD, "/opt/time-drift/time-drift.sh --version", Taken("systemd")),
+    Entry(_SYSTEMD, f"{LINK} /var/lib/prometheus/node-exporter/", Taken("Debian's node_exporter")),
+    Entry(
+        _SYSTEMD,
+        f"{LINK} /var/lib/node_exporter/textfile_collector/",
+        Taken("upstream's node_exporter"),
+    ),
+    Entry(_SYSTEMD, "$ curl -s …", Taken("metrics")),
+    Entry(_SYSTEMD, "[Service]", Taken("drop-in")),
+    Entry(_SYSTEMD, "systemctl edit time-drift.service", TERMINAL),
+    Entry(_SYSTEMD, "systemctl --failed", Taken("failed")),
+    Entry(_SYSTEMD, "journalctl -u time-drift", Runs(programs=("journalctl",))),
+    Entry(_SYSTEMD, "systemctl reload time-drift-watch", Taken("reload")),
+    Entry(_SYSTEMD, "systemd-analyze security time-drift.service", Taken("security")),
+    Entry(_CRON, "/opt/time-drift/time-drift.sh --version", Taken("cron")),
+    Entry(_CRON, f"{LINK} /var/lib/prometheus/node-exporter/", Taken("cron's link")),
+    Entry(_CRON, "apt-get install postfix", INDEX),
+    Entry(_CRON, '[ "$drift" -eq 0 ]', Taken("mail unless right")),
+    Entry(_CRON, '[ "${drift#-}" -lt 2 ]', Taken("mail from 2 s on")),
+    Entry(_PROMETHEUS, "apt-get install prometheus-node-exporter", Runs(programs=(EXPORTER,))),
+    Entry(_PROMETHEUS, "$ curl -s …", Taken("metrics of Prometheus' page")),
+)
+_SERVERS = (
+    Entry(_PROMETHEUS, "install -m 0644 …", Taken("rules")),
+    Entry(_PROMETHEUS, "rule_files:", Taken("prometheus.yml")),
+    Entry(_PROMETHEUS, "promtool check config …", Taken("promtool")),
+    Entry(_PROMETHEUS, "inhibit_rules:", Taken("inhibition")),
+    Entry(_PROMETHEUS, "cd /opt/time-drift", Taken("other thresholds")),
+    Entry(_PROMETHEUS, "promtool test rules", WORDS),
+    Entry(ROOT_PAGE, f"{INSTALL}/zabbix/…", Taken("README on Zabbix")),
+    Entry(_ZABBIX, "/opt/time-drift/time-drift.sh --version", Taken("Zabbix")),
+    Entry(_ZABBIX, "# runuser -u zabbix …", Taken("Zabbix tried")),
+    Entry(_ZABBIX, "abs(last(…", Taken("Zabbix triggers")),
+    Entry(ROOT_PAGE, "command_line /opt/time-drift/time-drift.sh …", Taken("README on Nagios")),
+    Entry(_NAGIOS, "$ /opt/time-drift/time-drift.sh …", Taken("plugin")),
+    Entry(_NAGIOS, f"{NEGATE} …", Runs(2, "TIME DRIFT CRITICAL - ", programs=(NEGATE,))),
+    Entry(_NAGIOS, "command[check_time_drift]=…", Taken("NRPE")),
+    Entry(_NAGIOS, f"{INSTALL}/nagios/time-drift.cfg …", Taken("nagios4")),
+    Entry(_NAGIOS, "install -D -m 0644 …", Taken("icinga2")),
+    Entry(_INFLUX, "#!/bin/sh", Taken("InfluxDB script")),
+    Entry(_INFLUX, "* * * * * nobody …", Taken("InfluxDB cron")),
+    Entry(_INFLUX, "SELECT last(drift_s) …", Taken("InfluxDB alerts")),
+)
+_UNPACKAGED = (
+    Entry(
+        ROOT_PAGE,
+        f"{INSTALL}/telegraf/…",
+        Runs(),
+    ),
+    Entry(
+        _TELEGRAF,
+        "/opt/time-drift/time-drift.sh --version",
+        Runs(stdout="time-drift ", leaving=(("systemctl reload telegraf", NO_TELEGRAF),)),
+    ),
+    Entry(_TELEGRAF, "telegraf --config exec.conf --test", NotHere(NO_TELEGRAF)),
+    Entry(
+        _DATADOG,
+        "/opt/time-drift/time-drift.sh --version",
+        Runs(
+            stdout="time-drift ",
+            leaving=(
+                ("systemctl restart datadog-agent", NO_DATADOG),
+                ("runuser -u dd-agent ", NO_DATADOG),
+            ),
+        ),
+    ),
+    Entry(_DATADOG, "{", Elsewhere("tests/monitoring/test_datadog.py", "json")),
+    Entry(_GRAFANA, "jq …", Taken("Grafana import")),
+    Entry(
+        _GRAFANA, "install -D -m 644 …", Runs(leaving=(("systemctl restart grafana", NO_GRAFANA),))
+    ),
+    Entry(_GRAFANA, "cd /opt/time-drift", Taken("another dashboard")),
+)
+_HAND_OVER = (
+    Entry(ROOT_PAGE, "make .venv-site …", Taken("site in short")),
+    Entry(_SITE, "make .venv-site …", INDEX),
+    Entry(_SITE, "python -m cloudformation policy …", Taken("policy")),
+    Entry(_SITE, "python -m cloudformation deploy …", Taken("deploy")),
+    Entry(_SITE, "python -m cloudformation destroy …", Taken("destroy")),
+    Entry(_SITE, "aws route53domains …", AWS),
+    Entry(_SITE, "aws cloudformation deploy --region …", TYPED),
+    Entry(_SITE, "aws s3 rm …", TYPED),
+    Entry(_SITE, "aws cloudformation deploy --role-arn", WORDS),
+    Entry(_SITE, "aws cloudformation delete-stack", WORDS),
+    Entry(
+        _SITE, "dig +short NS review.example.org", NotHere("it asks the name servers of the world")
+    ),
+)
+ENTRIES = (
+    *_PROGRAM,
+    *_SET_UP,
+    *_CONTAINERS,
+    *_TEXTFILES,
+    *_SERVERS,
+    *_UNPACKAGED,
+    *_HAND_OVER,
+)
+
+
+def names(entry: Entry, block: Block) -> bool:
+    """Tell whether an entry is of a block."""
+    first = block.text.split("\n", 1)[0]
+    begins = entry.begins.removesuffix(REST)
+    same = first.startswith(begins) if begins != entry.begins else first == begins
+    return same and entry.page == block.page
+
+
+def taken(name: str) -> Block:
+    """Return the block that an entry leaves to the test which asks for it."""
+    (entry,) = (entry for entry in ENTRIES if entry.how == Taken(name))
+    (block,) = (block for block in every_block() if names(entry, block))
+    return block

@@ -1,0 +1,111 @@
+"""One address, one vote: who is whose double."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drift.consensus import Answer, Rule
+from drift.duplicates import duplicate_of
+from drift.gather import Gathered, gather
+from sources.base import Failure, Reason, Sample, Source
+from sources.clock import NS
+from tests.fakes import FakeClock, FakeSource, a_sample
+
+RULE = Rule(2, 1, NS // 50)
+
+
+def named(operator: str, host: str, literals: tuple[str, ...] = ()) -> Source:
+    source = FakeSource(operator, lambda run: a_sample(0, 0, operator))
+    source.host, source.literals = host, literals
+    return source
+
+
+@pytest.mark.parametrize(
+    ("source", "server"),
+    [
+        (named("A", "a.example"), "203.0.113.1"),
+        (named("A", "a.example"), "::ffff:203.0.113.1"),
+    ],
+)
+def test_another_operators_server_is_a_duplicate(source: Source, server: str) -> None:
+    """However the address is written."""
+    other = named("B", "b.example")
+
+    assert duplicate_of(source, server, [(other, "203.0.113.1")]) is other
+
+
+@pytest.mark.parametrize(
+    ("source", "other", "address"),
+    [
+        (named("A", "a.example"), named("B", "b.example"), "203.0.113.2"),
+        (named("A", "a.example"), named(" a", "b.example"), "203.0.113.1"),
+        (named("A", "203.0.113.1"), named("B", "b.example"), "203.0.113.1"),
+        (named("A", "a.example"), named("B", "203.0.113.1"), "203.0.113.1"),
+        (named("A", "a.example", ("203.0.113.1",)), named("B", "b.example"), "203.0.113.1"),
+        (named("A", "a.example"), named("B", "b.example", ("203.0.113.1",)), "203.0.113.1"),
+        (named("A", "fe80::1%1"), named("B", "fe80::1%2"), "fe80::1%2"),
+    ],
+)
+def test_others_are_not(source: Source, other: Source, address: str) -> None:
+    """Another address, the same operator, or an address that the configuration itself has."""
+    assert duplicate_of(source, "203.0.113.1", [(other, address)]) is None
+
+
+def run(answers: Sequence[tuple[str, str, float]], rule: Rule = RULE) -> Gathered:
+    """Gather from sources of an operator, an address and a drift each, all reached by name."""
+    sources = []
+    for operator, server, drift_s in answers:
+        sample = a_sample(drift_s, drift_s, operator).replaced(server=server)
+        source = FakeSource(operator, lambda _, sample=sample: sample)  # type: ignore[misc]
+        source.host = f"{operator.lower()}.example"
+        sources.append(source)
+    clock = FakeClock(wall_minus_raw_ns=0)
+    return gather(sources, rule, clock.raw_ns() + NS, clock, patient=True)
+
+
+def test_a_portal_has_one_vote() -> None:
+    """Three names behind one address against two honest servers: the honest are the majority."""
+    found = run(
+        [(name, "203.0.113.66", 3600) for name in "LMN"]
+        + [("A", "203.0.113.1", 0), ("B", "203.0.113.2", 0)]
+    )
+
+    assert isinstance(found.decision, Answer)
+    assert found.decision.drift_s == 0
+    duplicates = [o for o in found.outcomes if isinstance(o, Failure)]
+    assert [o.reason for o in duplicates] == [Reason.DUPLICATE] * 2
+    assert all("same address as ntp" in o.message for o in duplicates)
+    assert all("203.0.113.66" in o.message for o in duplicates)
+
+
+def test_alone_it_is_no_quorum() -> None:
+    """Three operators behind one address do not make an answer that two have to agree on."""
+    found = run([(name, "203.0.113.66", 0) for name in "LMN"])
+
+    assert not isinstance(found.decision, Answer)
+
+
+@given(
+    st.lists(st.integers(0, 4), min_size=3, max_size=9),
+    st.lists(st.integers(-3, 3), min_size=5, max_size=5),
+    st.randoms(use_true_random=False),
+)
+def test_one_address_never_has_two_votes(
+    behind: list[int], drifts: list[int], mixed: object
+) -> None:
+    """Whoever leads names to addresses, in whatever order they answer: one vote an address.
+
+    Each address says one thing. Had its names more votes, fewer than half of the addresses could
+    settle the integer.
+    """
+    answers = [(f"O{i}", f"203.0.113.{a + 1}", drifts[a]) for i, a in enumerate(behind)]
+
+    found = run(answers, Rule(1, 1, 0))
+
+    voters = [o for o in found.outcomes if isinstance(o, Sample)]
+    assert len({o.server for o in voters}) == len(voters) == len(set(behind))
+    if isinstance(found.decision, Answer):
+        agreeing = [a for a in set(behind) if drifts[a] == found.decision.drift_s]
+        assert 2 * len(agreeing) > len(set(behind))
