@@ -5,8 +5,8 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
+from sources.addresses import is_address
 from sources.base import ConfigError
-from sources.keys import is_address
 
 if TYPE_CHECKING:
     from drift.report.nagios import Threshold

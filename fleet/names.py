@@ -10,9 +10,9 @@ import threading
 from _thread import start_new_thread
 from queue import SimpleQueue
 
+from sources.addresses import is_address
 from sources.base import TimedOut, Unreachable
 from sources.clock import NS, Clock
-from sources.keys import is_address
 
 _MOST_THREADS = 32
 _KEPT_NS = 300 * NS
