@@ -55,6 +55,8 @@ def _told(options: ProbeOptions, results: list[Result], clock: Clock, tell: Tell
     """Write what was found where it is wanted, and return the exit status."""
     rendered, status = _rendered(options, results)
     written = tell(rendered) if rendered else OK
+    if options.format == "text" and not options.summary and _is_watched(len(results)):
+        sys.stderr.write(_summary(options, results))
     if options.report is not None:
         try:
             _write_report(options.report, results, clock)
@@ -169,7 +171,7 @@ def _write_report(path: str, results: list[Result], clock: Clock) -> None:
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[Result], None] | None]:
     """Show how far it is on stderr, where a person looks on and it takes a while."""
-    if total <= _FEW or sys.stderr is None or not sys.stderr.isatty():
+    if not _is_watched(total):
         yield None
         return
     from rich.console import Console  # noqa: PLC0415 - only people at terminals need it
@@ -178,3 +180,8 @@ def _progress(total: int) -> Iterator[Callable[[Result], None] | None]:
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("reading nodes", total=total)
         yield lambda _: bar.advance(task)
+
+
+def _is_watched(total: int) -> bool:
+    """Whether it is more than a few nodes, and a person at a terminal looks on."""
+    return total > _FEW and sys.stderr is not None and sys.stderr.isatty()

@@ -1,12 +1,15 @@
 """`time-drift probe`, as a process, against a network of lab nodes whose drifts are known."""
 
 import json
+import os
+import pty
 import random
 import re
 import socket
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -309,6 +312,27 @@ def test_summary_and_report(program: Program, nodes: Lab, tmp_path: Path) -> Non
     assert lab.targets[3] in text
     assert not re.search(r"(?:src|href)=|<script|https?://(?!127)", text)
     assert list(tmp_path.glob("*.new")) == []
+
+
+def test_at_a_terminal_there_is_a_picture(script: str) -> None:
+    """How far it is while nodes are read, then the distribution; stdout is lines as ever."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [script, "probe", "--demo"], stdout=subprocess.PIPE, stderr=theirs, text=True
+    ) as process:
+        os.close(theirs)
+        assert process.stdout is not None
+        lines = process.stdout.read().splitlines()
+    shown = b""
+    with suppress(OSError):  # EIO is the end
+        while data := os.read(ours, 4096):
+            shown += data
+    os.close(ours)
+
+    assert len(lines) == 7
+    assert b"reading nodes" in shown
+    assert b"bitcoin: 4 nodes, 3 answered" in shown
+    assert b"-4 .. -2 s" in shown
 
 
 def test_a_report_that_cannot_be_written(program: Program, nodes: Lab) -> None:
