@@ -60,6 +60,7 @@ class Observer:
         self._due_raw_ns = clock.raw_ns()
         self._slept_ns = self._measured.suspended_ns
         self._timeline = 0
+        self._looked_boot_ns = 0
 
     def renew(self) -> None:
         """Measure, and let what comes of it replace what was there."""
@@ -103,6 +104,14 @@ class Observer:
         return "the last consensus is too old, or this machine has slept since"
 
     def _note_sleep(self) -> None:
+        """Look for a suspend, unless the last look is too short ago for one that matters.
+
+        By the clock that a suspend does not stop.
+        """
+        boot_ns = self._clock.boot_ns()
+        if 0 <= boot_ns - self._looked_boot_ns < _SLEPT_NS // 2:
+            return
+        self._looked_boot_ns = boot_ns
         slept_ns = self._clock.suspended_ns()
         if slept_ns - self._slept_ns > _SLEPT_NS:
             self._timeline += 1

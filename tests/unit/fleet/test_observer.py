@@ -10,7 +10,15 @@ from lab.ntp import NtpServer
 from lab.world import world
 from sources.base import Interval
 from sources.clock import NS, Clock
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock as AwakeClock
+
+
+class FakeClock(AwakeClock):
+    """A clock that a suspend moves as it moves the system's."""
+
+    def boot_ns(self) -> int:
+        return self.raw + self.suspended
+
 
 NONE = Measured(None, "no answer: no majority", 0)
 

@@ -24,6 +24,9 @@ class Leaps(Clock):
     def suspended_ns(self) -> int:
         return self.slept_ns
 
+    def boot_ns(self) -> int:
+        return super().boot_ns() + self.ahead_ns + self.slept_ns
+
 
 def fine(off_ns: int = 0) -> FakeNode:
     return FakeNode(showing(off_ns, grain_ns=1))

@@ -278,6 +278,9 @@ class Sleeper(Clock):
     def suspended_ns(self) -> int:
         return self.slept_ns
 
+    def boot_ns(self) -> int:
+        return super().boot_ns() + self.slept_ns
+
     def then_sleep(self, question: Question) -> Stamp:
         stamp = showing(grain_ns=1)(question)
         self.slept_ns = 3600 * NS
