@@ -4,8 +4,19 @@
 # The monitored entry point: finds the environment, or makes it on the very first run, then
 # becomes the program (see --help). Until then it starts no process: this is run every minute.
 
-trap 'exit 143' TERM
-trap 'exit 130' INT
+# A plugin of Nagios says on stdout why it is UNKNOWN, and 2 would be CRITICAL: drift/plugin.py has
+# the same rule, a test holds both to it.
+plugin=
+case " $* " in
+*' --format '[Nn][Aa][Gg][Ii][Oo][Ss]' '* | *' --format='[Nn][Aa][Gg][Ii][Oo][Ss]' '*) plugin=yes ;;
+esac
+# shellcheck disable=SC2317 # by the traps
+ended() {
+    [ -z "$plugin" ] || { echo 'TIME DRIFT UNKNOWN - no answer: ended by a signal' && exit 3; }
+    exit "$1"
+}
+trap 'ended 143' TERM
+trap 'ended 130' INT
 
 # The deadline counts from here. /proc/uptime is the one clock that a shell can read by itself.
 { read -r TIME_DRIFT_STARTED _ </proc/uptime || TIME_DRIFT_STARTED=; } 2>/dev/null
@@ -35,24 +46,30 @@ if [ -x "$venv/bin/python" ] && [ -e "$stamp" ] &&
     { [ -n "${TIME_DRIFT_PREPARED-}" ] || ! [ "$lock" -nt "$stamp" ] && ! [ "$lock" -ot "$stamp" ] ||
         cmp -s "$lock" "$stamp" 2>/dev/null; }; then
     # -I: nothing of the user's environment or directory gets in. -S: no site, it costs 3 ms.
-    exec "$venv/bin/python" -I -S -c '
+    set -- "$venv/bin/python" -I -S -c '
 import _signal, posix, sys
+plugin = sys.argv.pop(1)
+def leave(number, _):
+    if plugin:
+        posix.write(1, b"TIME DRIFT UNKNOWN - no answer: ended by a signal\n")
+    posix._exit(3 if plugin else 128 + number)
 for number in 2, 15:  # before anything else: the first process of a container has no defaults
-    _signal.signal(number, lambda number, _: posix._exit(128 + number))
+    _signal.signal(number, leave)
+_signal.pthread_sigmask(_signal.SIG_UNBLOCK, (2, 15))
 sys.path += sys.argv[1:3]
 del sys.argv[1:3]
 from drift.__main__ import main
-main()' "$here" "$venv/packages" "$@"
+main()' "$plugin" "$here" "$venv/packages" "$@"
+    # Until these lines run, signals wait: Python answers them with a traceback while it starts.
+    [ -x "$venv/bin/env" ] && exec "$venv/bin/env" --block-signal=INT,TERM "$@"
+    exec "$@"
 fi
 
-asked=" $* "
 fail() {
-    case $asked in
-    *' --format nagios '* | *' --format=nagios '*) # a plugin's state is its status, and 2 would be CRITICAL
+    if [ -n "$plugin" ]; then
         printf 'TIME DRIFT UNKNOWN - %.480s\n' "$2"
         exit 3
-        ;;
-    esac
+    fi
     printf 'time-drift: %.480s\n' "$2" >&2
     exit "$1"
 }

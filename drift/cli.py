@@ -6,11 +6,11 @@ the integer, or nothing. stderr carries one line when there is no answer, and mo
 """
 
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from typing import TYPE_CHECKING
 
 from drift import config
 from drift.config import Config
@@ -19,6 +19,12 @@ from drift.measure import measure
 from drift.options import Options
 from drift.voice import Voice, say
 from sources.clock import NS, BeyondReach, Clock, process_age_ns
+
+if TYPE_CHECKING:
+    import signal
+else:
+    import _signal as signal
+
 
 COMMANDS = ("verify-evidence", "import-servers")
 FLEET = ("probe", "serve")

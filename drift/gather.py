@@ -11,14 +11,14 @@ any first answer is outstanding, since the proof of the early stop rests on samp
 
 import os
 import threading
+from _queue import Empty, SimpleQueue
 from _thread import stack_size, start_new_thread
 from collections.abc import Sequence
-from queue import Empty, SimpleQueue
 
 from drift import consensus
 from drift.consensus import Answer, Lack, NoAnswer, Rule
-from drift.duplicates import duplicate_of
 from sources import manners
+from sources.addresses import is_address
 from sources.base import (
     Failure,
     Outcome,
@@ -289,6 +289,10 @@ class _Gathering:
         by then stays settled.
         """
         source = self._sources[index]
+        if not source.host or is_address(source.host):
+            return sample
+        from drift.duplicates import duplicate_of  # noqa: PLC0415 - where names are asked only
+
         answered = (
             (other, outcome.server)
             for other, outcome in zip(self._sources, self._outcomes, strict=True)

@@ -152,7 +152,7 @@ def _report(
         voice.leave_after(end_raw_ns, partial(_leave_undrawn, status))
         _draw(finding)
     if finding.refusal is not None and form.aloud:
-        say(finding.refusal)
+        voice.refuse(finding.refusal, end_raw_ns, status)
     if options.verbose and form.aloud:
         from drift.report.notes import notes  # noqa: PLC0415
 

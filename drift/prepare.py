@@ -22,7 +22,10 @@ import sysconfig
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from glob import escape, glob
-from itertools import pairwise
+
+sys.path.append(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+
+from drift.plugin import is_plugin
 
 STAMP = "lock.stamp"
 _OURS = ("drift", "sources", "nodes", "fleet", "lab", "cloudformation")
@@ -55,17 +58,13 @@ def main(arguments: Sequence[str]) -> int:
                 if not is_ready(environment, lock):
                     prepare(environment, lock, show=show)
     except Exception as error:  # noqa: BLE001 - whatever it is, there is no environment
-        _tell(environment, _why(environment, error), is_plugin=_is_plugin(command))
+        _tell(environment, _why(environment, error), is_plugin=is_plugin(command))
         return 3
     if command:
         os.execve(  # noqa: S606 - the caller's own command, no shell wanted
             command[0], command, os.environ | {"TIME_DRIFT_PREPARED": "1"}
         )
     return 0
-
-
-def _is_plugin(command: Sequence[str]) -> bool:
-    return "--format=nagios" in command or ("--format", "nagios") in pairwise(command)
 
 
 def _why(environment: str, error: Exception) -> str:
@@ -166,6 +165,21 @@ def _build(aside: str, environment: str, lock: str, *, show: bool) -> None:
     # Not checked: where the sources cannot be written beside, Python does without.
     _run([python, "-I", "-m", "compileall", "-qq", *compiled], show=show, check=False)
     _rename_in_scripts(aside, environment)
+    _link_env(os.path.join(aside, "bin", "env"))
+
+
+def _link_env(link: str) -> None:
+    """Link `env` where it can start a program with signals blocked (coreutils 8.31).
+
+    time-drift.sh starts Python by it: what comes while the interpreter begins is answered by us.
+    """
+    found = shutil.which("env")
+    if found is None:
+        return
+    os.symlink(os.path.realpath(found), link)
+    probe = [link, "--block-signal=INT,TERM", sys.executable, "-I", "-S", "-c", ""]
+    if subprocess.run(probe, check=False, capture_output=True, env={}).returncode:  # noqa: S603
+        os.unlink(link)
 
 
 def _rename_in_scripts(aside: str, environment: str) -> None:

@@ -6,16 +6,22 @@ does not take by the deadline ends the program.
 
 import os
 import select
-import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from drift.form import BUG, NO_ANSWER, OK, WRONG_USAGE, Form, shown_path
 from sources.base import ConfigError
 from sources.clock import NS, BeyondReach, Clock
+
+if TYPE_CHECKING:
+    import signal
+else:
+    import _signal as signal
+
 
 _ALARM_AFTER_NS = 100 * NS // 1000
 """How long after the deadline we leave even if the main thread hangs in a system call."""
@@ -89,6 +95,13 @@ class Voice:
         except OSError as error:
             return self._unwritten(f"stdout cannot be written: {error.strerror or error}")
         return OK
+
+    def refuse(self, why: str, end_raw_ns: int, status: int) -> None:
+        """Say why there is no answer, once: an alarm that comes meanwhile has nothing to add."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGALRM,))
+        say(why)
+        self.leave_after(end_raw_ns, lambda: status)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGALRM,))
 
     def fail(self, why: str, status: int) -> int:
         """Tell that there is no finding, and return the exit status in this form.

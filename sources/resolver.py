@@ -15,10 +15,10 @@ One run has one Resolver; sources that share a name share the look-up.
 
 import socket
 import threading
+from _queue import Empty, SimpleQueue
 from _thread import start_new_thread
 from collections.abc import Callable, Iterable
 from itertools import chain, zip_longest
-from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from sources.addresses import is_address, leads_here, plain
@@ -66,6 +66,8 @@ class Resolver:
         self._lock = threading.Lock()
         self._lookups: dict[str, _Lookup] = {}
         self._name_servers: NameServers | None = None
+        self._given: dict[str, tuple[str, ...]] = {}
+        """What was returned for each name."""
 
     def addresses(self, host: str, fallback: tuple[str, ...]) -> tuple[str, ...]:
         """Return the addresses of `host`, families in turn; `fallback` when it has none in time.
@@ -84,8 +86,10 @@ class Resolver:
             addresses = _put_first(reply.addresses, known[:1])
             if set(addresses) != set(known):
                 self._keep(host, addresses)
+            self._given[host] = addresses
             return addresses
         if fallback:
+            self._given[host] = fallback if fallback == known else ()
             return fallback
         lack = reply.error if reply is not None and reply.local else shortage()
         if lack:
@@ -101,11 +105,9 @@ class Resolver:
 
         A family whose packets are swallowed then costs the first run time, and no other.
         """
-        if is_address(host):
-            return
-        known = self._known(host)
-        if address in known[1:]:
-            self._keep(host, _put_first(known, (address,)))
+        given = self._given.get(host, ())
+        if address in given[1:]:
+            self._keep(host, _put_first(given, (address,)))
 
     def _keep(self, host: str, addresses: tuple[str, ...]) -> None:
         entry: Entry = {"addresses": list(addresses)}

@@ -19,7 +19,7 @@ from rich.cells import cell_len
 
 from lab import behaviour
 from lab.https import HttpsServer
-from lab.ntp import NtpServer
+from lab.ntp import NtpServer, kiss
 from lab.world import world
 from sources import KINDS
 from tests.conftest import ROOT, Program
@@ -381,9 +381,7 @@ def test_what_is_ours_stays_private(
     """Only the file of --output is for others: state is not, with whatever umask and mode."""
     state = tmp_path / "state"
     monkeypatch.setenv("STATE_DIRECTORY", str(state))
-    path = lab(*[behaviour.silent] * 1, *[behaviour.honest] * 3)
-    with open(path, "a", encoding="utf-8") as file:
-        file.write('[[sources.ntp]]\nhost = "localhost"\nport = 9\noperator = "Nobody"\n')
+    path = lab(kiss("RATE"), *[behaviour.honest] * 3)  # which is remembered
     subprocess.run(
         [
             script,

@@ -219,8 +219,8 @@ UNASKED: dict[str, tuple[Behaviour, dict[str, Any]]] = {
     "closed after 0.3 s": (honest, {"patience_s": 0.3}),
     "interim responses": (hinting, {}),
     "the response twice": (twice_at(None), {}),
-    "once more after 50 ms": (twice_at(0.05), {}),
-    "once more after half a second": (twice_at(0.5), {}),
+    "the response once more after 50 ms": (twice_at(0.05), {}),
+    "the response once more after half a second": (twice_at(0.5), {}),
     "20 ms away": (late(0.02), {"patience_s": 0}),
 }
 

@@ -333,6 +333,40 @@ MORE: list[tuple[NoAnswer, Sequence[Verdict]]] = [
     ),
     (QUORUM, [*alive("ntp"), *failed("https", 1, Reason.UNVERIFIED, CERTIFICATE)]),
     (QUORUM, [*alive("ntp"), *failed("ntp", 1, Reason.UNREACHABLE, NO_DNS)]),
+    (
+        NoAnswer(
+            Lack.UNREFINED,
+            "0 to 1 s possible, asking again failed: connection closed",
+            "one integer",
+        ),
+        alive("https"),
+    ),
+    (
+        QUORUM,
+        [
+            *alive("ntp"),
+            *failed("nts", 1, Reason.UNAVAILABLE, "cryptography cannot be loaded: ImportError: no"),
+        ],
+    ),
+    (
+        QUORUM,
+        [*alive("https"), *failed("ntp", 1, Reason.MALFORMED, "receive timestamp 0")],
+    ),
+    (
+        QUORUM,
+        [
+            *alive("https"),
+            *failed("ntp", 1, Reason.TIMEOUT, f"{SILENT}: 3 replies came, none to our request"),
+        ],
+    ),
+    (
+        QUORUM,
+        [
+            *alive("https"),
+            *failed("ntp", 1, Reason.UNREACHABLE, "leads to this machine (0.0.0.0)"),
+            *failed("ntp", 1, Reason.DUPLICATE, "same address as ntp b.example (203.0.113.7)"),
+        ],
+    ),
 ]
 
 

@@ -66,6 +66,7 @@ LAB_MAY_KNOW = (
     "sources.keys",
     "sources.record",
     "sources.sealed",
+    "sources.versions",
 )
 """Of the sources and the nodes: what both ends of a protocol share, and nothing that asks."""
 

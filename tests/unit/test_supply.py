@@ -14,6 +14,9 @@ import drift
 from tests.conftest import ROOT
 
 LOCKS = sorted([*ROOT.glob("requirements*.txt"), *(ROOT / "tests" / "tools").glob("*.txt")])
+LOCKED_LINE = re.compile(
+    r"[a-z0-9][a-z0-9.-]*(\[[a-z0-9, -]+\])?==\S+( ; [^-]*)?( --hash=sha256:[0-9a-f]{64})+"
+)
 IMPORTED_AS = {"dnspython": "dns", "prometheus-client": "prometheus_client", "pyyaml": "yaml"}
 PRODUCT = ("drift", "sources", "nodes", "fleet", "lab")
 CLASSIFIERS = {
@@ -101,7 +104,7 @@ def test_locks_pin_by_hash_and_name_no_index(path: object) -> None:
 
     assert lines
     for line in lines:
-        assert re.match(r"[a-z0-9][a-z0-9.-]*==\S+( ; [^-]*)?( --hash=sha256:[0-9a-f]{64})+$", line)
+        assert LOCKED_LINE.fullmatch(line), line
     assert "://" not in text
 
 
