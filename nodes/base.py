@@ -13,11 +13,11 @@ TimedOut, Unreachable, Refused, Malformed, Unverified. `verdict_of` has the word
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import ClassVar
+from typing import Any, ClassVar, Self, cast
 
 from nodes import KINDS
-from sources.base import Reason, Run, SourceError
-from sources.clock import Clock
+from sources.base import Malformed, Reason, Run, SourceError
+from sources.clock import NS, Clock
 from sources.keys import REQUIRED, Key, Table
 from sources.record import Record
 
@@ -63,6 +63,13 @@ class Stamp(Record):
     note: str = ""
     """For people: what the verdict rests on."""
 
+    def __new__(cls, *values: Any, **named: Any) -> Self:
+        """Build it; raise Malformed when the answer had come before the question was sent."""
+        made = super().__new__(cls, *values, **named)
+        if made.received_raw_ns < made.sent_raw_ns:
+            raise Malformed("the answer was there before the question")
+        return made
+
 
 class Question(Record):
     """One node to be read, and what reading it may use of the world."""
@@ -95,6 +102,19 @@ def _given(host: str, fallback: tuple[str, ...]) -> tuple[str, ...]:
     return fallback or (host,)
 
 
+class NodeTable(Table):
+    """One [probe.modules.NAME] table, every value read by its Key."""
+
+    def flag(self, key: str) -> bool:
+        """Return a key that is true or false."""
+        return cast(bool, self._values[key])
+
+    def optional_seconds_ns(self, key: str) -> int | None:
+        """Return a key that holds seconds, in nanoseconds; None where it is not written."""
+        value = cast(float | None, self._values[key])
+        return None if value is None else round(value * NS)
+
+
 class Node(ABC):
     """How the nodes of one module are read. One object serves any number of threads."""
 
@@ -105,7 +125,7 @@ class Node(ABC):
     has_path: ClassVar[bool] = False
     """Whether a target of this kind may have a path and a query."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: NodeTable) -> None:
         """Configure it by a table that holds a value for each of KEYS."""
         self.port = table.whole("port")
 
@@ -143,7 +163,7 @@ def make(kind: str, values: Mapping[str, object]) -> Node:
         if name not in values and key.default is REQUIRED:
             raise ValueError(f"{name} is missing")
         read[name] = key.read(values[name]) if name in values else key.default
-    return made(Table(read))
+    return made(NodeTable(read))
 
 
 def printable(text: str) -> str:

@@ -1,0 +1,125 @@
+"""What all lab nodes share: they listen, hear a question, and answer as their behaviour wants."""
+
+import asyncio
+import ssl
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, ClassVar, Self
+
+from lab.behaviour import Behaviour, honest
+from lab.nodes.loop import Loop
+from sources.clock import NS
+
+
+class LabNode(ABC):
+    """One node; listens inside its block."""
+
+    kind: ClassVar[str]
+
+    def __init__(
+        self,
+        behaviour: Behaviour = honest,
+        *,
+        time_unix_ns: Callable[[], int] = time.time_ns,
+        address: str = "127.0.0.1",
+        loop: Loop | None = None,
+    ) -> None:
+        """Choose how it behaves and whose clock it shows; without a `loop` it brings its own."""
+        self.address = address
+        self.port = 0
+        self.connections = 0
+        self.open_links = 0
+        """Connections that the other side has not closed."""
+        self._behaviour = behaviour
+        self._time_unix_ns = time_unix_ns
+        self._shared_loop = loop
+        self._loop: Loop
+        self._server: asyncio.Server
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    def __enter__(self) -> Self:
+        self._loop = self._shared_loop or Loop()
+        self._loop.run(self._listen())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+        if self._shared_loop is None:
+            self._loop.close()
+
+    def close(self) -> None:
+        """Stop listening; the port refuses connections from now on."""
+        self._loop.run(self._close())
+
+    @property
+    def target(self) -> str:
+        """Return how a user names this node."""
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{self.kind}://{host}:{self.port}"
+
+    def settings(self) -> dict[str, object]:
+        """Return what a [probe.modules.NAME] table needs to read this node, `kind` left out."""
+        return {}
+
+    def _tls(self) -> ssl.SSLContext | None:
+        """Return what secures its connections, None if nothing does."""
+        return None
+
+    @abstractmethod
+    async def _hear(self, reader: asyncio.StreamReader) -> None:
+        """Return once a client has said what makes a node answer."""
+
+    @abstractmethod
+    def _honest(self, off_ns: int) -> bytes:
+        """Return the answer of a node whose clock is off by so much."""
+
+    def _now_unix_ns(self, off_ns: int) -> int:
+        return self._time_unix_ns() + off_ns
+
+    async def _listen(self) -> None:
+        options: dict[str, Any] = {"ssl": self._tls(), "limit": 1 << 14, "backlog": 4096}
+        self._server = await asyncio.start_server(self._serve, self.address, self.port, **options)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _close(self) -> None:
+        self._server.close()
+        for writer in tuple(self._writers):
+            writer.transport.abort()
+        await asyncio.sleep(0)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self.open_links += 1
+        self._writers.add(writer)
+        try:
+            # ValueError: more than fits in the reader before what was waited for.
+            with suppress(OSError, EOFError, ValueError):
+                await self._hear(reader)
+                await self._answer(writer)
+                while await reader.read(1 << 12):
+                    pass
+        finally:
+            self.open_links -= 1
+            self._writers.discard(writer)
+            writer.transport.abort()
+
+    async def _answer(self, writer: asyncio.StreamWriter) -> None:
+        began_s = time.monotonic()
+        try:
+            for reply in self._behaviour(self._honest):
+                await asyncio.sleep(max(0, began_s + reply.delay_s - time.monotonic()))
+                writer.write(reply.data)
+                await writer.drain()
+        except Closed:
+            writer.transport.abort()
+
+
+class Closed(Exception):
+    """Raised by a behaviour: the node closes the connection instead of going on."""
+
+
+def floored(unix_ns: int, grain_s: int) -> int:
+    """Return a time in whole seconds, rounded down to a multiple of `grain_s`."""
+    return unix_ns // (grain_s * NS) * grain_s
