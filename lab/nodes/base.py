@@ -1,16 +1,20 @@
 """What all lab nodes share: they listen, hear a question, and answer as their behaviour wants."""
 
 import asyncio
+import socket
 import ssl
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, ClassVar, Self
 
 from lab.behaviour import Behaviour, honest
 from lab.nodes.loop import Loop
+from sources.base import Malformed
 from sources.clock import NS
+
+_MOST_HEARD = 1 << 14
 
 
 class LabNode(ABC):
@@ -36,7 +40,8 @@ class LabNode(ABC):
         self._time_unix_ns = time_unix_ns
         self._shared_loop = loop
         self._loop: Loop
-        self._server: asyncio.Server
+        self._socket: socket.socket
+        self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
 
     def __enter__(self) -> Self:
@@ -51,7 +56,8 @@ class LabNode(ABC):
 
     def close(self) -> None:
         """Stop listening; the port refuses connections from now on."""
-        self._loop.run(self._close())
+        if self._socket.fileno() >= 0:
+            self._loop.run(self._close())
 
     @property
     def target(self) -> str:
@@ -79,23 +85,51 @@ class LabNode(ABC):
         return self._time_unix_ns() + off_ns
 
     async def _listen(self) -> None:
-        options: dict[str, Any] = {"ssl": self._tls(), "limit": 1 << 14, "backlog": 4096}
-        self._server = await asyncio.start_server(self._serve, self.address, self.port, **options)
-        self.port = self._server.sockets[0].getsockname()[1]
+        family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
+        self._socket = socket.create_server((self.address, 0), family=family, backlog=4096)
+        self._socket.setblocking(False)
+        self.port = self._socket.getsockname()[1]
+        asyncio.get_running_loop().add_reader(self._socket, self._accept)
 
     async def _close(self) -> None:
-        self._server.close()
+        asyncio.get_running_loop().remove_reader(self._socket)
+        await asyncio.sleep(0)  # a task that is cancelled before it has begun closes nothing
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._socket.close()
         for writer in tuple(self._writers):
             writer.transport.abort()
         await asyncio.sleep(0)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _accept(self) -> None:
+        # Not asyncio's server: what that has accepted when it is closed, it forgets to close.
+        with suppress(OSError):
+            link, _ = self._socket.accept()
+            link.setblocking(False)
+            self._begin(self._welcome(link))
+
+    async def _welcome(self, link: socket.socket) -> None:
+        reader = asyncio.StreamReader(limit=_MOST_HEARD)
+        protocol = asyncio.StreamReaderProtocol(reader, self._serve)
+        with suppress(OSError):  # of a handshake that the client breaks off
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: protocol, link, ssl=self._tls()
+            )
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.open_links += 1
         self._writers.add(writer)
         try:
-            # ValueError: more than fits in the reader before what was waited for.
-            with suppress(OSError, EOFError, ValueError):
+            # ValueError: more than fits in the reader before what was waited for. Malformed: of
+            # another network, and so closed without a word.
+            with suppress(OSError, EOFError, ValueError, Malformed):
                 await self._hear(reader)
                 await self._answer(writer)
                 while await reader.read(1 << 12):

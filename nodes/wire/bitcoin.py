@@ -32,6 +32,8 @@ _LONGEST_OTHER = 2048
 _LONGEST_AGENT = 256
 """MAX_SUBVERSION_LENGTH: who sends more is disconnected."""
 _TWO_BYTES_FOLLOW = 0xFD
+_FAR_TOO_LONG = 1 << 16
+"""For lengths that need more than two bytes."""
 
 
 class Version(Record):
@@ -46,9 +48,10 @@ class Version(Record):
 def encode(magic: bytes, protocol: int, unix_s: int, nonce: bytes, agent: str) -> bytes:
     """Return a `version` message of a peer that serves nothing and wants no transactions."""
     name = agent.encode("ascii", "replace")[:_LONGEST_AGENT]
-    length = len(name).to_bytes(1, "little")
-    if len(name) >= _TWO_BYTES_FOLLOW:
-        length = b"\xfd" + len(name).to_bytes(2, "little")
+    if len(name) < _TWO_BYTES_FOLLOW:
+        length = bytes([len(name)])
+    else:
+        length = bytes([_TWO_BYTES_FOLLOW]) + len(name).to_bytes(2, "little")
     beginning = _BEGINNING.pack(protocol, 0, unix_s, _NOWHERE, _NOWHERE, nonce)
     payload = beginning + length + name + _END
     return _HEADER.pack(magic, _COMMAND, len(payload), _checksum(payload)) + payload
@@ -98,6 +101,8 @@ def _version(payload: bytes) -> Version:
     begins = 1
     if length == _TWO_BYTES_FOLLOW:
         length, begins = int.from_bytes(rest[1:3], "little"), 3
+    elif length > _TWO_BYTES_FOLLOW:
+        length = _FAR_TOO_LONG
     agent = rest[begins : begins + length]
     if length > _LONGEST_AGENT or len(agent) < length:
         raise Malformed(f"version: user agent of {length} bytes, {len(agent)} are left")

@@ -1,4 +1,5 @@
-"""The arrows of the house, read from the imports: drift -> sources -> sources.wire, none back."""
+"""The arrows of the house, read from the imports: drift -> sources -> sources.wire, none back;
+nodes -> sources."""
 
 import ast
 import subprocess
@@ -27,7 +28,7 @@ OUTSIDE = {
 
 def modules() -> dict[str, Path]:
     found = {}
-    for package in ("drift", "sources", "lab"):
+    for package in ("drift", "sources", "nodes", "lab"):
         for path in (ROOT / package).rglob("*.py"):
             name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
             found[name.removesuffix(".__init__")] = path
@@ -47,7 +48,10 @@ def imports(path: Path) -> set[str]:
 
 MODULES = modules()
 WIRE_MAY_KNOW = ("sources.base", "sources.clock", "sources.keys", "sources.record")
+NODES_MAY_KNOW = (*WIRE_MAY_KNOW, "sources.tcp", "sources.tls", "sources.validity")
+"""Of the sources: units, errors, and sockets; of their codecs the Date's."""
 LAB_MAY_KNOW = (
+    "nodes.wire",
     "sources.wire",
     "sources.base",
     "sources.clock",
@@ -55,7 +59,7 @@ LAB_MAY_KNOW = (
     "sources.record",
     "sources.sealed",
 )
-"""Of the sources: what both ends of a protocol share, and nothing that asks."""
+"""Of the sources and the nodes: what both ends of a protocol share, and nothing that asks."""
 
 
 def targets(name: str) -> set[str]:
@@ -79,11 +83,23 @@ def test_arrows_never_point_back(name: str) -> None:
         elif name.startswith("sources"):
             assert target.startswith("sources")
         elif name.startswith("lab"):
-            assert target.startswith(("lab", "sources")) or target in ("drift.config",)
-            if target.startswith("sources."):
+            assert target.startswith(("lab", "sources", "nodes.")) or target in ("drift.config",)
+            if target.startswith(("sources.", "nodes.")):
                 assert target.startswith(LAB_MAY_KNOW)
         elif target.startswith("lab"):
             assert (name, target) == ("drift.cli", "lab.world")
+
+
+@pytest.mark.parametrize("name", sorted(name for name in MODULES if name.startswith("nodes")))
+def test_nodes_know_sockets_and_units_and_no_more(name: str) -> None:
+    """nodes know of the sources what asks a socket; their codecs know one another, and the Date."""
+    for target in targets(name):
+        if name.startswith("nodes.wire"):
+            assert target in (*WIRE_MAY_KNOW, "sources.wire.http_date") or target.startswith(
+                "nodes.wire"
+            )
+        else:
+            assert target in NODES_MAY_KNOW or target.startswith("nodes")
 
 
 def test_the_recipes_know_records_and_nothing_else() -> None:
@@ -99,7 +115,7 @@ def test_the_recipes_know_records_and_nothing_else() -> None:
 @pytest.mark.parametrize("name", sorted(MODULES))
 def test_only_named_libraries_are_imported(name: str) -> None:
     """Beside the standard library and ourselves there is only what the brief names."""
-    ours = {"drift", "sources", "lab"}
+    ours = {"drift", "sources", "nodes", "lab"}
     for imported in imports(MODULES[name]):
         top = imported.partition(".")[0]
         assert top in ours | OUTSIDE | set(sys.stdlib_module_names)
@@ -111,6 +127,15 @@ def test_only_named_libraries_are_imported(name: str) -> None:
         "drift.consensus",
         "drift.cover",
         "drift.verdict",
+        "nodes.base",
+        "nodes.modules",
+        "nodes.wire.avalanche",
+        "nodes.wire.bitcoin",
+        "nodes.wire.bitcoin_software",
+        "nodes.wire.http",
+        "nodes.wire.kaspa",
+        "nodes.wire.protobuf",
+        "nodes.wire.stamps",
         "sources.base",
         "sources.cookies",
         "sources.dated",
