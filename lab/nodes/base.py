@@ -15,6 +15,7 @@ from sources.base import Malformed
 from sources.clock import NS
 
 _MOST_HEARD = 1 << 14
+_TURNS = 5
 
 
 class LabNode(ABC):
@@ -53,6 +54,11 @@ class LabNode(ABC):
         self.close()
         if self._shared_loop is None:
             self._loop.close()
+
+    def on(self, loop: Loop) -> Self:
+        """Run it on a loop that it shares with others; before its block."""
+        self._shared_loop = loop
+        return self
 
     def close(self) -> None:
         """Stop listening; the port refuses connections from now on."""
@@ -93,14 +99,15 @@ class LabNode(ABC):
 
     async def _close(self) -> None:
         asyncio.get_running_loop().remove_reader(self._socket)
-        await asyncio.sleep(0)  # a task that is cancelled before it has begun closes nothing
+        # What asyncio cancels before it has quite begun, it does not close.
+        await _turns()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._socket.close()
         for writer in tuple(self._writers):
             writer.transport.abort()
-        await asyncio.sleep(0)
+        await _turns()
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -152,6 +159,12 @@ class LabNode(ABC):
 
 class Closed(Exception):
     """Raised by a behaviour: the node closes the connection instead of going on."""
+
+
+async def _turns() -> None:
+    """Let the loop do what is due, and what that makes due."""
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
 
 
 def floored(unix_ns: int, grain_s: int) -> int:

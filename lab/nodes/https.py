@@ -1,12 +1,16 @@
 """The same inside TLS, with a certificate authority that all lab nodes of a process share."""
 
+import atexit
 import ssl
+import threading
 import time
 from functools import cache
 
 from lab.authority import FOR_LIFE, LIFETIME, Authority
 from lab.nodes.http import HttpNode
 from sources.record import Record
+
+_lock = threading.Lock()
 
 
 class Tls(Record):
@@ -29,9 +33,14 @@ class HttpsNode(HttpNode):
         return tls(self.address).context
 
 
-@cache
 def tls(name: str, lifetime: tuple[int, int] = FOR_LIFE) -> Tls:
     """Return what secures a server of this name, made once."""
+    with _lock:
+        return _tls(name, lifetime)
+
+
+@cache
+def _tls(name: str, lifetime: tuple[int, int]) -> Tls:
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.load_cert_chain(*_authority().identity((name,), lifetime, FOR_LIFE))
     return Tls(made, _authority().ca_file)
@@ -40,7 +49,9 @@ def tls(name: str, lifetime: tuple[int, int] = FOR_LIFE) -> Tls:
 @cache
 def _authority() -> Authority:
     """Return the authority, whose directory goes with the process."""
-    return Authority(time.time_ns())
+    made = Authority(time.time_ns())
+    atexit.register(made.close)
+    return made
 
 
 EXPIRED = (LIFETIME[0] * 2, LIFETIME[0])

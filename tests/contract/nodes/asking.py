@@ -32,7 +32,7 @@ def reader(node: LabNode, **settings: object) -> Node:
     return make(node.kind, {**node.settings(), **settings})
 
 
-def assert_holds(stamp: Stamp, off_ns: int) -> None:
+def assert_holds(stamp: Stamp, off_ns: int, rtt_s: float = 0.5) -> None:
     """The node's clock was in [S, S + grain + lag] at some instant between t1 and t4."""
     wall_minus_raw_ns = CLOCK.wall_minus_raw_ns()
     low_ns = stamp.stamp_unix_ns - stamp.received_raw_ns - wall_minus_raw_ns
@@ -41,4 +41,4 @@ def assert_holds(stamp: Stamp, off_ns: int) -> None:
     )
 
     assert low_ns - SLACK_NS <= off_ns <= high_ns + SLACK_NS
-    assert high_ns - low_ns < stamp.grain_ns + stamp.lag_ns + NS // 2
+    assert high_ns - low_ns < stamp.grain_ns + stamp.lag_ns + rtt_s * NS
