@@ -25,7 +25,7 @@ from glob import escape, glob
 from itertools import pairwise
 
 STAMP = "lock.stamp"
-_OURS = ("drift", "sources", "lab", "cloudformation")
+_OURS = ("drift", "sources", "nodes", "lab", "cloudformation")
 _LONGEST_TOLD = 280
 _LONGEST_PATH = 200
 _UNWANTED = re.compile("PYTHON|PIP_(USER|TARGET|PREFIX|ROOT|DRY_RUN|PYTHON|REQUIRE_VIRTUALENV)$")

@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 
 LOCKS = sorted([*ROOT.glob("requirements*.txt"), *(ROOT / "tests" / "tools").glob("*.txt")])
 IMPORTED_AS = {"dnspython": "dns", "prometheus-client": "prometheus_client"}
-PRODUCT = ("drift", "sources", "lab")
+PRODUCT = ("drift", "sources", "nodes", "lab")
 CLASSIFIERS = {
     "License :: OSI Approved :: BSD License": "BSD-3-Clause",
     "License :: OSI Approved :: MIT License": "MIT",
