@@ -19,7 +19,7 @@ COPY drift drift
 # pip in it. Byte code that is not compared with its source: nothing changes here any more.
 RUN ./time-drift.sh --version \
     && .venv/bin/python -m compileall -q -f --invalidation-mode unchecked-hash \
-        .venv/packages/ drift sources lab \
+        .venv/packages/ drift sources nodes fleet lab \
     && rm -f .venv.lock \
     && chmod -R u+rwX,go+rX,go-w . /etc/time-drift
 

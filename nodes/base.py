@@ -168,7 +168,9 @@ def make(kind: str, values: Mapping[str, object]) -> Node:
 
 def printable(text: str) -> str:
     """Return a node's own words as one short printable line."""
-    shown = "".join(letter if letter.isprintable() else "?" for letter in text.strip())
+    shown = text.strip()
+    if not shown.isprintable():
+        shown = "".join(letter if letter.isprintable() else "?" for letter in shown)
     return shown if len(shown) <= LONGEST_SOFTWARE else shown[: LONGEST_SOFTWARE - 3] + "..."
 
 

@@ -31,15 +31,10 @@ class SecureLink(Link):
         self.last_flight_raw_ns = 0
         """Before the node can have known that TLS is established."""
         try:
-            self._secured = context.wrap_bio(
-                self._incoming, self._outgoing, server_hostname=question.host.removesuffix(".")
-            )
+            self._secured = self._over_memory(context, question.host.removesuffix("."))
             self._shake_hands()
             if context.verify_mode != ssl.CERT_NONE:
                 self._judge_dates(question.true_unix_ns())
-        except (UnicodeError, ValueError) as error:  # of the host's name, before anything was sent
-            self._link.close()
-            raise Unverified(f"no certificate can be of this host: {error}") from error
         except BaseException:
             self._link.close()
             raise
@@ -63,6 +58,12 @@ class SecureLink(Link):
             if not data:
                 raise Malformed(f"{self.server}: TLS ends before the answer")
             return data
+
+    def _over_memory(self, context: ssl.SSLContext, host: str) -> ssl.SSLObject:
+        try:
+            return context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        except (UnicodeError, ValueError) as error:
+            raise Unverified(f"no certificate can be of this host: {error}") from error
 
     def _shake_hands(self) -> None:
         while True:

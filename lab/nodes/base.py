@@ -119,6 +119,7 @@ class LabNode(ABC):
         with suppress(OSError):
             link, _ = self._socket.accept()
             link.setblocking(False)
+            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._begin(self._welcome(link))
 
     async def _welcome(self, link: socket.socket) -> None:

@@ -46,9 +46,18 @@ def _tls(name: str, lifetime: tuple[int, int]) -> Tls:
     return Tls(made, _authority().ca_file)
 
 
+def forget() -> None:
+    """Remove the authority's files; whoever starts a node afterwards gets another one."""
+    with _lock:
+        if _authority.cache_info().currsize:
+            _authority().close()
+        _tls.cache_clear()
+        _authority.cache_clear()
+
+
 @cache
 def _authority() -> Authority:
-    """Return the authority, whose directory goes with the process."""
+    """Return the authority, whose directory goes with the process at the latest."""
     made = Authority(time.time_ns())
     atexit.register(made.close)
     return made

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from lab.behaviour import shifted, silent
+from lab.nodes import https
 from lab.nodes.avalanche import AvalancheNode
 from lab.nodes.base import LabNode
 from lab.nodes.bitcoin import BitcoinNode
@@ -15,8 +16,9 @@ from lab.nodes.xrpl import XrplNode
 
 @contextmanager
 def network(nodes: Sequence[LabNode]) -> Iterator[Sequence[LabNode]]:
-    """Run the nodes, and yield them."""
+    """Run the nodes, and yield them; nothing of them is left on any disk."""
     with ExitStack() as running:
+        running.callback(https.forget)
         loop = running.enter_context(Loop())
         for node in nodes:
             running.enter_context(node.on(loop))

@@ -11,6 +11,7 @@ Rules of this file: any bytes in, only Malformed out.
 import hashlib
 import re
 import struct
+from functools import lru_cache
 
 from nodes.wire.stamps import plausible
 from sources.base import Malformed
@@ -82,6 +83,7 @@ def decode(data: bytes, magic: bytes) -> Version | None:
         at += _HEADER.size + length
 
 
+@lru_cache(10)
 def agent_of(agent: str) -> str:
     """Return our HTTP user agent as BIP 14 writes it.
 

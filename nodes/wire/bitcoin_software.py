@@ -6,6 +6,7 @@ its clock is wrong. Each row below says where that was read, or in which version
 """
 
 import re
+from functools import lru_cache
 
 from sources.clock import NS
 from sources.record import Record
@@ -58,6 +59,7 @@ _KNOWN = {
 _WORST_FIRST = ("adjusted", "coarse", "")
 
 
+@lru_cache(1000)
 def judge(agent: str) -> Claim:
     """Return what a node of this user agent shows; its worst element decides."""
     claims = []

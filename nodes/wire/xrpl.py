@@ -17,6 +17,8 @@ from sources.record import Record
 
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[{}\[\]:,]|"', re.DOTALL)
 """A string, what JSON is built of, or the quote of a string that has not ended yet."""
+_SKIPPED = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
+"""What is between two brackets, where nothing of it matters."""
 _LONGEST_STRING = 16 * 1024
 _IN_SERVER = 2
 _SERVER, _TIME, _BUILD = b'"server"', b'"time"', b'"build_version"'
@@ -56,16 +58,20 @@ class Crawl:
         self._rest = b""
         if not self._depth and data.strip() and not data.lstrip().startswith(b"{"):
             raise Malformed(f"no JSON object: begins with {data.lstrip()[:16]!r}")
-        for match in _TOKEN.finditer(data):
-            token = match[0]
-            if token == b'"':
+        at = 0
+        while self.time is None and not self.ended:
+            if self._depth > _IN_SERVER or (self._depth == _IN_SERVER and not self._in_server):
+                at = _SKIPPED.match(data, at).end()  # type: ignore[union-attr] # it always matches
+            match = _TOKEN.search(data, at)
+            if match is None:
+                break
+            if match[0] == b'"':
                 self._rest = data[match.start() :]
                 if len(self._rest) > _LONGEST_STRING:
                     raise Malformed(f"JSON: a string of more than {_LONGEST_STRING} bytes")
                 break
-            self._take(token)
-            if self.time is not None or self.ended:
-                break
+            self._take(match[0])
+            at = match.end()
         return self.time
 
     def _take(self, token: bytes) -> None:

@@ -1,5 +1,6 @@
 """Hundreds of lab nodes at once, good and bad, and what reading them costs."""
 
+import os
 import threading
 import time
 from importlib import import_module
@@ -9,6 +10,7 @@ import nodes
 from lab import behaviour
 from lab.nodes.base import LabNode
 from lab.nodes.behaviour import drip, endless
+from lab.nodes.https import tls
 from lab.nodes.network import demo, network
 from nodes.base import NodeError, Stamp
 from sources.clock import NS
@@ -70,8 +72,11 @@ def test_three_hundred_nodes_of_all_kinds() -> None:
 def test_the_demos_network() -> None:
     """One is 4 s behind, one adjusted, one silent, one behind a CDN, the rest right."""
     with network(demo()) as running:
+        ca_file = tls("node.invalid").ca_file
+        assert os.path.exists(ca_file)
         found = read_all(list(running), deadline_s=1)
 
+    assert not os.path.exists(ca_file)
     verdicts = [
         outcome.verdict if isinstance(outcome, Stamp) else "silent" for outcome in found.values()
     ]

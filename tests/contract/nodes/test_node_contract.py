@@ -14,6 +14,7 @@ from lab import behaviour
 from lab.behaviour import Behaviour
 from lab.nodes.base import LabNode
 from lab.nodes.behaviour import begun, cut, drip, endless, followed_by_endless
+from lab.nodes.bitcoin import BitcoinNode
 from lab.nodes.loop import Loop
 from nodes.base import NodeError, Stamp, make, verdict_of
 from nodes.modules import MODULES
@@ -158,6 +159,48 @@ def test_a_drip_that_is_quick_enough_is_read(start: Callable[..., LabNode]) -> N
     node = start(drip(0.0001))
 
     assert_holds(reader(node).read(a_question(node, deadline_s=10)), 0)
+
+
+def test_an_answer_after_the_deadline_is_none(start: Callable[..., LabNode]) -> None:
+    """Whoever answers late has been silent, and is not waited for."""
+    node = start(behaviour.late(0.8))
+    began_s = time.monotonic()
+
+    with pytest.raises(TimedOut):
+        reader(node).read(a_question(node, deadline_s=0.3))
+
+    assert time.monotonic() - began_s < 0.6
+
+
+@pytest.mark.parametrize("kind", nodes.KINDS)
+@pytest.mark.parametrize(
+    ("behave", "error"),
+    [
+        (behaviour.silent, TimedOut),
+        (drip(0.05), (TimedOut, Malformed)),
+        (endless(b"\0"), Malformed),
+        # Records of TLS that are well formed, of a handshake that never ends.
+        (endless(b"\x16\x03\x03\x00\x04\x00\x00\x00\x00"), Malformed),
+        (cut(0), Refused),
+    ],
+    ids=["silent", "dripping", "zeros", "handshakes", "closed"],
+)
+def test_a_peer_of_another_protocol(
+    loop: Loop,
+    running: ExitStack,
+    kind: str,
+    behave: Behaviour,
+    error: type[NodeError] | tuple[type[NodeError], ...],
+) -> None:
+    """Before any TLS the same holds: in the clear, to every kind."""
+    peer = BitcoinNode(behave, magic=b"\x16\x03\x03\0", speaks_first=True, loop=loop)
+    running.enter_context(peer)
+    began_s = time.monotonic()
+
+    with pytest.raises(error):
+        make(kind, {}).read(a_question(peer, deadline_s=0.4))
+
+    assert time.monotonic() - began_s < 0.8
 
 
 def test_half_an_answer_is_a_timeout(start: Callable[..., LabNode]) -> None:
