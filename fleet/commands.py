@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from fleet.probe import Say, Tell, probe
 from sources.clock import Clock
 
-COMMANDS = ("probe", "serve")
-
 _SWITCH_S = 0.001
 """How long a thread may compute before others may interrupt it: waiting widens intervals."""
 

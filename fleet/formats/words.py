@@ -66,12 +66,6 @@ def is_blind(results: list[Result]) -> bool:
     return bool(results) and all(result.verdict == NOT_READ for result in results)
 
 
-def decimal_s(ns: int) -> str:
-    """Write nanoseconds as seconds, exactly: "-4.000012345"."""
-    whole_s, rest_ns = divmod(abs(ns), NS)
-    return f"{'-' if ns < 0 else ''}{whole_s}.{rest_ns:09}"
-
-
 def _centi(hundredths: int) -> str:
     whole, rest = divmod(abs(hundredths), 100)
     return f"{'-' if hundredths < 0 else '+'}{whole}.{rest:02}"

@@ -165,6 +165,21 @@ def test_mistakes_in_the_configuration(program: Program, nodes: Lab) -> None:
     assert "UNKNOWN" in done.stdout
 
 
+def test_check_config_prints_modules_and_limits(program: Program, nodes: Lab) -> None:
+    """Beside the votes, where the configuration says anything of nodes; mistakes are 2."""
+    path, lab = nodes()
+    wrong = Path(f"{path}.wrong")
+    wrong.write_text(lab.toml.replace("rate = 500", "rate = 0"), encoding="utf-8")
+
+    done = program("--config", path, "--check-config")
+
+    assert done.returncode == 0
+    assert "3 votes" in done.stdout
+    assert "at most 500 connections a second" in done.stdout
+    assert "module litecoin: bitcoin, port 9333, chain litecoin (built in)" in done.stdout
+    assert_refused(program("--config", str(wrong), "--check-config"), 2, "[probe] rate", "1 to 500")
+
+
 def test_an_inventory(program: Program, nodes: Lab, tmp_path: Path) -> None:
     """file_sd as Prometheus has it, JSON and YAML, beside targets of the command line."""
     path, lab = nodes(*(KaspaNode(behaviour.shifted(off)) for off in (0, 5, 9)))
