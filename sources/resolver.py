@@ -37,6 +37,8 @@ _MOST_OF_A_FAMILY = 8
 _HERE = "leads to this machine"
 _PATIENCE_NS = 300 * NS // 1000
 """How long the system's resolver is alone."""
+_LAST_WORDS_NS = 30 * NS // 1000
+"""How much earlier a look-up ends than its run, so that what was said until then is known."""
 _SIBLING_NS = 50 * NS // 1000
 """How long the other address family may lag behind (RFC 8305 section 3)."""
 _FINAL = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
@@ -135,7 +137,8 @@ class Resolver:
         with self._lock:
             lookup = self._lookups.get(host.casefold())
             if lookup is None:
-                lookup = _Lookup(host, self._deadline_raw_ns, self._clock, self.ask_name_servers)
+                until_ns = self._deadline_raw_ns - _LAST_WORDS_NS
+                lookup = _Lookup(host, until_ns, self._clock, self.ask_name_servers)
                 self._lookups[host.casefold()] = lookup
                 lookup.begin()
         return lookup
