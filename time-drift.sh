@@ -46,6 +46,10 @@ run() {
         wait "$!" 2>/dev/null
         status=$?
     done
+    if [ "$status" -gt 128 ]; then # it may have ended just then: its own status is still known
+        wait "$!" 2>/dev/null
+        status=$?
+    fi
     [ "$status" -le 3 ] || leave "$status"
     exit "$status"
 }

@@ -32,7 +32,7 @@ RELEASED_UNIX_S = 1_795_305_600
 """Release day of this version, 2026-11-22, as Unix seconds; a test holds it to the CHANGELOG."""
 
 EPOCH_FLOOR_UNIX_NS = (RELEASED_UNIX_S - 30 * 86_400) * NS
-"""No honest source claims a time before this; NTP eras are pivoted on it too (brief 3.1)."""
+"""No honest source claims a time before this; NTP eras are pivoted on it too."""
 
 WIDEST_LIKELY_NS = 2 * NS
 """A likely interval wider than this tells too little to estimate from: `too wide`."""
@@ -311,13 +311,13 @@ class Source(ABC):
     kind: ClassVar[str]
     """Name of the module and of the table in config.toml."""
     cheap: ClassVar[bool]
-    """One datagram and no heavy import: such sources are asked first (brief 3.9)."""
+    """One datagram and no heavy import: such sources are asked first."""
     backs_off: ClassVar[bool] = False
     """To be asked ever more rarely as long as it does not answer, from run to run."""
     libraries: ClassVar[tuple[str, ...]] = ()
     """Modules that are imported when the first request needs them: who stays may do it before."""
     precise: bool
-    """Carries fractions of a second, so that it may decide the estimate (brief 3.4)."""
+    """Carries fractions of a second, so that it may decide the estimate."""
 
     def __init__(
         self,
@@ -370,7 +370,7 @@ class RefinableSource(Source):
 
 
 def admit(sample: Sample, latest_unix_ns: int) -> Sample:
-    """Return the sample if it may vote: not `too wide`, not `implausible` (brief 3.1).
+    """Return the sample if it may vote: not `too wide`, not `implausible`.
 
     `latest_unix_ns` is the latest true time that the server's claim allows. Raises ValueError for a
     bug of the adapter's: the guarantee of the consensus rests on likely lying inside certain.

@@ -1,6 +1,6 @@
 """The consensus rule. Pure: no clock, no socket, no logging, no order of arrival.
 
-Brief section 3; research and proofs in design.md. In short: every operator has one vote, shared by
+The proof is in design.md. In short: every operator has one vote, shared by
 those of its sources that have not failed. C is where certain intervals of more than half of all
 votes meet; P is where they still may, once the outstanding have answered. The estimate is the
 weighted median of the likely ends of the samples that agree with C. The integer is settled when
@@ -262,7 +262,7 @@ def _ballot(
 
 
 def _settle(votes: _Votes, rule: Rule, wall_minus_raw_ns: int) -> Answer | NoAnswer:
-    """Apply the rule to counted votes: `settle` of research/consensus.md."""
+    """Apply the rule to counted votes."""
     ballots = [_ballot(*vote, rule, wall_minus_raw_ns) for vote in votes.cast]
     agreed = where_cover_exceeds(votes.total, _certain(ballots))
     if not agreed:

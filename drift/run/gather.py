@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from drift.consensus.duplicates import Addresses
 
 HEAD_START_NS = 150 * NS // 1000
-"""How long the cheap sources are alone on the wire (brief 3.9)."""
+"""How long the cheap sources are alone on the wire."""
 
 _STACK_BYTES = 1 << 20
 """Of a source's thread. The system's 8 MB, two hundred times, are more than some may have."""

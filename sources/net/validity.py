@@ -1,6 +1,6 @@
 """Whether a certificate chain is valid at the time that its own server claims. Pure.
 
-The local clock has no say: it is what is in doubt (brief 3.8). Whoever holds the key of an expired
+The local clock has no say: it is what is in doubt. Whoever holds the key of an expired
 certificate may claim a time at which it was valid, and is then one liar, to be outvoted.
 """
 

@@ -107,8 +107,9 @@ def test_the_demo_keeps_to_the_columns(program: Program, wide: int) -> None:
     assert max(map(cell_len, lines)) == wide
     for word in ("falseticker", "unverified", "roughtime", "3600 s ahead", "consensus", " ± "):
         assert word in done.stderr
-    assert "certificate '127.0.0.1' expired 86400 s before the time the server claims" in (
-        " ".join(done.stderr.split())
+    assert re.search(
+        r"certificate '127.0.0.1' expired 8640[0-2] s before the time the server claims",
+        " ".join(done.stderr.split()),
     )
 
 

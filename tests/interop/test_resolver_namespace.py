@@ -23,7 +23,7 @@ CLOCKS = tuple(("127.0.0.1", port) for port in PORTS)
 ZONE = {host: ["127.0.0.1"] for host in HOSTS}
 LOCALHOST = "127.0.0.1 localhost\n"
 GRACE_S = 0.3
-"""What the brief allows on top of the timeout."""
+"""What a run may take on top of its timeout."""
 
 Namespace = Callable[..., Ran]
 

@@ -1,7 +1,12 @@
-"""The consensus rule, tried on runs as Hypothesis draws them (brief section 3).
+"""The consensus rule, tried on runs as Hypothesis draws them.
 
+<<<<<<< HEAD
 The reference below was written from the text of the brief and of research/consensus.md, in
 fractions and by trying every point, and shares no code with drift/consensus/rule.py.
+=======
+The reference below was written from the text of the rule (design.md), in fractions and by trying
+every point, and shares no code with drift/consensus.py.
+>>>>>>> main
 """
 
 import math
@@ -50,7 +55,7 @@ class Expected(NamedTuple):
 
 
 class _Reference:
-    """The rule of brief section 3, spelt out: fractions of votes, every point tried."""
+    """The rule spelt out: fractions of votes, every point tried."""
 
     def __init__(self, outcomes: Sequence[Outcome], rule: Rule) -> None:
         self.rule = rule

@@ -1,4 +1,4 @@
-"""The two theorems of the consensus rule, tried on every small case there is (brief 3.6).
+"""The two theorems of the consensus rule, tried on every small case there is.
 
 Ends are half seconds: where rounding turns, or as far from there as can be. A shape says, for
 each operator, how many of its sources have answered and how many are outstanding.

@@ -1,4 +1,4 @@
-"""The consensus rule on worked examples, most of them from research/consensus.md.
+"""The consensus rule on worked examples, most of them from the attacks that shaped it.
 
 Times are written in milliseconds, `ms(0, 200)`; with a wall clock that equals the raw one, a
 sample's interval of raw - true is drift itself.
