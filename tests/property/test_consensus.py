@@ -1,12 +1,7 @@
 """The consensus rule, tried on runs as Hypothesis draws them.
 
-<<<<<<< HEAD
-The reference below was written from the text of the brief and of research/consensus.md, in
-fractions and by trying every point, and shares no code with drift/consensus/rule.py.
-=======
 The reference below was written from the text of the rule (design.md), in fractions and by trying
-every point, and shares no code with drift/consensus.py.
->>>>>>> main
+every point, and shares no code with drift/consensus/rule.py.
 """
 
 import math
