@@ -254,9 +254,10 @@ def _check_names(where: str, table: str, found: Iterable[str], allowed: Iterable
         if name not in allowed:
             from difflib import get_close_matches  # noqa: PLC0415 - only an error needs it
 
-            nearest = get_close_matches(name, list(allowed), 1)
-            meant = f" (did you mean {nearest[0]}?)" if nearest else ""
-            found_here = f"{where}: {table}: unknown key {_shown(name)}{meant}"
+            nearest = get_close_matches(name, list(allowed))
+            meant = max(nearest, key=lambda other: sorted(other) == sorted(name), default="")
+            hint = f" (did you mean {meant}?)" if meant else ""
+            found_here = f"{where}: {table}: unknown key {_shown(name)}{hint}"
             raise ConfigError(f"{found_here}; allowed: {', '.join(allowed)}")
 
 

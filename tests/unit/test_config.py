@@ -85,6 +85,7 @@ def test_a_pool_is_so_many_sources_of_one_operator() -> None:
         ("x = 1\n" + ONE, "unknown key 'x'; allowed: timeout, evidence, state, consensus, sources"),
         ('[[sources.htps]]\nurl = "x"\n', "sources: unknown key 'htps'"),
         ('[[sources.ntpp]]\nhost = "x"\n', r"unknown key 'ntpp' \(did you mean ntp\?\)"),
+        ('[[sources.npt]]\nhost = "x"\n', r"unknown key 'npt' \(did you mean ntp\?\)"),
         ("[consensus]\nmin_operator = 1\n" + ONE, r"\[consensus\]: .*did you mean min_operators"),
         ("consensus = 1\n" + ONE, r"consensus = 1: allowed is a table: \[consensus\]"),
         ("timeout = nan\n" + ONE, "timeout = nan: allowed is seconds, 0 to 300"),
