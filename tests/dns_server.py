@@ -354,7 +354,7 @@ def _main() -> None:
         os._exit(0)
 
 
-_NETWORK = """
+NETWORK = """
 ip link set lo up
 ip link add lab0 type veth peer name lab1
 ip addr add 198.18.255.254/15 dev lab0
@@ -362,6 +362,8 @@ ip -6 addr add 2001:db8:51:ffff::1/48 dev lab0 nodad
 ip link set lab0 up
 ip link set lab1 up
 """
+"""The commands that give a namespace a wire of two ends, and an address on it of either family."""
+
 _NAT = """
 table ip lab {{
   chain out {{
@@ -400,7 +402,7 @@ def outside(zone: dict[str, list[str]], hosts: str = "") -> tuple[dict[str, list
     for index, (name, addresses) in enumerate(zone.items()):
         found[name] = [seen(index, address) for address in addresses]
         hosts = hosts.replace(f"127.0.0.1 {name}\n", f"{seen(index, '127.0.0.1')} {name}\n")
-    for line in _NETWORK.strip().splitlines():
+    for line in NETWORK.strip().splitlines():
         subprocess.run(line.split(), check=True)
     seen_as.setdefault("198.18.255.253", "127.0.0.1")
     elements = ", ".join(f"{other} : {address}" for other, address in seen_as.items())

@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from sources.record import Record
@@ -89,3 +90,20 @@ def run_limited(
         if writing >= 0:
             os.close(writing)
     return Ran(done.stdout, done.stderr, status, peak_bytes, wall_s)
+
+
+@contextmanager
+def full_pipe() -> Iterator[int]:
+    """Yield the end to write to of a pipe that is full."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    try:
+        while True:
+            os.write(writer, b"x" * 65_536)
+    except BlockingIOError:
+        os.set_blocking(writer, True)
+    try:
+        yield writer
+    finally:
+        os.close(reader)
+        os.close(writer)

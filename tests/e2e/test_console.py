@@ -11,7 +11,7 @@ import tempfile
 import termios
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,7 @@ from sources import KINDS
 from tests.conftest import ROOT, Program
 from tests.e2e.conftest import Start
 from tests.e2e.test_contract import assert_refused
+from tests.processes import full_pipe
 
 COMMANDS = ((), ("watch",), ("verify-evidence",), ("import-servers",))
 FORMS = ("integer", "json", "prometheus", "influx", "nagios", "zabbix")
@@ -170,23 +171,6 @@ def test_the_page_says_what_the_demo_shows(program: Program) -> None:
 
 
 # --- A stdout that nobody reads -------------------------------------------------------------------
-
-
-@contextmanager
-def full_pipe() -> Iterator[int]:
-    """Yield the end to write to of a pipe that is full."""
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    try:
-        while True:
-            os.write(writer, b"x" * 65_536)
-    except BlockingIOError:
-        os.set_blocking(writer, True)
-    try:
-        yield writer
-    finally:
-        os.close(reader)
-        os.close(writer)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from lab.ntp import NtpServer, kiss
 from lab.world import world
 from tests.conftest import ROOT, Program
 from tests.e2e.conftest import Start
+from tests.processes import full_pipe
 
 NOTHING = ""
 
@@ -391,25 +392,17 @@ def test_a_reader_that_has_gone_is_70(script: str, lab: Start) -> None:
 def test_a_reader_that_never_reads_cannot_hold_us(script: str, lab: Start) -> None:
     """A full pipe as stdout ends in exit 70 by the timeout plus 0.3 s."""
     path = lab(*[behaviour.honest] * 3)
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    try:
-        while True:
-            os.write(writer, b"x" * 65_536)
-    except BlockingIOError:
-        os.set_blocking(writer, True)
     began = time.monotonic()
 
-    done = subprocess.run(
-        [script, "--config", path, "--timeout", "0.8"],
-        stdout=writer,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-        timeout=10,
-    )
-    os.close(reader)
-    os.close(writer)
+    with full_pipe() as writer:
+        done = subprocess.run(
+            [script, "--config", path, "--timeout", "0.8"],
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=10,
+        )
 
     assert done.returncode == 70
     assert time.monotonic() - began < 1.1

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.dns_server import NETWORK
 from tests.interop.test_resolver_namespace import (
     GRACE_S,
     HOSTS,
@@ -24,14 +25,6 @@ __all__ = ["namespace", "unshare"]
 
 pytestmark = pytest.mark.interop
 
-UP = """
-ip link set lo up
-ip link add lab0 type veth peer name lab1
-ip addr add 198.18.255.254/15 dev lab0
-ip -6 addr add 2001:db8:51:ffff::1/48 dev lab0 nodad
-ip link set lab0 up
-ip link set lab1 up
-"""
 OWN = ["198.18.255.254", "2001:db8:51:ffff::1"]
 UNSPECIFIED = "0.0.0.0"  # noqa: S104 - what sinkholes answer
 EVERYWHERE = [(UNSPECIFIED, port) for port in PORTS] + [("::", port + 100) for port in PORTS]
@@ -72,7 +65,7 @@ def test_a_name_that_leads_to_this_machine_is_no_source(
         *servers,
         zone={host: [address] for host in HOSTS},
         clocks=EVERYWHERE,
-        prepare=UP,
+        prepare=NETWORK,
     )
 
     assert (ran.code, ran.stdout) == (3, "")
@@ -93,7 +86,7 @@ def test_a_second_address_of_an_interface_is_no_source(namespace: Namespace) -> 
         "answer",
         zone={host: [SECOND] for host in HOSTS},
         clocks=EVERYWHERE,
-        prepare=f"{UP}ip addr add {SECOND}/15 dev lab0\n",
+        prepare=f"{NETWORK}ip addr add {SECOND}/15 dev lab0\n",
     )
 
     assert (ran.code, ran.stdout) == (3, "")
@@ -110,7 +103,7 @@ def test_where_foreign_addresses_can_be_bound_own_ones_are_found_out(
         "answer",
         zone={host: [address] for host in HOSTS},
         clocks=EVERYWHERE,
-        prepare=UP + BINDS_FOREIGN,
+        prepare=NETWORK + BINDS_FOREIGN,
     )
 
     assert (ran.code, ran.stdout) == (3, "")
@@ -124,7 +117,7 @@ def test_where_foreign_addresses_can_be_bound_others_serve(namespace: Namespace)
         "answer",
         zone={host: [f"198.18.0.{i}"] for i, host in enumerate(HOSTS, 1)},
         clocks=[("127.0.0.1", port) for port in PORTS],
-        prepare=UP + nat({f"198.18.0.{i}": "127.0.0.1" for i in (1, 2, 3)}) + BINDS_FOREIGN,
+        prepare=NETWORK + nat({f"198.18.0.{i}": "127.0.0.1" for i in (1, 2, 3)}) + BINDS_FOREIGN,
     )
 
     assert (ran.code, ran.stdout, ran.stderr) == (0, "-4\n", "")
@@ -134,7 +127,7 @@ def test_the_hosts_file_leads_here_no_less(namespace: Namespace) -> None:
     """Who blocks names by a hosts file does it with 0.0.0.0 or 127.0.0.1."""
     hosts = LOCALHOST + "".join(f"{UNSPECIFIED} {host}\n" for host in HOSTS)
 
-    ran = namespace(three(), "NXDOMAIN", hosts=hosts, clocks=EVERYWHERE, prepare=UP)
+    ran = namespace(three(), "NXDOMAIN", hosts=hosts, clocks=EVERYWHERE, prepare=NETWORK)
 
     assert (ran.code, ran.stdout) == (3, "")
     assert "ntp unreachable: a.lab.test:10001, b.lab.test:10002" in ran.stderr
@@ -148,7 +141,7 @@ def test_the_other_addresses_of_a_name_serve(namespace: Namespace) -> None:
         "answer",
         zone={host: ["127.0.0.1", f"198.18.0.{i}"] for i, host in enumerate(HOSTS, 1)},
         clocks=[("127.0.0.1", port) for port in PORTS],
-        prepare=UP + nat({f"198.18.0.{i}": "127.0.0.1" for i in (1, 2, 3)}),
+        prepare=NETWORK + nat({f"198.18.0.{i}": "127.0.0.1" for i in (1, 2, 3)}),
     )
 
     assert (ran.code, ran.stdout, ran.stderr) == (0, "-4\n", "")
@@ -158,7 +151,7 @@ def test_literal_addresses_may_be_of_this_machine(namespace: Namespace) -> None:
     """Who writes an address means it: a relay of their own, a test."""
     config = three(hosts=["127.0.0.1", OWN[0], "127.0.0.1"])
 
-    ran = namespace(config, "NXDOMAIN", clocks=EVERYWHERE, prepare=UP)
+    ran = namespace(config, "NXDOMAIN", clocks=EVERYWHERE, prepare=NETWORK)
 
     assert (ran.code, ran.stdout, ran.stderr) == (0, "-4\n", "")
 
@@ -170,7 +163,7 @@ def test_three_operators_behind_one_address_are_one(namespace: Namespace) -> Non
         "answer",
         zone={host: ["198.18.0.66"] for host in HOSTS},
         clocks=[("127.0.0.1", port) for port in PORTS],
-        prepare=UP + nat({"198.18.0.66": "127.0.0.1"}),
+        prepare=NETWORK + nat({"198.18.0.66": "127.0.0.1"}),
     )
 
     assert (ran.code, ran.stdout) == (3, "")
@@ -189,7 +182,7 @@ def test_against_them_two_honest_ones_win(namespace: Namespace) -> None:
         zone={f"l{i}.lab.test": ["198.18.0.66"] for i in range(3)}
         | {host: [f"198.18.0.{i}"] for i, host in enumerate(HOSTS, 1)},
         clocks=[("127.0.0.1", port) for port in PORTS],
-        prepare=UP + nat({f"198.18.0.{i}": "127.0.0.1" for i in (1, 2, 66)}),
+        prepare=NETWORK + nat({f"198.18.0.{i}": "127.0.0.1" for i in (1, 2, 66)}),
     )
 
     assert (ran.code, ran.stdout) == (0, "-4\n")
@@ -207,7 +200,7 @@ def test_names_with_thousands_of_addresses(namespace: Namespace, servers: tuple[
         *servers,
         zone=dict.fromkeys(many, crowd),
         clocks=[("127.0.0.1", port) for port in range(10_001, 10_021)],
-        prepare=UP,
+        prepare=NETWORK,
     )
 
     assert (ran.code, ran.stdout, ran.stderr) == (0, "-4\n", "")
@@ -229,7 +222,7 @@ def test_thousands_of_addresses_over_tcp_are_not_parsed(
         *servers,
         zone={host: [UNSPECIFIED] for host in many} | honest,
         clocks=[("127.0.0.1", port) for port in PORTS],
-        prepare=UP
+        prepare=NETWORK
         + nat({f"198.18.0.{i}": "127.0.0.1" for i in (1, 2, 3)})
         + "ip route add blackhole 203.0.0.0/16\n",
     )
@@ -245,7 +238,7 @@ def test_ipv6_that_swallows_costs_a_quarter_of_a_second_once(
     both = {host: [f"2001:db8:51::{i}", f"198.18.0.{i}"] for i, host in enumerate(HOSTS, 1)}
     four = {host: addresses[1:] for host, addresses in both.items()}
     network = (
-        UP
+        NETWORK
         + nat({f"198.18.0.{i}": "127.0.0.1" for i in (1, 2, 3)})
         + swallow("6", "2001:db8:51::/64", "fe80::99")
     )
@@ -274,7 +267,7 @@ def test_ipv4_that_swallows_costs_no_more(namespace: Namespace) -> None:
     """The reverse: the name's IPv4 vanishes, its IPv6 answers."""
     chain = "type nat hook output priority -100; policy accept;"
     network = (
-        UP
+        NETWORK
         + f"""
 nft add table ip6 lab
 nft 'add chain ip6 lab out {{ {chain} }}'
