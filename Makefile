@@ -130,8 +130,8 @@ clean:           ## remove what the other verbs made
 # The preparation itself sees whether a lock has changed, and does nothing if it has not.
 .PHONY: $(DEV) .venv-bench .venv-site .venv-aws .venv-checkov .venv-datadog .venv-setups .venv-supply
 $(DEV):
-	@$(PYTHON) -I drift/prepare.py requirements-dev.txt $@
+	@$(PYTHON) -I drift/bootstrap.py requirements-dev.txt $@
 .venv-bench .venv-site:
-	@$(PYTHON) -I drift/prepare.py requirements-$(@:.venv-%=%).txt $@
+	@$(PYTHON) -I drift/bootstrap.py requirements-$(@:.venv-%=%).txt $@
 .venv-aws .venv-checkov .venv-datadog .venv-setups .venv-supply:
-	@$(PYTHON) -I drift/prepare.py tests/tools/$(@:.venv-%=%).txt $@
+	@$(PYTHON) -I drift/bootstrap.py tests/tools/$(@:.venv-%=%).txt $@

@@ -125,7 +125,7 @@ prepare() {
     fit=$1
     "$1" -I -c 'import ensurepip, venv' >/dev/null 2>&1 || return 0
     shift
-    run "$fit" -I "$here/drift/prepare.py" "$lock" "$venv" /bin/sh "$here/time-drift.sh" "$@"
+    run "$fit" -I "$here/drift/bootstrap.py" "$lock" "$venv" /bin/sh "$here/time-drift.sh" "$@"
 }
 
 [ -z "${TIME_DRIFT_PREPARED-}" ] || fail 3 "the environment was prepared but does not work: $venv"

@@ -43,7 +43,7 @@ class _Loss:
     def find_spec(name: str, _path: object = None, _target: object = None) -> None:
         if name.partition(".")[0] not in _LIBRARIES:
             return
-        from drift.prepare import give_up_if_damaged  # noqa: PLC0415 - only now
+        from drift.bootstrap import give_up_if_damaged  # noqa: PLC0415 - only now
 
         damage = give_up_if_damaged(os.path.dirname(os.path.dirname(sys.executable)))
         if damage is not None:

@@ -23,7 +23,7 @@ from typing import NamedTuple, TypeVar
 import pytest
 
 from drift import __version__
-from drift.prepare import STAMP
+from drift.bootstrap import STAMP
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COPIED = ("time-drift.sh", "drift", "sources", "lab", "config.toml", "requirements.txt")

@@ -17,7 +17,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from drift.prepare import _PIP
+from drift.bootstrap import _PIP
 from tests.conftest import ROOT
 from tests.package_index import Wheel, lock_of, write_files
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from drift.prepare import _PIP, _bundled_pip, _settings_of_pip
+from drift.bootstrap import _PIP, _bundled_pip, _settings_of_pip
 from tests.conftest import ROOT
 from tests.supply.test_locks import missing
 

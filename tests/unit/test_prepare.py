@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from drift import prepare
+from drift import bootstrap as prepare
 
 _STAND_IN = """#!/bin/sh
 printf '%s\\n' "$*" >>{notes}/steps

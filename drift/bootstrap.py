@@ -1,6 +1,6 @@
 """Make the virtual environment of a lock file, once and whole, then become another program.
 
-    python3 -I drift/prepare.py LOCK ENVIRONMENT [COMMAND...]
+    python3 -I drift/bootstrap.py LOCK ENVIRONMENT [COMMAND...]
 
 Standard library only: it runs before anything is installed. The environment is built aside and
 renamed into place last, with a copy of the lock in it, so that a killed run leaves nothing that
