@@ -2,7 +2,7 @@
 
 stdout carries the result in the form that is asked for, and nothing else; in the plain form that is
 the integer, or nothing. stderr carries one line when there is no answer, and more only with -v or
---explain. What a run is, is in drift/measure.py; how it is told, in drift/voice.py.
+--explain. What a run is, is in drift/measure.py; how it is told, in drift/console.py.
 """
 
 import os
@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from drift import config
 from drift.config import Config
+from drift.console import Voice, say
 from drift.form import BUG, NO_ANSWER, WRONG_USAGE, Form
 from drift.measure import measure
 from drift.options import Options
-from drift.voice import Voice, say
 from sources.clock import NS, BeyondReach, Clock, process_age_ns
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from drift import state
 from drift.config import Config
 from drift.consensus import Answer
+from drift.console import Voice, say
 from drift.form import NO_ANSWER, OK
 from drift.gather import Gathered, gather
 from drift.options import Options
-from drift.voice import Voice, say
 from sources.base import Run, lack_in
 from sources.clock import NS, BeyondReach, Clock
 from sources.memory import Memory

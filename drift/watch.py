@@ -18,13 +18,13 @@ from importlib import import_module
 from typing import Protocol
 
 from drift import config
+from drift.console import Voice, say
 from drift.form import BUG, NO_ANSWER, OK, Form
 from drift.forms import form_of
 from drift.inbox import Inbox, Wake
 from drift.measure import measure
 from drift.options import Options
 from drift.schedule import Schedule
-from drift.voice import Voice, say
 from sources.base import ConfigError
 from sources.clock import NS, Clock
 
