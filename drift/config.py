@@ -16,8 +16,8 @@ from drift.form import shown_path
 from sources import KINDS
 from sources.base import ConfigError, Source
 from sources.clock import NS
-from sources.keys import COMMON, REQUIRED, Key, Refused, Table, seconds
 from sources.record import Record
+from sources.schema import COMMON, REQUIRED, Key, Refused, Table, seconds
 
 DEFAULT_TIMEOUT_S = 2.5
 LONGEST_TIMEOUT_S = 300.0

@@ -8,7 +8,7 @@ import base64
 import binascii
 import json
 
-from sources import keys
+from sources import schema as keys
 from sources.base import DriftError
 
 _GOOGLE = (3_000_600_613, "Google-Roughtime")

@@ -11,7 +11,8 @@ import threading
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from sources import dated, keys, resolver, validity
+from sources import dated, resolver, validity
+from sources import schema as keys
 from sources.addresses import is_address
 from sources.base import RefinableSource, Run, Sample, Source, admit, loading
 from sources.clock import NS

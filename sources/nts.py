@@ -6,7 +6,8 @@ authenticated. A reply that is not ours is ignored; one that is ours and does no
 as well, since anybody on the path can send one, and names the failure if no other comes.
 """
 
-from sources import cookies, exchange, keys, resolver, sealed, udp, validity
+from sources import cookies, exchange, resolver, sealed, udp, validity
+from sources import schema as keys
 from sources.addresses import elsewhere, leads_here
 from sources.base import (
     Refused,

@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any
 from sources.addresses import elsewhere, is_address, plain
 from sources.base import Run, TimedOut, Unavailable, Unreachable
 from sources.clock import NS, Clock
-from sources.keys import same
 from sources.memory import Entry, Memory
 from sources.record import Record
+from sources.schema import same
 from sources.udp import shortage
 
 if TYPE_CHECKING:

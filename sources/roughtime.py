@@ -12,7 +12,8 @@ import base64
 import binascii
 from collections.abc import Callable
 
-from sources import keys, resolver, tcp, udp, versions
+from sources import resolver, tcp, udp, versions
+from sources import schema as keys
 from sources.base import (
     Interval,
     Malformed,

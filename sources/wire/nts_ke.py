@@ -8,8 +8,8 @@ an error, since keys are not to be had by halves.
 import struct
 
 from sources.base import Malformed, Refused
-from sources.keys import read_host
 from sources.record import Record
+from sources.schema import read_host
 
 PROTOCOL = "ntske/1"
 """TLS's name for it (ALPN, RFC 8915 section 7.2)."""

@@ -51,7 +51,7 @@ WIRE_MAY_KNOW = (
     "sources.addresses",
     "sources.base",
     "sources.clock",
-    "sources.keys",
+    "sources.schema",
     "sources.record",
 )
 LAB_MAY_KNOW = (
@@ -59,7 +59,7 @@ LAB_MAY_KNOW = (
     "sources.addresses",
     "sources.base",
     "sources.clock",
-    "sources.keys",
+    "sources.schema",
     "sources.record",
     "sources.sealed",
     "sources.versions",
