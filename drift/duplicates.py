@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from drift.consensus import operator_key
-from sources.addresses import plain
 from sources.base import Source
+from sources.net.addresses import plain
 
 _FEW_SOURCES = 2
 """So few that half of the vote at least goes with one of them."""

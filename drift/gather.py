@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 from drift import consensus
 from drift.consensus import Answer, Lack, NoAnswer, Rule
 from sources import manners
-from sources.addresses import is_address
 from sources.base import (
     Failure,
     Outcome,
@@ -35,8 +34,9 @@ from sources.base import (
 )
 from sources.clock import NS, Clock
 from sources.memory import Memory
+from sources.net.addresses import is_address
+from sources.net.resolver import Resolver
 from sources.record import Record
-from sources.resolver import Resolver
 
 if TYPE_CHECKING:
     from drift.duplicates import Addresses

@@ -125,7 +125,7 @@ def _collect(settings: Config, gathered: Gathered, clock: Clock, deadline_raw_ns
     if settings.evidence is None or clock.raw_ns() >= deadline_raw_ns:
         return []
     from drift.evidence import collect  # noqa: PLC0415 - only where a directory is configured
-    from sources.resolver import Resolver  # noqa: PLC0415
+    from sources.net.resolver import Resolver  # noqa: PLC0415
 
     run = Run(deadline_raw_ns, clock, Resolver(deadline_raw_ns, clock).addresses, os.urandom)
     try:

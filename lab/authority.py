@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from sources.addresses import is_address
 from sources.base import ConfigError
 from sources.clock import NS
+from sources.net.addresses import is_address
 from sources.record import Record
 
 DAY_S = 86_400

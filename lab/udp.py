@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any, Self
 
 from lab.behaviour import Reply
-from sources.addresses import socket_address
+from sources.net.addresses import socket_address
 
 _LONGEST = 4096
 _ELSEWHERE = "127.254.254.254"

@@ -4,11 +4,11 @@ A cookie is used once, so that nobody on the path can tell that two requests com
 (RFC 8915 section 9.1): who takes some leaves the rest for the next run.
 """
 
-from sources.addresses import is_address
 from sources.clock import NS
 from sources.memory import Entry
+from sources.net.addresses import is_address
+from sources.net.validity import Validity
 from sources.sealed import Established, Keys
-from sources.validity import Validity
 from sources.wire.nts_ke import usable
 
 SHELF = "nts"

@@ -16,12 +16,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Self
 
-from sources import tcp, tls
 from sources.bare_httpx import httpcore, httpx
 from sources.base import Malformed, Run, SourceError, Stale, Unreachable
 from sources.dated import CACHE_MARKS
+from sources.net import tcp, tls
+from sources.net.validity import Validity
 from sources.record import Record
-from sources.validity import Validity
 
 _LONGEST_HEADERS = 64 * 1024
 """Bytes of all that a server may send for one request, interim responses included."""

@@ -2,7 +2,7 @@
 is proven, and less of it for each time that it is asked again.
 
 The certificate is verified without the local clock, which is what is in doubt: its dates are held
-against the time that the server itself claims (sources/tls.py). What a response proves, and when
+against the time that the server itself claims (sources/net/tls.py). What a response proves, and when
 it is worth asking again, is decided in sources/dated.py.
 """
 
@@ -11,11 +11,12 @@ import threading
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from sources import dated, resolver, validity
+from sources import dated
 from sources import schema as keys
-from sources.addresses import is_address
 from sources.base import RefinableSource, Run, Sample, Source, admit, loading
 from sources.clock import NS
+from sources.net import resolver, validity
+from sources.net.addresses import is_address
 
 if TYPE_CHECKING:
     from sources.http_client import Response

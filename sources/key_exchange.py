@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from sources import sealed, tcp, tls
+from sources import sealed
 from sources.base import Malformed, Run, Unavailable
+from sources.net import tcp, tls
 from sources.sealed import Established
 from sources.wire import nts_ke
 

@@ -5,10 +5,11 @@ ours; anything else is ignored until the deadline, so junk can neither answer no
 matched reply proves is decided in sources/exchange.py.
 """
 
-from sources import exchange, resolver, udp
+from sources import exchange
 from sources import schema as keys
-from sources.addresses import is_address
 from sources.base import Run, Sample, Source, TimedOut, Unreachable
+from sources.net import resolver, udp
+from sources.net.addresses import is_address
 from sources.wire import ntp as wire
 
 PORT = 123

@@ -6,9 +6,8 @@ authenticated. A reply that is not ours is ignored; one that is ours and does no
 as well, since anybody on the path can send one, and names the failure if no other comes.
 """
 
-from sources import cookies, exchange, resolver, sealed, udp, validity
+from sources import cookies, exchange, sealed
 from sources import schema as keys
-from sources.addresses import elsewhere, leads_here
 from sources.base import (
     Refused,
     Run,
@@ -23,6 +22,8 @@ from sources.base import (
 )
 from sources.clock import NS
 from sources.memory import Entry, Memory, Update
+from sources.net import resolver, udp, validity
+from sources.net.addresses import elsewhere, leads_here
 from sources.record import Record
 from sources.sealed import Established
 from sources.wire import ntp, nts, nts_ke

@@ -12,8 +12,8 @@ import base64
 import binascii
 from collections.abc import Callable
 
-from sources import resolver, tcp, udp, versions
 from sources import schema as keys
+from sources import versions
 from sources.base import (
     Interval,
     Malformed,
@@ -29,6 +29,7 @@ from sources.base import (
 )
 from sources.clock import NS
 from sources.memory import Memory
+from sources.net import resolver, tcp, udp
 from sources.record import Record
 from sources.versions import Known, Offer
 from sources.wire import roughtime as wire

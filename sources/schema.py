@@ -8,8 +8,8 @@ import os
 from collections.abc import Callable, Iterable
 from typing import cast
 
-from sources.addresses import is_address, plain
 from sources.clock import NS
+from sources.net.addresses import is_address, plain
 from sources.record import Record
 
 REQUIRED = object()

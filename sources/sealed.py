@@ -10,8 +10,8 @@ import struct
 from typing import TYPE_CHECKING
 
 from sources.base import Malformed, Unavailable, Unverified, loading
+from sources.net.validity import Validity
 from sources.record import Record
-from sources.validity import Validity
 from sources.wire import nts, nts_ke
 
 if TYPE_CHECKING:

@@ -28,8 +28,8 @@ import dns.rrset
 from lab.behaviour import Reply
 from lab.ntp import NtpServer
 from lab.udp import UdpServer
-from sources.addresses import socket_address
 from sources.clock import NS
+from sources.net.addresses import socket_address
 from sources.record import Record
 
 PORT = 53

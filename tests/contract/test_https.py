@@ -38,7 +38,6 @@ from lab.https import (
     with_header,
     without_date,
 )
-from sources import tcp, tls
 from sources.base import (
     ConfigError,
     Implausible,
@@ -54,6 +53,7 @@ from sources.base import (
 from sources.clock import NS, Clock
 from sources.dated import MOST_REQUESTS
 from sources.https import HttpsSource
+from sources.net import tcp, tls
 from sources.wire import http_date
 from tests.fakes import TRUE_UNIX_NS, a_run
 

@@ -11,7 +11,6 @@ import pytest
 from lab import behaviour
 from lab.behaviour import Behaviour, Honest, Reply
 from lab.ntp import NtpServer, altered, kiss
-from sources import udp
 from sources.base import (
     Malformed,
     Refused,
@@ -22,6 +21,7 @@ from sources.base import (
     Unsynchronised,
 )
 from sources.clock import NS, Clock
+from sources.net import udp
 from sources.ntp import NtpSource
 from sources.wire import ntp as wire
 from tests.fakes import Notebook, a_run, a_sample

@@ -43,7 +43,6 @@ from lab.nts import (
     replayed_in_disguise,
     unauthenticated,
 )
-from sources import tls
 from sources.base import (
     ConfigError,
     Malformed,
@@ -57,6 +56,7 @@ from sources.base import (
     Unverified,
 )
 from sources.clock import NS, Clock
+from sources.net import tls
 from sources.nts import NtsSource
 from sources.sealed import Established, Keys
 from sources.wire import nts, nts_ke

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.addresses import family_of, is_address, leads_here, plain, socket_address
+from sources.net.addresses import family_of, is_address, leads_here, plain, socket_address
 
 
 @pytest.mark.parametrize(

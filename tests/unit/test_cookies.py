@@ -7,11 +7,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sources import cookies
-from sources.addresses import is_address
 from sources.cookies import MOST_KEPT, TAKEN, entry_of, established_in, rest_of, with_more, without
 from sources.memory import Entry
+from sources.net.addresses import is_address
+from sources.net.validity import Validity
 from sources.sealed import Established, Keys
-from sources.validity import Validity
 from sources.wire import nts_ke
 
 KEYS = Keys(b"\x01" * 32, b"\x02" * 32)

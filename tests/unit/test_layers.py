@@ -48,7 +48,7 @@ def imports(path: Path) -> set[str]:
 
 MODULES = modules()
 WIRE_MAY_KNOW = (
-    "sources.addresses",
+    "sources.net.addresses",
     "sources.base",
     "sources.clock",
     "sources.schema",
@@ -56,7 +56,7 @@ WIRE_MAY_KNOW = (
 )
 LAB_MAY_KNOW = (
     "sources.wire",
-    "sources.addresses",
+    "sources.net.addresses",
     "sources.base",
     "sources.clock",
     "sources.schema",
@@ -127,7 +127,7 @@ def test_only_named_libraries_are_imported(name: str) -> None:
         "sources.exchange",
         "sources.sealed",
         "sources.signed",
-        "sources.validity",
+        "sources.net.validity",
         "sources.versions",
         "sources.wire.dialects",
         "sources.wire.ntp",
@@ -201,7 +201,14 @@ def test_https_that_is_not_needed_is_not_imported() -> None:
         loaded = loaded_by_a_run(quorum + alpha.toml() + bravo.toml() + HTTPS)
 
     assert "sources.https" in loaded
-    assert not loaded & {"ssl", "httpx", "httpcore", "h11", "sources.http_client", "sources.tls"}
+    assert not loaded & {
+        "ssl",
+        "httpx",
+        "httpcore",
+        "h11",
+        "sources.http_client",
+        "sources.net.tls",
+    }
 
 
 def test_nts_that_is_not_needed_is_not_imported() -> None:
@@ -211,7 +218,13 @@ def test_nts_that_is_not_needed_is_not_imported() -> None:
         loaded = loaded_by_a_run(quorum + alpha.toml() + bravo.toml() + NTS)
 
     assert "sources.nts" in loaded
-    assert not loaded & {"ssl", "cryptography", "tempfile", "sources.key_exchange", "sources.tls"}
+    assert not loaded & {
+        "ssl",
+        "cryptography",
+        "tempfile",
+        "sources.key_exchange",
+        "sources.net.tls",
+    }
 
 
 def test_nts_without_a_key_server_costs_no_cryptography() -> None:

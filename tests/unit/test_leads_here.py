@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from sources import resolver
-from sources.addresses import elsewhere, leads_here
 from sources.base import Unavailable, Unreachable
 from sources.clock import NS, Clock
 from sources.memory import Entry, Memory, Update
-from sources.resolver import Resolver, note_answer
+from sources.net import resolver
+from sources.net.addresses import elsewhere, leads_here
+from sources.net.resolver import Resolver, note_answer
 from tests.fakes import a_run
 
 HOST = "time.lab.test"

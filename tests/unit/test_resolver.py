@@ -20,10 +20,10 @@ import dns.rcode
 import dns.resolver
 import pytest
 
-from sources import resolver
 from sources.base import TimedOut, Unavailable, Unreachable
 from sources.clock import NS, Clock
-from sources.resolver import Resolver
+from sources.net import resolver
+from sources.net.resolver import Resolver
 from tests.conftest import ROOT
 from tests.dns_server import Behaviour, DnsServer, answer, hang, rcode, truncate, validate, wrong_id
 
@@ -162,7 +162,7 @@ def test_dnspython_is_not_imported_where_the_system_answers() -> None:
         "import socket, sys\n"
         "socket.getaddrinfo = lambda *a, **k: [(0, 0, 0, '', ('203.0.113.7', 0))]\n"
         "from sources.clock import Clock\n"
-        "from sources.resolver import Resolver\n"
+        "from sources.net.resolver import Resolver\n"
         "clock = Clock()\n"
         "lookups = Resolver(clock.raw_ns() + 2_000_000_000, clock)\n"
         "for host in ('203.0.113.1', '2001:db8::1', 'fe80::1%lo', 'time.lab.test'):\n"

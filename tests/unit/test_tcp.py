@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from sources import tcp
 from sources.base import TimedOut, Unreachable
 from sources.clock import NS, Clock
+from sources.net import tcp
 from tests.fakes import a_run
 
 SILENCE_S = 0.25

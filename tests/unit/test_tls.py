@@ -19,10 +19,10 @@ from cryptography.x509.oid import ExtensionOID, NameOID
 
 from lab.authority import DAY_S, FOR_LIFE, LIFETIME, Authority
 from lab.https import HttpsServer, Identity
-from sources import tls
 from sources.base import Unverified
 from sources.clock import NS
-from sources.validity import Validity
+from sources.net import tls
+from sources.net.validity import Validity
 from tests.fakes import TRUE_UNIX_NS
 
 NO_CHECK_TIME = 0x200000
@@ -150,7 +150,7 @@ def test_dates_are_not_openssls_business(
     authority: Authority, lifetime: tuple[int, int], intermediate: tuple[int, int]
 ) -> None:
     """A certificate of any dates, and one signed by an intermediate of any dates, is let pass
-    here: sources/validity.py judges them.
+    here: sources/net/validity.py judges them.
     """
     files = authority.identity([HOST], lifetime, intermediate)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sources.base import Unverified
 from sources.clock import NS
-from sources.validity import Validity, judge
+from sources.net.validity import Validity, judge
 from tests.fakes import TRUE_UNIX_NS
 
 DAY_S = 86_400

@@ -21,16 +21,16 @@ from collections.abc import Callable, Iterable
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any
 
-from sources.addresses import elsewhere, is_address, plain
 from sources.base import Run, TimedOut, Unavailable, Unreachable
 from sources.clock import NS, Clock
 from sources.memory import Entry, Memory
+from sources.net.addresses import elsewhere, is_address, plain
+from sources.net.udp import shortage
 from sources.record import Record
 from sources.schema import same
-from sources.udp import shortage
 
 if TYPE_CHECKING:
-    from sources.name_servers import NameServers
+    from sources.net.name_servers import NameServers
 
 _SHELF = "address"
 _MOST_ADDRESSES = 16
@@ -115,7 +115,7 @@ class Resolver:
         """Ask every name server of resolv.conf; return how many replies `tell` is going to get."""
         with self._lock:
             if self._name_servers is None:
-                from sources.name_servers import NameServers  # noqa: PLC0415 - 100 ms, nearly never
+                from sources.net.name_servers import NameServers  # noqa: PLC0415 - 100 ms, nearly never
 
                 self._name_servers = NameServers(self._left_s)
         return self._name_servers.ask(host, tell)

@@ -18,7 +18,7 @@ import dns.nameserver
 import dns.query
 import dns.resolver
 
-from sources.addresses import is_address
+from sources.net.addresses import is_address
 
 _RESOLV_CONF = "/etc/resolv.conf"
 _DEFAULT_SERVER = "127.0.0.1"

@@ -12,9 +12,9 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from sources.addresses import family_of, socket_address
 from sources.base import Malformed, Run, TimedOut, Unavailable, Unreachable, is_local
 from sources.clock import NS
+from sources.net.addresses import family_of, socket_address
 
 _SILENCE_NS = NS // 4
 

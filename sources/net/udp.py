@@ -22,9 +22,9 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from sources.addresses import family_of, socket_address
 from sources.base import Run, TimedOut, Unavailable, Unreachable, is_local
 from sources.clock import NS
+from sources.net.addresses import family_of, socket_address
 from sources.record import Record
 
 _SO_TIMESTAMPNS = getattr(socket, "SO_TIMESTAMPNS", 35)

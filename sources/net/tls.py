@@ -1,7 +1,7 @@
 """One bare TLS context per CA store: chain and host name always verified, dates never by OpenSSL.
 
 The local clock is what is in doubt, so it may not judge certificates: OpenSSL is told not to look
-at dates, and sources/validity.py holds the chain against the time that the server itself claims.
+at dates, and sources/net/validity.py holds the chain against the time that the server itself claims.
 Nothing switches the rest of the verification off.
 
 Bare, because ssl.create_default_context parses every CA there is: 33 ms, against 0.2 by `capath`.
@@ -19,9 +19,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sources import tcp, udp
 from sources.base import Malformed, Run, SourceError, Unavailable, Unreachable, Unverified
-from sources.validity import Validity
+from sources.net import tcp, udp
+from sources.net.validity import Validity
 
 _NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL 1.1 and later; the ssl module has no name for it."""
