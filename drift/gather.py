@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 
 from drift import consensus
 from drift.consensus import Answer, Lack, NoAnswer, Rule
-from sources import manners
 from sources.base import (
     Failure,
     Outcome,
@@ -33,7 +32,8 @@ from sources.base import (
     lack_in,
 )
 from sources.clock import NS, Clock
-from sources.memory import Memory
+from sources.memory import back_off as manners
+from sources.memory.interface import Memory
 from sources.net.addresses import is_address
 from sources.net.resolver import Resolver
 from sources.record import Record

@@ -15,7 +15,7 @@ from drift.gather import Gathered, gather
 from drift.options import Options
 from sources.base import Run, lack_in
 from sources.clock import NS, BeyondReach, Clock
-from sources.memory import Memory
+from sources.memory.interface import Memory
 
 if TYPE_CHECKING:
     from drift.finding import Finding

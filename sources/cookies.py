@@ -5,7 +5,7 @@ A cookie is used once, so that nobody on the path can tell that two requests com
 """
 
 from sources.clock import NS
-from sources.memory import Entry
+from sources.memory.interface import Entry
 from sources.net.addresses import is_address
 from sources.net.validity import Validity
 from sources.sealed import Established, Keys

@@ -21,7 +21,7 @@ from sources.base import (
     loading,
 )
 from sources.clock import NS
-from sources.memory import Entry, Memory, Update
+from sources.memory.interface import Entry, Memory, Update
 from sources.net import resolver, udp, validity
 from sources.net.addresses import elsewhere, leads_here
 from sources.record import Record

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sources import cookies
 from sources.cookies import MOST_KEPT, TAKEN, entry_of, established_in, rest_of, with_more, without
-from sources.memory import Entry
+from sources.memory.interface import Entry
 from sources.net.addresses import is_address
 from sources.net.validity import Validity
 from sources.sealed import Established, Keys

@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources import manners
 from sources.base import (
     Malformed,
     Refused,
@@ -16,8 +15,9 @@ from sources.base import (
     Unreachable,
 )
 from sources.clock import NS
-from sources.manners import after_kiss, after_silence, left_ns
-from sources.memory import Entry, Memory, Update
+from sources.memory import back_off as manners
+from sources.memory.back_off import after_kiss, after_silence, left_ns
+from sources.memory.interface import Entry, Memory, Update
 from tests.fakes import FakeClock, FakeSource, a_sample
 
 HOUR_NS = 3600 * NS
