@@ -14,7 +14,7 @@ from collections import deque
 from pathlib import Path
 
 from sources.clock import NS
-from sources.wire import ntp
+from sources.ntp import wire as ntp
 
 
 def main() -> None:

@@ -215,7 +215,7 @@ def _array(where: str, name: str, tables: object) -> list[dict[str, object]]:
 
 
 def _read_source(where: str, title: str, kind: str, table: dict[str, object]) -> list[Source]:
-    module = import_module(f"sources.{kind}")
+    module = import_module(f"sources.{kind}.source")
     keys: dict[str, Key] = module.KEYS | COMMON
     _check_names(where, title, table, keys)
     values: dict[str, object] = {}

@@ -19,8 +19,8 @@ from drift.verdict import AGREES, FALSETICKER, verdicts
 from sources.base import Run, Sample, SourceError
 from sources.clock import NS
 from sources.record import Record
-from sources.roughtime import RoughtimeSource
-from sources.wire.dialects import form_of, nonce_of
+from sources.roughtime.source import RoughtimeSource
+from sources.roughtime.wire_dialects import form_of, nonce_of
 
 MOST_REPORTS = 100
 """How many reports the directory may hold; further ones are not written."""

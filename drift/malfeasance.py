@@ -16,8 +16,8 @@ from datetime import UTC, datetime, timedelta
 from sources.base import DriftError, SourceError
 from sources.clock import NS
 from sources.record import Record
-from sources.signed import verify
-from sources.wire.dialects import Form, Reply, form_of, nonce_of, sha512
+from sources.roughtime.proof import verify
+from sources.roughtime.wire_dialects import Form, Reply, form_of, nonce_of, sha512
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BLANKS = re.compile(r"\s")

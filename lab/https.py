@@ -12,8 +12,8 @@ from typing import Self
 from lab.authority import DAY_S, FOR_LIFE, LIFETIME, Authority
 from lab.behaviour import Behaviour, Honest, Reply, honest
 from sources.clock import NS
+from sources.https import wire_date as http_date
 from sources.record import Record
-from sources.wire import http_date
 
 _LONGEST_REQUEST = 8192
 _END = b"\r\n\r\n"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from lab.behaviour import Behaviour, Honest, Reply, honest
 from lab.udp import UdpServer
 from sources.base import Malformed
-from sources.wire import ntp
+from sources.ntp import wire as ntp
 
 HONEST = ntp.Packet(mode=ntp.SERVER, stratum=1, precision=-20)
 """The header of an honest server on this machine: primary, good to a microsecond."""

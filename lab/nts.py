@@ -22,11 +22,13 @@ from lab.behaviour import Behaviour, Honest, Reply, honest
 from lab.https import Identity
 from lab.ntp import HONEST
 from lab.udp import UdpServer
-from sources import sealed
 from sources.base import SourceError
+from sources.ntp import wire as ntp
+from sources.nts import proof as sealed
+from sources.nts import wire as nts
+from sources.nts import wire_ke as nts_ke
+from sources.nts.proof import Keys
 from sources.record import Record
-from sources.sealed import Keys
-from sources.wire import ntp, nts, nts_ke
 
 END, NEXT_PROTOCOL, ERROR, WARNING, AEAD, COOKIE, SERVER, PORT = range(8)
 """Types of records of key establishment (RFC 8915 section 4.1)."""

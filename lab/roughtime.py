@@ -17,9 +17,9 @@ from lab.udp import UdpServer
 from sources.base import Malformed
 from sources.clock import NS
 from sources.record import Record
-from sources.versions import NAMED, OFFERS
-from sources.wire import roughtime as wire
-from sources.wire.dialects import (
+from sources.roughtime import wire
+from sources.roughtime.versions import NAMED, OFFERS
+from sources.roughtime.wire_dialects import (
     DIALECTS,
     GOOGLE,
     REQUEST_BYTES,

@@ -51,10 +51,10 @@ from sources.base import (
     Unverified,
 )
 from sources.clock import NS, Clock
-from sources.dated import MOST_REQUESTS
-from sources.https import HttpsSource
+from sources.https import wire_date as http_date
+from sources.https.proof import MOST_REQUESTS
+from sources.https.source import HttpsSource
 from sources.net import tcp, tls
-from sources.wire import http_date
 from tests.fakes import TRUE_UNIX_NS, a_run
 
 CLOCK = Clock()

@@ -22,8 +22,8 @@ from sources.base import (
 )
 from sources.clock import NS, Clock
 from sources.net import udp
-from sources.ntp import NtpSource
-from sources.wire import ntp as wire
+from sources.ntp import wire
+from sources.ntp.source import NtpSource
 from tests.fakes import Notebook, a_run, a_sample
 
 CLOCK = Clock()

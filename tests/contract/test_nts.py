@@ -57,9 +57,10 @@ from sources.base import (
 )
 from sources.clock import NS, Clock
 from sources.net import tls
-from sources.nts import NtsSource
-from sources.sealed import Established, Keys
-from sources.wire import nts, nts_ke
+from sources.nts import wire as nts
+from sources.nts import wire_ke as nts_ke
+from sources.nts.proof import Established, Keys
+from sources.nts.source import NtsSource
 from tests.fakes import Notebook, a_run
 
 CLOCK = Clock()
@@ -1195,7 +1196,7 @@ def test_no_place_for_a_key_log_is_our_error(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.delattr(os, "memfd_create")
     with NtsServer("Alpha") as server:
         monkeypatch.setattr(
-            "sources.key_exchange.tempfile", SimpleNamespace(NamedTemporaryFile=refuse)
+            "sources.nts.key_exchange.tempfile", SimpleNamespace(NamedTemporaryFile=refuse)
         )
         with pytest.raises(SourceError):
             asked(server)

@@ -41,11 +41,11 @@ from sources.base import (
     Unverified,
 )
 from sources.clock import NS, Clock
-from sources.roughtime import PORT, Endpoint, RoughtimeSource
-from sources.signed import verify
-from sources.versions import OFFERS, Offer
-from sources.wire import roughtime as wire
-from sources.wire.dialects import Form
+from sources.roughtime import wire
+from sources.roughtime.proof import verify
+from sources.roughtime.source import PORT, Endpoint, RoughtimeSource
+from sources.roughtime.versions import OFFERS, Offer
+from sources.roughtime.wire_dialects import Form
 from tests.fakes import TRUE_UNIX_NS, FakeClock, Notebook, a_run
 
 CLOCK = Clock()

@@ -197,7 +197,7 @@ def no_descriptors() -> Iterator[None]:
 
 LIBRARIES = {
     "nts": "cryptography.hazmat.primitives.ciphers.aead",
-    "https": "sources.http_client",
+    "https": "sources.https.client",
     "roughtime": "cryptography.exceptions",
 }
 

@@ -21,9 +21,9 @@ from lab.roughtime import Manner as RoughManner
 from lab.roughtime import RoughtimeServer
 from lab.world import Server, world
 from sources.clock import NS
+from sources.nts import wire_ke as nts_ke
 from sources.record import Record
-from sources.wire import nts_ke
-from sources.wire import roughtime as wire
+from sources.roughtime import wire
 from tests.conftest import Program
 
 MOST_MORE_KB = 32 * 1024

@@ -17,7 +17,7 @@ from lab.nts import NtsServer
 from lab.nts import kiss as sealed_kiss
 from lab.roughtime import RoughtimeServer
 from lab.world import Server
-from sources.wire import nts
+from sources.nts import wire as nts
 from tests.conftest import Program
 from tests.dns_server import Scenario, run_in_namespace
 from tests.interop.test_resolver_namespace import permitted

@@ -32,7 +32,7 @@ from lab.roughtime import (
 )
 from lab.world import world
 from sources.clock import NS
-from sources.wire.dialects import Form, encode_request
+from sources.roughtime.wire_dialects import Form, encode_request
 from tests.conftest import ROOT, Program
 from tests.interop.chrony import faked, free_port
 from tests.interop.web import found, not_here

@@ -6,13 +6,21 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sources import cookies
-from sources.cookies import MOST_KEPT, TAKEN, entry_of, established_in, rest_of, with_more, without
 from sources.memory.interface import Entry
 from sources.net.addresses import is_address
 from sources.net.validity import Validity
-from sources.sealed import Established, Keys
-from sources.wire import nts_ke
+from sources.nts import cookies
+from sources.nts import wire_ke as nts_ke
+from sources.nts.cookies import (
+    MOST_KEPT,
+    TAKEN,
+    entry_of,
+    established_in,
+    rest_of,
+    with_more,
+    without,
+)
+from sources.nts.proof import Established, Keys
 
 KEYS = Keys(b"\x01" * 32, b"\x02" * 32)
 OTHER_KEYS = Keys(b"\x03" * 32, b"\x04" * 32)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources import dated
 from sources.base import Interval, Malformed, Sample, SourceError, Stale
 from sources.clock import NS
-from sources.wire import http_date
+from sources.https import proof as dated
+from sources.https import wire_date as http_date
 from tests.fakes import TRUE_UNIX_NS
 
 MS = NS // 1000

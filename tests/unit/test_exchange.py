@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources import exchange
 from sources.base import (
     EPOCH_FLOOR_UNIX_NS,
     Malformed,
@@ -14,7 +13,8 @@ from sources.base import (
     Unsynchronised,
 )
 from sources.clock import NS
-from sources.wire import ntp
+from sources.ntp import proof as exchange
+from sources.ntp import wire as ntp
 from tests.fakes import TRUE_UNIX_NS
 
 MS = 1_000_000

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sources.base import EPOCH_FLOOR_UNIX_NS, Malformed
 from sources.clock import NS
-from sources.wire import http_date
+from sources.https import wire_date as http_date
 
 EXAMPLE_UNIX_S = 784_111_777
 """1994-11-06 08:49:37, the time of the examples in RFC 9110 section 5.6.7."""

@@ -61,8 +61,8 @@ LAB_MAY_KNOW = (
     "sources.clock",
     "sources.schema",
     "sources.record",
-    "sources.sealed",
-    "sources.versions",
+    "sources.nts.proof",
+    "sources.roughtime.versions",
 )
 """Of the sources: what both ends of a protocol share, and nothing that asks."""
 
@@ -122,18 +122,18 @@ def test_only_named_libraries_are_imported(name: str) -> None:
         "drift.duplicates",
         "drift.verdict",
         "sources.base",
-        "sources.cookies",
-        "sources.dated",
-        "sources.exchange",
-        "sources.sealed",
-        "sources.signed",
+        "sources.nts.cookies",
+        "sources.https.proof",
+        "sources.ntp.proof",
+        "sources.nts.proof",
+        "sources.roughtime.proof",
         "sources.net.validity",
-        "sources.versions",
-        "sources.wire.dialects",
-        "sources.wire.ntp",
-        "sources.wire.nts",
-        "sources.wire.nts_ke",
-        "sources.wire.roughtime",
+        "sources.roughtime.versions",
+        "sources.roughtime.wire_dialects",
+        "sources.ntp.wire",
+        "sources.nts.wire",
+        "sources.nts.wire_ke",
+        "sources.roughtime.wire",
         "drift.finding",
         "drift.form",
         "drift.report.advice",
@@ -206,7 +206,7 @@ def test_https_that_is_not_needed_is_not_imported() -> None:
         "httpx",
         "httpcore",
         "h11",
-        "sources.http_client",
+        "sources.https.client",
         "sources.net.tls",
     }
 
@@ -222,7 +222,7 @@ def test_nts_that_is_not_needed_is_not_imported() -> None:
         "ssl",
         "cryptography",
         "tempfile",
-        "sources.key_exchange",
+        "sources.nts.key_exchange",
         "sources.net.tls",
     }
 
@@ -231,7 +231,7 @@ def test_nts_without_a_key_server_costs_no_cryptography() -> None:
     """Who has no keys has nothing to seal, and no HTTP is spoken."""
     loaded = loaded_by_a_run(NTS)
 
-    assert "sources.key_exchange" in loaded
+    assert "sources.nts.key_exchange" in loaded
     unwanted = ("httpx", "httpcore", "h11", "dns", "rich", "lab", "cryptography")
     assert not {name for name in loaded if name.startswith(unwanted)}
 

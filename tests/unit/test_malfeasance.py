@@ -23,7 +23,7 @@ from drift.malfeasance import (
 from lab.roughtime import Signer
 from sources.clock import NS
 from sources.record import Record
-from sources.wire.dialects import DIALECTS, Form, encode_request, form_of, nonce_of
+from sources.roughtime.wire_dialects import DIALECTS, Form, encode_request, form_of, nonce_of
 
 VECTORS = Path(__file__).resolve().parent.parent / "vectors" / "roughtime"
 NOW_NS = 1_795_400_000 * NS

@@ -11,8 +11,8 @@ import pytest
 
 from sources.base import Malformed, Unverified
 from sources.record import Record
-from sources.signed import verify
-from sources.wire.dialects import Reply, form_of, nonce_of
+from sources.roughtime.proof import verify
+from sources.roughtime.wire_dialects import Reply, form_of, nonce_of
 
 DIRECTORY = Path(__file__).resolve().parent.parent / "vectors" / "roughtime"
 NAMES = sorted(path.stem for path in DIRECTORY.glob("*.json"))

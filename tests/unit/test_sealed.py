@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources import sealed
 from sources.base import Malformed, SourceError, Unavailable, Unverified
-from sources.sealed import Keys
-from sources.wire import nts
+from sources.nts import proof as sealed
+from sources.nts import wire as nts
+from sources.nts.proof import Keys
 
 SHA256 = "TLS_AES_128_GCM_SHA256"
 SHA384 = "TLS_AES_256_GCM_SHA384"

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from drift.config import parse
 from drift.server_list import Unreadable, tables
 from sources.record import Record
-from sources.roughtime import RoughtimeSource
-from sources.wire.dialects import Form
+from sources.roughtime.source import RoughtimeSource
+from sources.roughtime.wire_dialects import Form
 
 EXAMPLE = """
 {

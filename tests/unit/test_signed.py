@@ -8,12 +8,12 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from lab.roughtime import HONEST, Change, Signer
-from sources import signed
 from sources.base import Malformed, SourceError, Unavailable, Unverified
 from sources.clock import NS
-from sources.signed import verify
-from sources.wire import roughtime as wire
-from sources.wire.dialects import DIALECTS, GOOGLE, Dialect, Form, Reply, encode_request
+from sources.roughtime import proof as signed
+from sources.roughtime import wire
+from sources.roughtime.proof import verify
+from sources.roughtime.wire_dialects import DIALECTS, GOOGLE, Dialect, Form, Reply, encode_request
 from tests.fakes import TRUE_UNIX_NS
 
 D7, D8, D11, D12, D19 = 0x80000007, 0x80000008, 0x8000000B, 0x8000000C, 0x80000013

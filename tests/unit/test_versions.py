@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.versions import (
+from sources.roughtime.versions import (
     OFFERS,
     Known,
     Offer,
@@ -14,7 +14,7 @@ from sources.versions import (
     offer_by_connection,
     offers_to,
 )
-from sources.wire.dialects import DIALECTS
+from sources.roughtime.wire_dialects import DIALECTS
 
 D7, D11, D12 = 0x80000007, 0x8000000B, 0x8000000C
 known = st.builds(

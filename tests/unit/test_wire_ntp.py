@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from sources.base import EPOCH_FLOOR_UNIX_NS, Malformed, SourceError
 from sources.clock import NS
-from sources.wire import ntp
+from sources.ntp import wire as ntp
 
 ERA_NS = (1 << 32) * NS
 ERA_1_UNIX_NS = 2_085_978_496 * NS

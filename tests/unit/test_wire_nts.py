@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sources.base import LONGEST_MESSAGE, Malformed, Refused, SourceError, Unverified
-from sources.wire import nts, nts_ke
+from sources.nts import wire as nts
+from sources.nts import wire_ke as nts_ke
 
 END, NEXT_PROTOCOL, ERROR, WARNING, AEAD, COOKIE, SERVER, PORT = range(8)
 Records = list[tuple[int, bytes, bool]]

@@ -5,8 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sources.base import LONGEST_MESSAGE, Malformed
-from sources.wire import roughtime as wire
-from sources.wire.dialects import DIALECTS, Form, decode_reply, encode_request, form_of, nonce_of
+from sources.roughtime import wire
+from sources.roughtime.wire_dialects import (
+    DIALECTS,
+    Form,
+    decode_reply,
+    encode_request,
+    form_of,
+    nonce_of,
+)
 
 BY_HAND = bytes.fromhex(
     "03000000"  # three tags

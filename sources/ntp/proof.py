@@ -20,8 +20,8 @@ from sources.base import (
     admit,
 )
 from sources.clock import NS
+from sources.ntp import wire as ntp
 from sources.record import Record
-from sources.wire import ntp
 
 _VERSIONS = (3, 4)
 """Version 3 servers answer a version 4 request in kind; the fields read here are the same."""

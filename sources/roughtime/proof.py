@@ -8,7 +8,14 @@ request in the Merkle tree that was signed (section 5.3.1), the signature over i
 from functools import cache
 
 from sources.base import Unavailable, Unverified, loading
-from sources.wire.dialects import Dialect, Form, Reply, decode_reply, nonce_of, versions_in
+from sources.roughtime.wire_dialects import (
+    Dialect,
+    Form,
+    Reply,
+    decode_reply,
+    nonce_of,
+    versions_in,
+)
 
 _LEAF, _NODE = b"\0", b"\1"
 _KNOWN_KEY = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")

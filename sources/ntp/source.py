@@ -2,15 +2,15 @@
 
 A reply counts only if its origin stamp is, to the bit, the random transmit stamp of a request of
 ours; anything else is ignored until the deadline, so junk can neither answer nor abort. What the
-matched reply proves is decided in sources/exchange.py.
+matched reply proves is decided in sources/ntp/proof.py.
 """
 
-from sources import exchange
 from sources import schema as keys
 from sources.base import Run, Sample, Source, TimedOut, Unreachable
 from sources.net import resolver, udp
 from sources.net.addresses import is_address
-from sources.wire import ntp as wire
+from sources.ntp import proof as exchange
+from sources.ntp import wire
 
 PORT = 123
 

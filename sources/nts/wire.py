@@ -1,4 +1,4 @@
-"""NTP extension fields of NTS (RFC 8915 section 5). Pure; encryption itself is sources/sealed.py.
+"""NTP extension fields of NTS (RFC 8915 section 5). Pure; encryption itself is sources/nts/proof.py.
 
 A field is two octets of type, two of length, the header's four included, and a body, padded to a
 multiple of four (RFC 7822). What stands before the authenticator is authenticated by it, what
@@ -9,8 +9,8 @@ import struct
 from collections.abc import Iterator
 
 from sources.base import Malformed, Unverified
+from sources.ntp import wire as ntp
 from sources.record import Record
-from sources.wire import ntp
 
 IDENTIFIER_BYTES = 32
 NONCE_BYTES = 16

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from sources.clock import NS
 from sources.memory.interface import Entry
 from sources.record import Record
-from sources.wire.dialects import DIALECTS
+from sources.roughtime.wire_dialects import DIALECTS
 
 Offer = tuple[int, ...]
 

@@ -3,7 +3,7 @@
 A reply that does not hold is not the end: servers send bad ones on purpose (section 7, grease), so
 that clients check, and anybody can forge one. Only at the deadline the last one names the failure.
 A server that is silent is asked again after 1 s, 1.5 s more, and so on (section 5), with other
-versions to choose from (sources/versions.py); one that has answered, the same to the bit. Whoever
+versions to choose from (sources/roughtime/versions.py); one that has answered, the same to the bit. Whoever
 answers may have seen the first such request: what is certain is measured from its first sending,
 what is likely from that of the socket that the answer came to.
 """
@@ -13,7 +13,6 @@ import binascii
 from collections.abc import Callable
 
 from sources import schema as keys
-from sources import versions
 from sources.base import (
     Interval,
     Malformed,
@@ -31,9 +30,16 @@ from sources.clock import NS
 from sources.memory.interface import Memory
 from sources.net import resolver, tcp, udp
 from sources.record import Record
-from sources.versions import Known, Offer
-from sources.wire import roughtime as wire
-from sources.wire.dialects import Form, Reply, decode_reply, encode_request, nonce_of, versions_in
+from sources.roughtime import versions, wire
+from sources.roughtime.versions import Known, Offer
+from sources.roughtime.wire_dialects import (
+    Form,
+    Reply,
+    decode_reply,
+    encode_request,
+    nonce_of,
+    versions_in,
+)
 
 PORT = 5319
 """Assigned by RFC 10049 section 12.1; most servers of before use 2002."""
@@ -93,7 +99,7 @@ class RoughtimeSource(Source):
     kind = "roughtime"
     cheap = True
     backs_off = True
-    libraries = ("sources.signed", "cryptography.hazmat.primitives.asymmetric.ed25519")
+    libraries = ("sources.roughtime.proof", "cryptography.hazmat.primitives.asymmetric.ed25519")
 
     def __init__(
         self,
@@ -169,7 +175,7 @@ class RoughtimeSource(Source):
 
     def verified(self, request: bytes, response: bytes) -> Reply:
         """Return the response to a request; raise the SourceError that says why it is none."""
-        from sources.signed import verify  # noqa: PLC0415 - 25 ms, for which no request waits
+        from sources.roughtime.proof import verify  # noqa: PLC0415 - 25 ms, for which no request waits
 
         if len(response) > len(request):
             raise Malformed(f"response of {len(response)} bytes: at most {len(request)} wanted")

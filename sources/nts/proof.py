@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from sources.base import Malformed, Unavailable, Unverified, loading
 from sources.net.validity import Validity
+from sources.nts import wire as nts
+from sources.nts import wire_ke as nts_ke
 from sources.record import Record
-from sources.wire import nts, nts_ke
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESSIV

@@ -1,12 +1,11 @@
 """NTS (RFC 8915): NTP whose replies prove where they come from. The socket half.
 
-Keys and cookies come by TLS (sources/key_exchange.py), the time by one datagram each way, as in
+Keys and cookies come by TLS (sources/nts/key_exchange.py), the time by one datagram each way, as in
 plain NTP, whose checks and stamps serve here too. Nothing of a reply is believed before it is
 authenticated. A reply that is not ours is ignored; one that is ours and does not hold is ignored
 as well, since anybody on the path can send one, and names the failure if no other comes.
 """
 
-from sources import cookies, exchange, sealed
 from sources import schema as keys
 from sources.base import (
     Refused,
@@ -24,9 +23,14 @@ from sources.clock import NS
 from sources.memory.interface import Entry, Memory, Update
 from sources.net import resolver, udp, validity
 from sources.net.addresses import elsewhere, leads_here
+from sources.ntp import proof as exchange
+from sources.ntp import wire as ntp
+from sources.nts import cookies
+from sources.nts import proof as sealed
+from sources.nts import wire as nts
+from sources.nts import wire_ke as nts_ke
+from sources.nts.proof import Established
 from sources.record import Record
-from sources.sealed import Established
-from sources.wire import ntp, nts, nts_ke
 
 KEYS = {
     "host": keys.HOST,
@@ -51,7 +55,7 @@ class NtsSource(Source):
     kind = "nts"
     cheap = False
     precise = True
-    libraries = ("sources.key_exchange", "cryptography.hazmat.primitives.ciphers.aead")
+    libraries = ("sources.nts.key_exchange", "cryptography.hazmat.primitives.ciphers.aead")
 
     def __init__(
         self,
@@ -85,7 +89,7 @@ class NtsSource(Source):
             return sample
         addresses = run.addresses(self._host, self._fallback)
         with loading("ssl"):  # which cookies do without
-            from sources.key_exchange import establish  # noqa: PLC0415
+            from sources.nts.key_exchange import establish  # noqa: PLC0415
 
         place = (self._host, self._port, addresses, self._ca_file)
         established = establish(*place, run)

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from sources import sealed
 from sources.base import Malformed, Run, Unavailable
 from sources.net import tcp, tls
-from sources.sealed import Established
-from sources.wire import nts_ke
+from sources.nts import proof as sealed
+from sources.nts import wire_ke as nts_ke
+from sources.nts.proof import Established
 
 _READ_BYTES = 4096
 _MOST_READS = 1024

@@ -4,7 +4,7 @@ RFC 10049 is version 1. Its drafts 7 to 19, and Google's original, are what many
 still speak. They differ in signature contexts, hashes, what a leaf of the Merkle tree is made of,
 where the version stands and how time is counted; all of that is in the table and nowhere else.
 
-There are two forms of request. The IETF's offers versions of the table (sources/versions.py says
+There are two forms of request. The IETF's offers versions of the table (sources/roughtime/versions.py says
 which); Google's is older than versions, packets and 32-byte nonces.
 """
 
@@ -14,7 +14,7 @@ from enum import Enum
 from sources.base import Malformed, Unavailable
 from sources.clock import NS
 from sources.record import Record
-from sources.wire import roughtime as wire
+from sources.roughtime import wire
 
 REQUEST_BYTES = 1024
 """Of all that is sent, the packet's header included: some servers answer to exactly that size.

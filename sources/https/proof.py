@@ -21,8 +21,8 @@ from collections.abc import Iterable
 
 from sources.base import Interval, Malformed, Sample, Stale
 from sources.clock import NS
+from sources.https import wire_date as http_date
 from sources.record import Record
-from sources.wire import http_date
 
 MOST_REQUESTS = 6
 """How often one server is asked in one run."""

@@ -16,9 +16,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Self
 
-from sources.bare_httpx import httpcore, httpx
 from sources.base import Malformed, Run, SourceError, Stale, Unreachable
-from sources.dated import CACHE_MARKS
+from sources.https.bare_httpx import httpcore, httpx
+from sources.https.proof import CACHE_MARKS
 from sources.net import tcp, tls
 from sources.net.validity import Validity
 from sources.record import Record

@@ -3,7 +3,7 @@ is proven, and less of it for each time that it is asked again.
 
 The certificate is verified without the local clock, which is what is in doubt: its dates are held
 against the time that the server itself claims (sources/net/tls.py). What a response proves, and when
-it is worth asking again, is decided in sources/dated.py.
+it is worth asking again, is decided in sources/https/proof.py.
 """
 
 import re
@@ -11,15 +11,15 @@ import threading
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from sources import dated
 from sources import schema as keys
 from sources.base import RefinableSource, Run, Sample, Source, admit, loading
 from sources.clock import NS
+from sources.https import proof as dated
 from sources.net import resolver, validity
 from sources.net.addresses import is_address
 
 if TYPE_CHECKING:
-    from sources.http_client import Response
+    from sources.https.client import Response
 
 PORT = 443
 
@@ -74,7 +74,7 @@ class HttpsSource(RefinableSource):
     kind = "https"
     cheap = False
     precise = False
-    libraries = ("sources.http_client",)
+    libraries = ("sources.https.client",)
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class HttpsSource(RefinableSource):
         """Ask; ask again at moments that tell on which side of the boundary the truth is."""
         addresses = run.addresses(self._host, self._fallback)
         with loading("httpx"):  # 100 ms, and not always needed
-            from sources.http_client import Session  # noqa: PLC0415
+            from sources.https.client import Session  # noqa: PLC0415
 
         with Session(self._url, addresses, self._ca_file, run) as session:
             session.ready()

@@ -8,8 +8,8 @@ from sources.clock import NS
 from sources.memory.interface import Entry
 from sources.net.addresses import is_address
 from sources.net.validity import Validity
-from sources.sealed import Established, Keys
-from sources.wire.nts_ke import usable
+from sources.nts.proof import Established, Keys
+from sources.nts.wire_ke import usable
 
 SHELF = "nts"
 MOST_AGE_NS = 86_400 * NS
