@@ -12,7 +12,7 @@ import statistics
 import sys
 from collections.abc import Sequence
 
-from drift.consensus import Answer, Rule, rounded_s, settle
+from drift.consensus.rule import Answer, Rule, rounded_s, settle
 from sources.base import Interval, Outcome, Pending, Sample
 from sources.clock import NS
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import cast
 
-from drift.consensus import Rule, operator_key
+from drift.consensus.rule import Rule, operator_key
 from drift.form import shown_path
 from sources import KINDS
 from sources.base import ConfigError, Source

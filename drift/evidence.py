@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from drift.consensus.verdict import AGREES, FALSETICKER, verdicts
 from drift.gather import Gathered
 from drift.malfeasance import Judgement, Link, chained_nonce, judge, to_json
-from drift.verdict import AGREES, FALSETICKER, verdicts
 from sources.base import Run, Sample, SourceError
 from sources.clock import NS
 from sources.record import Record

@@ -3,9 +3,9 @@
 Pure. A Finding without an answer holds no drift anywhere a report could mistake for one.
 """
 
-from drift.consensus import Answer, NoAnswer, Rule
+from drift.consensus.rule import Answer, NoAnswer, Rule
+from drift.consensus.verdict import Verdict, verdicts
 from drift.gather import Gathered
-from drift.verdict import Verdict, verdicts
 from sources.record import Record
 
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, ClassVar
 
-from drift.consensus import Answer
+from drift.consensus.rule import Answer
 
 if TYPE_CHECKING:
     from drift.finding import Finding

@@ -16,8 +16,8 @@ from _thread import stack_size, start_new_thread
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from drift import consensus
-from drift.consensus import Answer, Lack, NoAnswer, Rule
+from drift.consensus import rule as consensus
+from drift.consensus.rule import Answer, Lack, NoAnswer, Rule
 from sources.base import (
     Failure,
     Outcome,
@@ -39,7 +39,7 @@ from sources.net.resolver import Resolver
 from sources.record import Record
 
 if TYPE_CHECKING:
-    from drift.duplicates import Addresses
+    from drift.consensus.duplicates import Addresses
 
 HEAD_START_NS = 150 * NS // 1000
 """How long the cheap sources are alone on the wire."""
@@ -291,7 +291,7 @@ class _Gathering:
         if self._by_address is None:
             if all(is_address(source.host or sample.server) for source in self._sources):
                 return sample
-            from drift.duplicates import Addresses  # noqa: PLC0415 - where names are asked only
+            from drift.consensus.duplicates import Addresses  # noqa: PLC0415 - where names are asked only
 
             self._by_address = Addresses(self._sources)
         why_not = self._by_address.claim(index, sample.server)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from drift import state
 from drift.config import Config
-from drift.consensus import Answer
+from drift.consensus.rule import Answer
 from drift.console import Voice, say
 from drift.form import NO_ANSWER, OK
 from drift.gather import Gathered, gather

@@ -2,11 +2,11 @@
 
 from hypothesis import strategies as st
 
-from drift import consensus
-from drift.consensus import Answer, Lack, NoAnswer, Rule
+from drift.consensus import rule as consensus
+from drift.consensus.rule import Answer, Lack, NoAnswer, Rule
+from drift.consensus.verdict import Verdict
 from drift.finding import Finding, find
 from drift.gather import Gathered
-from drift.verdict import Verdict
 from sources.base import Failure, Interval, Outcome, Pending, Reason, Sample
 from sources.clock import NS
 from tests.fakes import FakeSource, a_sample

@@ -8,8 +8,8 @@ where nothing can be concluded. README's troubleshooting table has each sentence
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from drift.consensus import Lack, NoAnswer
-from drift.verdict import NOT_NEEDED, Verdict
+from drift.consensus.rule import Lack, NoAnswer
+from drift.consensus.verdict import NOT_NEEDED, Verdict
 from sources.base import Reason
 
 _ON_THE_WAY = "No route to host"

@@ -7,11 +7,11 @@ carry no timestamp, and whoever takes them stamps them.
 
 from collections.abc import Mapping
 
-from drift.consensus import Answer
+from drift.consensus.rule import Answer
+from drift.consensus.verdict import distinct_names
 from drift.finding import Finding
 from drift.form import Form
 from drift.report.words import figures, figures_of, reason_of
-from drift.verdict import distinct_names
 
 _TAG_SPECIALS = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ ", "\\": "/"})
 r"""A backslash that ends a tag, or stands before a special letter, cannot be written."""

@@ -7,10 +7,10 @@ none is renamed, retyped or removed.
 import json
 
 from drift import __version__
-from drift.consensus import Answer, NoAnswer
+from drift.consensus.rule import Answer, NoAnswer
+from drift.consensus.verdict import Verdict
 from drift.finding import Finding
 from drift.form import Form
-from drift.verdict import Verdict
 from sources.base import Interval
 
 SCHEMA = "time-drift/1"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from drift.verdict import Verdict, span_text
+from drift.consensus.verdict import Verdict, span_text
 from sources.clock import NS
 
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from rich.text import Text
 
+from drift.consensus.verdict import AGREES, FALSETICKER, Verdict, span_text
 from drift.report.letters import Letters
 from drift.report.table import STYLES
-from drift.verdict import AGREES, FALSETICKER, Verdict, span_text
 from sources.base import Interval
 from sources.clock import NS
 

@@ -10,10 +10,10 @@ from prometheus_client import generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from drift.consensus import Answer
+from drift.consensus.rule import Answer
+from drift.consensus.verdict import distinct_names
 from drift.finding import Finding
 from drift.form import Form
-from drift.verdict import distinct_names
 from sources.clock import NS
 
 LAST_SUCCESS = "time_drift_last_success_timestamp_seconds"

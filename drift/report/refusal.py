@@ -4,9 +4,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from drift.consensus import NoAnswer, counted
+from drift.consensus.rule import NoAnswer, counted
+from drift.consensus.verdict import AGREES, NOT_NEEDED, UNDECIDED, Verdict
 from drift.report.advice import advice, no_network, what_to_check
-from drift.verdict import AGREES, NOT_NEEDED, UNDECIDED, Verdict
 
 _MOST_BYTES = 485
 """Of the line without what stands before it: "time-drift: ", "TIME DRIFT UNKNOWN - "."""

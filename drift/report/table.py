@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 from rich.cells import cell_len, chop_cells
 from rich.text import Text
 
+from drift.consensus.verdict import AGREES, FALSETICKER, NOT_NEEDED, Verdict
 from drift.report.letters import Letters
-from drift.verdict import AGREES, FALSETICKER, NOT_NEEDED, Verdict
 from sources.clock import NS
 from sources.record import Record
 

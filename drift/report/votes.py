@@ -1,7 +1,7 @@
 """Who has how many votes, for --check-config. Pure."""
 
 from drift.config import Config
-from drift.consensus import counted, operator_key
+from drift.consensus.rule import counted, operator_key
 from sources.base import Source
 from sources.clock import NS
 

@@ -1,8 +1,8 @@
 """Sentences and figures that more than one report tells. Pure."""
 
-from drift.consensus import Answer, NoAnswer, counted
+from drift.consensus.rule import Answer, NoAnswer, counted
+from drift.consensus.verdict import Verdict
 from drift.form import NO_ANSWER, WRONG_USAGE
-from drift.verdict import Verdict
 from sources.clock import NS
 
 

@@ -6,11 +6,11 @@ and a run that cannot even ask has one too. What holds a drift is absent without
 
 import json
 
-from drift.consensus import Answer
+from drift.consensus.rule import Answer
+from drift.consensus.verdict import FALSETICKER, UNDECIDED, distinct_names
 from drift.finding import Finding
 from drift.form import Form
 from drift.report.words import figures, figures_of, reason_of
-from drift.verdict import FALSETICKER, UNDECIDED, distinct_names
 
 
 class Zabbix(Form):

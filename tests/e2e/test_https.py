@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from drift.config import parse
-from drift.consensus import Answer, NoAnswer
+from drift.consensus.rule import Answer, NoAnswer
 from drift.gather import Gathered, gather
 from lab.behaviour import Behaviour, Honest, Reply, honest, in_turn, late, shifted, silent
 from lab.https import HttpsServer, drip, replaced, reset, with_body, with_header

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from drift.consensus import Answer, NoAnswer, Rule, settle
+from drift.consensus.rule import Answer, NoAnswer, Rule, settle
 from sources.base import Failure, Interval, Outcome, Pending, Reason, Sample
 from sources.clock import NS
 

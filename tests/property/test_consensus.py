@@ -1,7 +1,7 @@
 """The consensus rule, tried on runs as Hypothesis draws them.
 
 The reference below was written from the text of the rule (design.md), in fractions and by trying
-every point, and shares no code with drift/consensus.py.
+every point, and shares no code with drift/consensus/rule.py.
 """
 
 import math
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from drift.consensus import Answer, Lack, NoAnswer, Rule, rounded_s, settle, unless_unrefined
+from drift.consensus.rule import Answer, Lack, NoAnswer, Rule, rounded_s, settle, unless_unrefined
 from sources.base import Failure, Interval, Outcome, Pending, Sample
 from sources.clock import NS
 from tests.property.strategies import (

@@ -9,7 +9,7 @@ from itertools import combinations_with_replacement, product
 
 import pytest
 
-from drift.consensus import Answer, Rule
+from drift.consensus.rule import Answer, Rule
 from sources.base import Interval, Outcome, Pending, Sample
 from sources.clock import NS
 from tests.property.strategies import ANY_MAJORITY, failed, final, sample

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drift.consensus import Answer, Rule, operator_key, settle
-from drift.duplicates import Addresses
+from drift.consensus.duplicates import Addresses
+from drift.consensus.rule import Answer, Rule, operator_key, settle
 from sources.base import Failure, Interval, Outcome, Pending, Reason, Sample, Source
 from sources.clock import NS
 from sources.record import Record

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.consensus import Lack, NoAnswer
+from drift.consensus.rule import Lack, NoAnswer
+from drift.consensus.verdict import Verdict
 from drift.report.advice import advice, no_network
 from drift.report.refusal import refusal
-from drift.verdict import Verdict
 from sources.base import LONGEST_MESSAGE, Reason
 from tests.conftest import ROOT
 from tests.fakes import a_sample

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drift import config
-from drift.consensus import Rule
+from drift.consensus.rule import Rule
 from sources import KINDS
 from sources.base import ConfigError
 from sources.clock import NS

@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 import pytest
 
-from drift.consensus import (
+from drift.consensus.rule import (
     Answer,
     Lack,
     NoAnswer,

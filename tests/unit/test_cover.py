@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift import cover
+from drift.consensus import cover
 from sources.base import Interval
 
 GRID = range(-8, 9)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.consensus import Answer, Rule
-from drift.duplicates import Addresses
+from drift.consensus.duplicates import Addresses
+from drift.consensus.rule import Answer, Rule
 from drift.gather import Gathered, gather
 from sources.base import Failure, Reason, Sample, Source
 from sources.clock import NS

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from drift.consensus import Answer
+from drift.consensus.rule import Answer
+from drift.consensus.verdict import Verdict
 from drift.finding import Finding
 from drift.report.explain import explained
 from drift.report.letters import letters_of
 from drift.report.table import wrapped
 from drift.terminal import columns, help_columns
-from drift.verdict import Verdict
 from sources.base import Interval, Reason
 from sources.clock import NS
 from tests.fakes import a_sample

@@ -11,7 +11,7 @@ import pytest
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from drift import gather as gathering
-from drift.consensus import Answer, Lack, NoAnswer, Rule
+from drift.consensus.rule import Answer, Lack, NoAnswer, Rule
 from drift.gather import Gathered, gather
 from sources.base import Failure, Malformed, Pending, Reason, Run, Sample, Source
 from sources.clock import NS, Clock

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from drift.consensus import Answer, Lack, NoAnswer, Rule
+from drift.consensus.rule import Answer, Lack, NoAnswer, Rule
 from drift.gather import Gathered, gather
 from sources.base import Failure, Malformed, Pending, Reason, Run, Sample, Source, Stale
 from sources.clock import NS, Clock

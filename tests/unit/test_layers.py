@@ -117,10 +117,10 @@ def test_only_named_libraries_are_imported(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "drift.consensus",
-        "drift.cover",
-        "drift.duplicates",
-        "drift.verdict",
+        "drift.consensus.rule",
+        "drift.consensus.cover",
+        "drift.consensus.duplicates",
+        "drift.consensus.verdict",
         "sources.base",
         "sources.nts.cookies",
         "sources.https.proof",

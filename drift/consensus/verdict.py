@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from drift.consensus import Answer, NoAnswer
+from drift.consensus.rule import Answer, NoAnswer
 from drift.gather import Gathered
 from sources.base import Failure, Interval, Sample
 from sources.clock import NS

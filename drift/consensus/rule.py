@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import Enum
 
-from drift.cover import (
+from drift.consensus.cover import (
     clamped,
     highest_cover,
     hull,

@@ -7,7 +7,7 @@ many votes as names. Addresses that the configuration itself has are taken as th
 from collections import Counter
 from collections.abc import Sequence
 
-from drift.consensus import operator_key
+from drift.consensus.rule import operator_key
 from sources.base import Source
 from sources.net.addresses import plain
 
