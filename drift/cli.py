@@ -2,7 +2,7 @@
 
 stdout carries the result in the form that is asked for, and nothing else; in the plain form that is
 the integer, or nothing. stderr carries one line when there is no answer, and more only with -v or
---explain. What a run is, is in drift/measure.py; how it is told, in drift/console.py.
+--explain. What a run is, is in drift/run/measure.py; how it is told, in drift/console.py.
 """
 
 import os
@@ -16,8 +16,8 @@ from drift import config
 from drift.config import Config
 from drift.console import Voice, say
 from drift.form import BUG, NO_ANSWER, WRONG_USAGE, Form
-from drift.measure import measure
 from drift.options import Options
+from drift.run.measure import measure
 from sources.clock import NS, BeyondReach, Clock, process_age_ns
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _start(arguments: Sequence[str], voice: Voice, began_raw_ns: int, *, verbose
 def _obey(options: Options, voice: Voice, began_raw_ns: int) -> int:
     """Do what the options want and return the exit status."""
     if options.watch:
-        from drift.watch import watch  # noqa: PLC0415 - only this command needs it
+        from drift.run.watch import watch  # noqa: PLC0415 - only this command needs it
 
         return watch(options, voice, _CLOCK)
     if options.format == "nagios":

@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from drift.consensus.verdict import AGREES, FALSETICKER, verdicts
-from drift.gather import Gathered
 from drift.malfeasance import Judgement, Link, chained_nonce, judge, to_json
+from drift.run.gather import Gathered
 from sources.base import Run, Sample, SourceError
 from sources.clock import NS
 from sources.record import Record

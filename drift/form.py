@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 from drift.consensus.rule import Answer
 
 if TYPE_CHECKING:
-    from drift.finding import Finding
+    from drift.run.result import Finding
 
 OK, WRONG_USAGE, NO_ANSWER, BUG = 0, 2, 3, 70
 """Exit statuses of the plain form."""

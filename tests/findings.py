@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from drift.consensus import rule as consensus
 from drift.consensus.rule import Answer, Lack, NoAnswer, Rule
 from drift.consensus.verdict import Verdict
-from drift.finding import Finding, find
-from drift.gather import Gathered
+from drift.run.gather import Gathered
+from drift.run.result import Finding, find
 from sources.base import Failure, Interval, Outcome, Pending, Reason, Sample
 from sources.clock import NS
 from tests.fakes import FakeSource, a_sample

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from drift.consensus.rule import Answer, NoAnswer
-from drift.gather import Gathered
+from drift.run.gather import Gathered
 from sources.base import Failure, Interval, Sample
 from sources.clock import NS
 from sources.record import Record

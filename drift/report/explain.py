@@ -5,11 +5,11 @@ from rich.text import Text
 
 from drift.consensus.rule import Answer
 from drift.consensus.verdict import span_text
-from drift.finding import Finding
 from drift.report.letters import Letters, letters_of
 from drift.report.picture import picture
 from drift.report.table import table, wrapped
 from drift.report.words import agreement, sentence
+from drift.run.result import Finding
 from drift.terminal import columns
 from sources.base import Interval
 from sources.clock import NS

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 
 from drift.consensus.rule import Answer
 from drift.consensus.verdict import distinct_names
-from drift.finding import Finding
 from drift.form import Form
 from drift.report.words import figures, figures_of, reason_of
+from drift.run.result import Finding
 
 _TAG_SPECIALS = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ ", "\\": "/"})
 r"""A backslash that ends a tag, or stands before a special letter, cannot be written."""

@@ -9,8 +9,8 @@ import json
 from drift import __version__
 from drift.consensus.rule import Answer, NoAnswer
 from drift.consensus.verdict import Verdict
-from drift.finding import Finding
 from drift.form import Form
+from drift.run.result import Finding
 from sources.base import Interval
 
 SCHEMA = "time-drift/1"

@@ -11,10 +11,10 @@ from nagiosplugin import Performance, Range
 
 from drift.consensus.rule import Answer
 from drift.consensus.verdict import FALSETICKER
-from drift.finding import Finding
 from drift.form import Plugin, one_line
 from drift.report.notes import notes
 from drift.report.words import agreement, decimal_s, sentence
+from drift.run.result import Finding
 from sources.record import Record
 
 _STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")

@@ -12,8 +12,8 @@ from prometheus_client.registry import Collector
 
 from drift.consensus.rule import Answer
 from drift.consensus.verdict import distinct_names
-from drift.finding import Finding
 from drift.form import Form
+from drift.run.result import Finding
 from sources.clock import NS
 
 LAST_SUCCESS = "time_drift_last_success_timestamp_seconds"

@@ -8,9 +8,9 @@ import json
 
 from drift.consensus.rule import Answer
 from drift.consensus.verdict import FALSETICKER, UNDECIDED, distinct_names
-from drift.finding import Finding
 from drift.form import Form
 from drift.report.words import figures, figures_of, reason_of
+from drift.run.result import Finding
 
 
 class Zabbix(Form):

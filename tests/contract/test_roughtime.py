@@ -14,7 +14,7 @@ from typing import Any, Self
 import pytest
 
 from drift.config import parse
-from drift.state import State
+from drift.run.state import State
 from lab import behaviour
 from lab.behaviour import Behaviour, Honest, Reply, late, silent
 from lab.roughtime import (

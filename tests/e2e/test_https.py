@@ -13,7 +13,7 @@ import pytest
 
 from drift.config import parse
 from drift.consensus.rule import Answer, NoAnswer
-from drift.gather import Gathered, gather
+from drift.run.gather import Gathered, gather
 from lab.behaviour import Behaviour, Honest, Reply, honest, in_turn, late, shifted, silent
 from lab.https import HttpsServer, drip, replaced, reset, with_body, with_header
 from lab.ntp import NtpServer

@@ -10,10 +10,10 @@ import sys
 from array import array
 from typing import ClassVar
 
-from drift.inbox import Wake
 from drift.options import Options
-from drift.schedule import Schedule
-from drift.watch import Measuring, keep_on
+from drift.run.schedule import Schedule
+from drift.run.waiting import Wake
+from drift.run.watch import Measuring, keep_on
 from sources.clock import NS, Clock
 
 EVERY_NS = 60 * NS

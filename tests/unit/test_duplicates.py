@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from drift.consensus.duplicates import Addresses
 from drift.consensus.rule import Answer, Rule
-from drift.gather import Gathered, gather
+from drift.run.gather import Gathered, gather
 from sources.base import Failure, Reason, Sample, Source
 from sources.clock import NS
 from tests.fakes import FakeClock, FakeSource, a_sample

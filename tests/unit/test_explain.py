@@ -10,10 +10,10 @@ from rich.cells import cell_len
 
 from drift.consensus.rule import Answer
 from drift.consensus.verdict import Verdict
-from drift.finding import Finding
 from drift.report.explain import explained
 from drift.report.letters import letters_of
 from drift.report.table import wrapped
+from drift.run.result import Finding
 from drift.terminal import columns, help_columns
 from sources.base import Interval, Reason
 from sources.clock import NS

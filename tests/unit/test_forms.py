@@ -15,7 +15,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from drift import report
 from drift.consensus.rule import Answer, NoAnswer
 from drift.consensus.verdict import Verdict, distinct_names
-from drift.finding import Finding
 from drift.form import Form, Plugin
 from drift.forms import form_named_in, form_of
 from drift.options import FORMATS, Options
@@ -27,6 +26,7 @@ from drift.report.prometheus import Prometheus
 from drift.report.refusal import refusal
 from drift.report.words import decimal_s
 from drift.report.zabbix import Zabbix
+from drift.run.result import Finding
 from sources.clock import NS
 from tests.conftest import ROOT
 from tests.fakes import a_sample

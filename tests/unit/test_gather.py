@@ -10,9 +10,9 @@ from collections.abc import Callable
 import pytest
 from cryptography.exceptions import UnsupportedAlgorithm
 
-from drift import gather as gathering
 from drift.consensus.rule import Answer, Lack, NoAnswer, Rule
-from drift.gather import Gathered, gather
+from drift.run import gather as gathering
+from drift.run.gather import Gathered, gather
 from sources.base import Failure, Malformed, Pending, Reason, Run, Sample, Source
 from sources.clock import NS, Clock
 from tests.fakes import FakeClock, FakeSource, HeavyFakeSource, a_sample

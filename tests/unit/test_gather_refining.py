@@ -6,7 +6,7 @@ import time
 import pytest
 
 from drift.consensus.rule import Answer, Lack, NoAnswer, Rule
-from drift.gather import Gathered, gather
+from drift.run.gather import Gathered, gather
 from sources.base import Failure, Malformed, Pending, Reason, Run, Sample, Source, Stale
 from sources.clock import NS, Clock
 from tests.fakes import FakeSource, HeavyFakeSource, RefinableFakeSource, a_sample

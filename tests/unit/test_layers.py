@@ -134,7 +134,7 @@ def test_only_named_libraries_are_imported(name: str) -> None:
         "sources.nts.wire",
         "sources.nts.wire_ke",
         "sources.roughtime.wire",
-        "drift.finding",
+        "drift.run.result",
         "drift.form",
         "drift.report.advice",
         "drift.report.influx",
@@ -147,7 +147,7 @@ def test_only_named_libraries_are_imported(name: str) -> None:
         "drift.report.refusal",
         "drift.report.words",
         "drift.report.zabbix",
-        "drift.schedule",
+        "drift.run.schedule",
         "drift.server_list",
         "drift.usage",
     ],
@@ -170,7 +170,7 @@ def loaded_by_a_run(toml: str) -> set[str]:
     code = (
         "import sys; sys.stdout.write('')\n"
         "from drift import cli, config; from sources.clock import Clock\n"
-        "from drift.gather import gather\n"
+        "from drift.run.gather import gather\n"
         "found = config.parse(sys.argv[1], 'x')\n"
         "gather(found.sources, found.rule, Clock().raw_ns() + 10**9, Clock())\n"
         "print(' '.join(name for name, module in sys.modules.items() if module))"

@@ -30,7 +30,7 @@ VALUES = WHOLE | st.text() | st.lists(st.text())
 JUNK = st.dictionaries(
     st.sampled_from(["code", "times", "until_boot_ns", "kept_boot_ns"]) | st.text(), VALUES
 )
-"""What may come from a file: `drift.state` lets no other types through."""
+"""What may come from a file: `drift.run.state` lets no other types through."""
 CODES = st.sampled_from(["RATE", "DENY", "RSTR"])
 
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.schedule import Schedule
+from drift.run.schedule import Schedule
 from sources.clock import NS
 
 EVERY_NS = 60 * NS

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from drift import state
-from drift.state import State, directory_of
+from drift.run import state
+from drift.run.state import State, directory_of
 from sources.clock import NS, Clock
 from sources.memory.interface import Entry, Update
 from tests.conftest import ROOT
@@ -431,7 +431,7 @@ def test_a_fifo_in_the_way_is_not_waited_for(place: Path, name: str) -> None:
     place.mkdir()
     os.mkfifo(place / name)
     script = (
-        "import sys; from drift.state import State; from sources.clock import Clock\n"
+        "import sys; from drift.run.state import State; from sources.clock import Clock\n"
         f"State(sys.argv[1], Clock()).change('{SHELF}', '{NAME}', lambda _: {{'a': 1}})"
     )
 
@@ -545,7 +545,7 @@ def test_the_lock_is_free_after_an_update_that_raises(place: Path) -> None:
 
 CROWD = """
 import sys
-from drift.state import State
+from drift.run.state import State
 from sources.clock import Clock
 place, mine = sys.argv[1:]
 here = State(place, Clock())

@@ -21,10 +21,10 @@ from drift import config
 from drift.console import Voice, say
 from drift.form import BUG, NO_ANSWER, OK, Form
 from drift.forms import form_of
-from drift.inbox import Inbox, Wake
-from drift.measure import measure
 from drift.options import Options
-from drift.schedule import Schedule
+from drift.run.measure import measure
+from drift.run.schedule import Schedule
+from drift.run.waiting import Inbox, Wake
 from sources.base import ConfigError
 from sources.clock import NS, Clock
 

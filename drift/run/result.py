@@ -5,7 +5,7 @@ Pure. A Finding without an answer holds no drift anywhere a report could mistake
 
 from drift.consensus.rule import Answer, NoAnswer, Rule
 from drift.consensus.verdict import Verdict, verdicts
-from drift.gather import Gathered
+from drift.run.gather import Gathered
 from sources.record import Record
 
 

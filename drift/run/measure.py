@@ -6,19 +6,19 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from drift import state
 from drift.config import Config
 from drift.consensus.rule import Answer
 from drift.console import Voice, say
 from drift.form import NO_ANSWER, OK
-from drift.gather import Gathered, gather
 from drift.options import Options
+from drift.run import state
+from drift.run.gather import Gathered, gather
 from sources.base import Run, lack_in
 from sources.clock import NS, BeyondReach, Clock
 from sources.memory.interface import Memory
 
 if TYPE_CHECKING:
-    from drift.finding import Finding
+    from drift.run.result import Finding
 
 _LAST_WORDS_NS = 30 * NS // 1000
 """Kept back from the timeout for deciding, printing and leaving."""
@@ -138,7 +138,7 @@ def _report(
     options: Options, settings: Config, voice: Voice, gathered: Gathered, end_raw_ns: int
 ) -> int:
     """Tell everything that the options want, the result first; return the exit status."""
-    from drift.finding import find  # noqa: PLC0415 - a plain answer needs no report
+    from drift.run.result import find  # noqa: PLC0415 - a plain answer needs no report
 
     finding = find(gathered, settings.rule)
     form = voice.form
