@@ -13,7 +13,7 @@ from drift.options import FORMATS, Options
 from sources.base import ConfigError
 
 if TYPE_CHECKING:
-    from drift.report.nagios import Threshold
+    from drift.formats.nagios import Threshold
 
 WATCH = "watch"
 
@@ -148,8 +148,8 @@ def _add_arguments(parser: argparse.ArgumentParser, options: Options) -> None:
 
 
 def _help(parser: argparse.ArgumentParser, options: Options) -> str:
-    from drift import usage  # noqa: PLC0415 - only a person wants it
     from drift.terminal import help_columns  # noqa: PLC0415
+    from drift.wording import usage  # noqa: PLC0415 - only a person wants it
 
     wide = help_columns()
     command = usage.WATCH if options.watch else usage.PROGRAM
@@ -191,7 +191,7 @@ def _joined(arguments: Sequence[str]) -> list[str]:
 
 
 def _range(text: str) -> "Threshold":
-    from drift.report.nagios import read_threshold  # noqa: PLC0415 - 13 ms
+    from drift.formats.nagios import read_threshold  # noqa: PLC0415 - 13 ms
 
     try:
         return read_threshold(text)

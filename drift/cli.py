@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from drift import config
 from drift.config import Config
 from drift.console import Voice, say
-from drift.form import BUG, NO_ANSWER, WRONG_USAGE, Form
+from drift.formats.base import BUG, NO_ANSWER, WRONG_USAGE, Form
 from drift.options import Options
 from drift.run.measure import measure
 from sources.clock import NS, BeyondReach, Clock, process_age_ns
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the program and return its exit status."""
     form = Form()
     if not _is_usual(arguments):
-        from drift.forms import form_named_in  # noqa: PLC0415 - the integer needs no other form
+        from drift.formats.registry import form_named_in  # noqa: PLC0415 - the integer needs no other form
 
         form = form_named_in(arguments)
     voice = Voice(form, None, _CLOCK)
@@ -68,7 +68,7 @@ def _start(arguments: Sequence[str], voice: Voice, began_raw_ns: int, *, verbose
     if options.text is not None:
         return voice.tell(options.text, began_raw_ns + _USUAL_TIMEOUT_NS)
     if not options.plain:
-        from drift.forms import form_of  # noqa: PLC0415 - the integer needs no other form
+        from drift.formats.registry import form_of  # noqa: PLC0415 - the integer needs no other form
 
         voice = Voice(form_of(options), options.output, _CLOCK, output_mode=options.output_mode)
         _leave_in_time(voice, began_raw_ns)
@@ -137,6 +137,6 @@ def _settings(options: Options) -> AbstractContextManager[Config]:
 
 
 def _check(settings: Config, voice: Voice, end_raw_ns: int) -> int:
-    from drift.report.votes import votes  # noqa: PLC0415 - only --check-config needs it
+    from drift.wording.votes import votes  # noqa: PLC0415 - only --check-config needs it
 
     return voice.tell(votes(settings), end_raw_ns)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from drift.form import shown_path
+from drift.formats.base import shown_path
 from sources.base import ConfigError, DriftError
 
 OK, PROVEN, PROVES_NOTHING = 0, 0, 1
@@ -19,7 +19,7 @@ def run(arguments: Sequence[str]) -> tuple[str, int]:
     command, *words = arguments
     if "-h" in words or "--help" in words:
         from drift.terminal import help_columns  # noqa: PLC0415 - only a person wants it
-        from drift.usage import help_of  # noqa: PLC0415
+        from drift.wording.usage import help_of  # noqa: PLC0415
 
         return help_of(command, help_columns()), OK
     path = _only_file(command, words)

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import cast
 
 from drift.consensus.rule import Rule, operator_key
-from drift.form import shown_path
+from drift.formats.base import shown_path
 from sources import KINDS
 from sources.base import ConfigError, Source
 from sources.clock import NS

@@ -13,7 +13,7 @@ from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from drift.form import BUG, NO_ANSWER, OK, WRONG_USAGE, Form, shown_path
+from drift.formats.base import BUG, NO_ANSWER, OK, WRONG_USAGE, Form, shown_path
 from sources.base import ConfigError
 from sources.clock import NS, BeyondReach, Clock
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from drift.report.nagios import Threshold
+    from drift.formats.nagios import Threshold
 
 FORMATS = ("integer", "json", "prometheus", "influx", "nagios", "zabbix")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from drift.config import Config
 from drift.consensus.rule import Answer
 from drift.console import Voice, say
-from drift.form import NO_ANSWER, OK
+from drift.formats.base import NO_ANSWER, OK
 from drift.options import Options
 from drift.run import state
 from drift.run.gather import Gathered, gather
@@ -154,7 +154,7 @@ def _report(
     if finding.refusal is not None and form.aloud:
         voice.refuse(finding.refusal, end_raw_ns, status)
     if options.verbose and form.aloud:
-        from drift.report.notes import notes  # noqa: PLC0415
+        from drift.wording.notes import notes  # noqa: PLC0415
 
         for note in notes(finding.verdicts):
             say(note)
@@ -168,7 +168,7 @@ def _leave_undrawn(status: int) -> int:
 
 def _draw(finding: "Finding") -> None:
     """Draw the picture if anybody can see it. The result is out: whatever happens here is told."""
-    from drift.report.explain import explain  # noqa: PLC0415 - rich costs 60 ms
+    from drift.wording.explain import explain  # noqa: PLC0415 - rich costs 60 ms
 
     if sys.stderr is None:
         return

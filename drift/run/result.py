@@ -39,7 +39,7 @@ def find(gathered: Gathered, rule: Rule) -> Finding:
     decision = gathered.decision
     decided_unix_ns = why = None
     if isinstance(decision, NoAnswer):
-        from drift.report.refusal import refusal  # noqa: PLC0415 - an answer needs no words
+        from drift.wording.refusal import refusal  # noqa: PLC0415 - an answer needs no words
 
         why = refusal(decision, found)
     else:

@@ -19,8 +19,8 @@ from typing import Protocol
 
 from drift import config
 from drift.console import Voice, say
-from drift.form import BUG, NO_ANSWER, OK, Form
-from drift.forms import form_of
+from drift.formats.base import BUG, NO_ANSWER, OK, Form
+from drift.formats.registry import form_of
 from drift.options import Options
 from drift.run.measure import measure
 from drift.run.schedule import Schedule

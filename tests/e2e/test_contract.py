@@ -110,7 +110,7 @@ def test_json_is_one_object_by_its_schema(program: Program, lab: Start) -> None:
 
     assert done.stdout.count("\n") == 1
     tree = json.loads(done.stdout)
-    schema = (ROOT / "drift/report/time-drift-1.schema.json").read_text(encoding="utf-8")
+    schema = (ROOT / "drift/formats/time-drift-1.schema.json").read_text(encoding="utf-8")
     jsonschema.validate(tree, json.loads(schema))
     assert tree["drift_s"] == -4
     assert abs(tree["drift_ns"] + 4_000_000_000) < 50_000_000
@@ -433,7 +433,7 @@ def test_reports_that_nobody_can_see_harm_nothing(
 _SLOW_PICTURE = """
 import sys, threading
 sys.argv = ["time-drift", *sys.argv[1:]]
-from drift.report import explain
+from drift.wording import explain
 def slow(*_):
     threading.Event().wait(30)
 explain.explain = slow

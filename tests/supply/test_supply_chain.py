@@ -127,7 +127,7 @@ def test_the_wheel_holds_the_product_alone(wheel: Path) -> None:
 
     assert wheel.name == f"time_drift-{__version__}-py3-none-any.whl"
     assert tops == {"drift", "sources", "lab", f"time_drift-{__version__}.dist-info"}
-    assert {"drift/config.toml", "drift/report/time-drift-1.schema.json"} <= set(names)
+    assert {"drift/config.toml", "drift/formats/time-drift-1.schema.json"} <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 

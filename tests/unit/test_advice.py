@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from drift.consensus.rule import Lack, NoAnswer
 from drift.consensus.verdict import Verdict
-from drift.report.advice import advice, no_network
-from drift.report.refusal import refusal
+from drift.wording.advice import advice, no_network
+from drift.wording.refusal import refusal
 from sources.base import LONGEST_MESSAGE, Reason
 from tests.conftest import ROOT
 from tests.fakes import a_sample

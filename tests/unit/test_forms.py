@@ -12,21 +12,21 @@ from hypothesis import strategies as st
 from nagiosplugin import Range
 from prometheus_client.parser import text_string_to_metric_families
 
-from drift import report
+from drift import formats
 from drift.consensus.rule import Answer, NoAnswer
 from drift.consensus.verdict import Verdict, distinct_names
-from drift.form import Form, Plugin
-from drift.forms import form_named_in, form_of
+from drift.formats.base import Form, Plugin
+from drift.formats.influx import Influx
+from drift.formats.nagios import Nagios, read_threshold
+from drift.formats.prometheus import Prometheus
+from drift.formats.registry import form_named_in, form_of
+from drift.formats.zabbix import Zabbix
 from drift.options import FORMATS, Options
-from drift.report.explain import explained
-from drift.report.influx import Influx
-from drift.report.letters import letters_of
-from drift.report.nagios import Nagios, read_threshold
-from drift.report.prometheus import Prometheus
-from drift.report.refusal import refusal
-from drift.report.words import decimal_s
-from drift.report.zabbix import Zabbix
 from drift.run.result import Finding
+from drift.wording.explain import explained
+from drift.wording.letters import letters_of
+from drift.wording.refusal import refusal
+from drift.wording.sentences import decimal_s
 from sources.clock import NS
 from tests.conftest import ROOT
 from tests.fakes import a_sample
@@ -241,7 +241,7 @@ def test_what_graphers_get_judges_as_what_was_written(text: str, drift_s: int) -
 
 def test_the_documents_spell_thresholds_alike() -> None:
     """No page and no recipe writes a symmetric range: a plain number says it."""
-    pages = [ROOT / "README.md", ROOT / "drift/usage.py"]
+    pages = [ROOT / "README.md", ROOT / "drift/wording/usage.py"]
     pages += [path for path in (ROOT / "monitoring").rglob("*") if path.suffix in SPELLED]
     for path in pages:
         text = path.read_text(encoding="utf-8")
@@ -341,7 +341,7 @@ def test_a_verdict_that_is_new_needs_no_list(word: str) -> None:
 
     assert word == "integer" or text.count("some new word") == len(found.verdicts)
     if word == "json":
-        schema = json.loads((files(report) / "time-drift-1.schema.json").read_text("utf-8"))
+        schema = json.loads((files(formats) / "time-drift-1.schema.json").read_text("utf-8"))
         jsonschema.validate(json.loads(text), schema)
 
 

@@ -12,11 +12,11 @@ from drift import report
 from drift.config import parse
 from drift.consensus.rule import NoAnswer, Rule
 from drift.consensus.verdict import span_text, verdicts
-from drift.report import explain, votes
-from drift.report.json import Json
-from drift.report.notes import notes
-from drift.report.refusal import refusal
-from drift.report.words import sentence
+from drift.formats.json import Json
+from drift.wording import explain, votes
+from drift.wording.notes import notes
+from drift.wording.refusal import refusal
+from drift.wording.sentences import sentence
 from sources.base import Failure, Outcome, Reason
 from sources.clock import NS
 from tests.fakes import a_sample

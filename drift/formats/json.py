@@ -9,7 +9,7 @@ import json
 from drift import __version__
 from drift.consensus.rule import Answer, NoAnswer
 from drift.consensus.verdict import Verdict
-from drift.form import Form
+from drift.formats.base import Form
 from drift.run.result import Finding
 from sources.base import Interval
 

@@ -2,7 +2,7 @@
 
 from drift.consensus.rule import Answer, NoAnswer, counted
 from drift.consensus.verdict import Verdict
-from drift.form import NO_ANSWER, WRONG_USAGE
+from drift.formats.base import NO_ANSWER, WRONG_USAGE
 from sources.clock import NS
 
 

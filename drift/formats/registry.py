@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from drift.form import Form, Plugin
+from drift.formats.base import Form, Plugin
 from drift.options import Options
 
 
@@ -11,25 +11,25 @@ def form_of(options: Options) -> Form:
     """Return the form that the options want; only its own libraries are imported."""
     match options.format:
         case "json":
-            from drift.report.json import Json  # noqa: PLC0415 - one form a run
+            from drift.formats.json import Json  # noqa: PLC0415 - one form a run
 
             return Json()
         case "prometheus":
-            from drift.report.prometheus import Prometheus  # noqa: PLC0415 - 80 ms
+            from drift.formats.prometheus import Prometheus  # noqa: PLC0415 - 80 ms
             from drift.textfile import last_success_unix_s  # noqa: PLC0415
 
             output = options.output
             return Prometheus(None if output is None else last_success_unix_s(output))
         case "influx":
-            from drift.report.influx import Influx  # noqa: PLC0415
+            from drift.formats.influx import Influx  # noqa: PLC0415
 
             return Influx()
         case "nagios":
-            from drift.report.nagios import Nagios  # noqa: PLC0415 - 13 ms
+            from drift.formats.nagios import Nagios  # noqa: PLC0415 - 13 ms
 
             return Nagios(options.warning, options.critical, verbose=options.verbose)
         case "zabbix":
-            from drift.report.zabbix import Zabbix  # noqa: PLC0415
+            from drift.formats.zabbix import Zabbix  # noqa: PLC0415
 
             return Zabbix()
     return Form()
@@ -47,7 +47,7 @@ def form_named_in(arguments: Sequence[str]) -> Form:
         elif word.startswith("--format="):
             named = word.removeprefix("--format=").lower()
     if named == "zabbix":
-        from drift.report.zabbix import Zabbix  # noqa: PLC0415
+        from drift.formats.zabbix import Zabbix  # noqa: PLC0415
 
         return Zabbix()
     return Plugin() if named == "nagios" else Form()

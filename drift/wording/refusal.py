@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from drift.consensus.rule import NoAnswer, counted
 from drift.consensus.verdict import AGREES, NOT_NEEDED, UNDECIDED, Verdict
-from drift.report.advice import advice, no_network, what_to_check
+from drift.wording.advice import advice, no_network, what_to_check
 
 _MOST_BYTES = 485
 """Of the line without what stands before it: "time-drift: ", "TIME DRIFT UNKNOWN - "."""

@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from drift.consensus.rule import Answer
 from drift.consensus.verdict import distinct_names
-from drift.form import Form
+from drift.formats.base import Form
 from drift.run.result import Finding
 from sources.clock import NS
 

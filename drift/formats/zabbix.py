@@ -8,9 +8,9 @@ import json
 
 from drift.consensus.rule import Answer
 from drift.consensus.verdict import FALSETICKER, UNDECIDED, distinct_names
-from drift.form import Form
-from drift.report.words import figures, figures_of, reason_of
+from drift.formats.base import Form
 from drift.run.result import Finding
+from drift.wording.sentences import figures, figures_of, reason_of
 
 
 class Zabbix(Form):

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 
 from drift.consensus.rule import Answer
 from drift.consensus.verdict import distinct_names
-from drift.form import Form
-from drift.report.words import figures, figures_of, reason_of
+from drift.formats.base import Form
 from drift.run.result import Finding
+from drift.wording.sentences import figures, figures_of, reason_of
 
 _TAG_SPECIALS = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ ", "\\": "/"})
 r"""A backslash that ends a tag, or stands before a special letter, cannot be written."""

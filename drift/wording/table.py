@@ -15,7 +15,7 @@ from rich.cells import cell_len, chop_cells
 from rich.text import Text
 
 from drift.consensus.verdict import AGREES, FALSETICKER, NOT_NEEDED, Verdict
-from drift.report.letters import Letters
+from drift.wording.letters import Letters
 from sources.clock import NS
 from sources.record import Record
 

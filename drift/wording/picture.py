@@ -6,8 +6,8 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from drift.consensus.verdict import AGREES, FALSETICKER, Verdict, span_text
-from drift.report.letters import Letters
-from drift.report.table import STYLES
+from drift.wording.letters import Letters
+from drift.wording.table import STYLES
 from sources.base import Interval
 from sources.clock import NS
 

@@ -11,10 +11,10 @@ from nagiosplugin import Performance, Range
 
 from drift.consensus.rule import Answer
 from drift.consensus.verdict import FALSETICKER
-from drift.form import Plugin, one_line
-from drift.report.notes import notes
-from drift.report.words import agreement, decimal_s, sentence
+from drift.formats.base import Plugin, one_line
 from drift.run.result import Finding
+from drift.wording.notes import notes
+from drift.wording.sentences import agreement, decimal_s, sentence
 from sources.record import Record
 
 _STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
