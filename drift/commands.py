@@ -42,7 +42,7 @@ def _only_file(command: str, words: Sequence[str]) -> str:
 
 def _verify_evidence(text: str) -> tuple[str, int]:
     """Say who signed what, in which order, and whom it convicts."""
-    from drift import malfeasance  # noqa: PLC0415 - only this command needs it
+    from drift.evidence import malfeasance  # noqa: PLC0415 - only this command needs it
 
     links = malfeasance.parse(text)
     judgement = malfeasance.judge(links)
@@ -52,7 +52,7 @@ def _verify_evidence(text: str) -> tuple[str, int]:
 
 def _import_servers(text: str) -> tuple[str, int]:
     """Print the tables for config.toml."""
-    from drift import server_list  # noqa: PLC0415 - only this command needs it
+    from drift.evidence import server_list  # noqa: PLC0415 - only this command needs it
 
     return server_list.tables(text), OK
 

@@ -124,7 +124,7 @@ def _collect(settings: Config, gathered: Gathered, clock: Clock, deadline_raw_ns
     """Collect evidence against Roughtime servers, if there is time; return notes for -v."""
     if settings.evidence is None or clock.raw_ns() >= deadline_raw_ns:
         return []
-    from drift.evidence import collect  # noqa: PLC0415 - only where a directory is configured
+    from drift.evidence.collect import collect  # noqa: PLC0415 - only where a directory is configured
     from sources.net.resolver import Resolver  # noqa: PLC0415
 
     run = Run(deadline_raw_ns, clock, Resolver(deadline_raw_ns, clock).addresses, os.urandom)

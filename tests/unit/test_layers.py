@@ -148,7 +148,7 @@ def test_only_named_libraries_are_imported(name: str) -> None:
         "drift.wording.sentences",
         "drift.formats.zabbix",
         "drift.run.schedule",
-        "drift.server_list",
+        "drift.evidence.server_list",
         "drift.wording.usage",
     ],
 )

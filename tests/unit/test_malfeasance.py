@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.malfeasance import (
+from drift.evidence.malfeasance import (
     Judgement,
     Link,
     Unreadable,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drift.config import parse
-from drift.server_list import Unreadable, tables
+from drift.evidence.server_list import Unreadable, tables
 from sources.record import Record
 from sources.roughtime.source import RoughtimeSource
 from sources.roughtime.wire_dialects import Form

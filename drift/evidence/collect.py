@@ -4,7 +4,7 @@ The first responses of a run are not chained: everybody is asked at once. So whe
 outvoted, or two contradict each other, some servers are asked once more, in sequence, each nonce
 made from the response before: honest ones, the suspect, the honest ones again. A liar ahead is
 proven by what comes after it, a liar behind by what came before. Only what proves something by
-itself (drift/malfeasance.py) is written, and what cannot be written costs no answer.
+itself (drift/evidence/malfeasance.py) is written, and what cannot be written costs no answer.
 """
 
 import os
@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from drift.consensus.verdict import AGREES, FALSETICKER, verdicts
-from drift.malfeasance import Judgement, Link, chained_nonce, judge, to_json
+from drift.evidence.malfeasance import Judgement, Link, chained_nonce, judge, to_json
 from drift.run.gather import Gathered
 from sources.base import Run, Sample, SourceError
 from sources.clock import NS
