@@ -62,11 +62,11 @@ format: $(DEV)   ## put the code in form
 check: lint type test  ## everything before a commit
 
 bench: .venv-bench    ## compare with ntpdig and chronyd (root, and Debian's chrony and ntpsec-ntpdig)
-	.venv-bench/bin/python -m bench.run
-	.venv-bench/bin/python -m bench.simulation
+	.venv-bench/bin/python -m tools.bench.run
+	.venv-bench/bin/python -m tools.bench.simulation
 
 recipes:         ## write the generated files of monitoring/ again
-	$(PYTHON) -m monitoring
+	$(PYTHON) -m tools.recipes
 
 site: .venv-site      ## build the hand-over site in build/site (URL=https://...), from a clean clone
 	.venv-site/bin/python -m cloudformation site --url $(URL)
@@ -74,7 +74,7 @@ site: .venv-site      ## build the hand-over site in build/site (URL=https://...
 UV = .venv-lock/bin/uv pip compile -q -U --generate-hashes --no-strip-extras --universal --python-version 3.11 --no-header
 LOCKS = requirements requirements-bench requirements-dev requirements-site tests/tools/aws tests/tools/checkov tests/tools/datadog tests/tools/setups tests/tools/supply
 bench-image: .venv-bench  ## size and start-up of the image (root, and Debian's buildah, crun, debootstrap)
-	.venv-bench/bin/python -m bench.image
+	.venv-bench/bin/python -m tools.bench.image
 
 lock:            ## renew the locks; they name no index
 	$(PYTHON) -m venv .venv-lock

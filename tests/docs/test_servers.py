@@ -13,13 +13,13 @@ import pytest
 import yaml
 
 from lab.authority import Authority
-from monitoring import rules
 from tests.conftest import ROOT
 from tests.docs.markdown import commands, printed
 from tests.docs.registry import taken
 from tests.monitoring.crontab import parsed
 from tests.monitoring.prometheus import until
 from tests.monitoring.systemd import Machine
+from tools.recipes import rules
 
 pytestmark = pytest.mark.interop
 

@@ -15,7 +15,6 @@ import pytest
 from lab import behaviour
 from lab.ntp import NtpServer
 from lab.world import world
-from monitoring import dashboard, rules
 from tests.conftest import ROOT
 from tests.interop.chrony import faked
 from tests.monitoring.prometheus import (
@@ -28,6 +27,7 @@ from tests.monitoring.prometheus import (
     prometheus,
     until,
 )
+from tools.recipes import dashboard, rules
 
 FILE = ROOT / "monitoring" / "grafana" / "time-drift.json"
 DASHBOARD = json.loads(FILE.read_text(encoding="utf-8"))
@@ -53,7 +53,7 @@ def panel(title: str) -> dict[str, Any]:
 
 
 def test_the_committed_dashboard_is_the_generated_one() -> None:
-    """Who changes a panel runs `python -m monitoring`."""
+    """Who changes a panel runs `python -m tools.recipes`."""
     assert dashboard.text() == FILE.read_text(encoding="utf-8")
 
 

@@ -12,7 +12,6 @@ import pytest
 from lab.https import HttpsServer
 from lab.ntp import NtpServer
 from lab.world import World, world
-from monitoring import rules
 from sources.record import Record
 from tests.conftest import Program
 from tests.interop.chrony import faked
@@ -27,6 +26,7 @@ from tests.monitoring.prometheus import (
     prometheus,
     until,
 )
+from tools.recipes import rules
 
 pytestmark = pytest.mark.interop
 

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from monitoring import rules
-from monitoring.chains import CHAINS, DEFAULT
 from tests.conftest import ROOT
 from tests.monitoring.prometheus import found
+from tools.recipes import rules
+from tools.recipes.chains import CHAINS, DEFAULT
 
 DIRECTORY = ROOT / "monitoring" / "prometheus"
 TESTS = sorted(DIRECTORY.glob("*.rules_test.yml"))
 
 
 def test_the_committed_rules_are_the_generated_ones() -> None:
-    """Who changes a threshold runs `python -m monitoring`."""
+    """Who changes a threshold runs `python -m tools.recipes`."""
     committed = (DIRECTORY / "time-drift.rules.yml").read_text(encoding="utf-8")
 
     assert rules.text() == committed

@@ -8,9 +8,9 @@ import os
 import tempfile
 from pathlib import Path
 
-from bench.measure import interleaved
 from lab.ntp import NtpServer
 from tests.image.build import Built, built
+from tools.bench.measure import interleaved
 
 ROUNDS = 25
 _ENVIRON = {"PATH": os.environ["PATH"]}

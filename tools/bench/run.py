@@ -17,11 +17,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.measure import interleaved, once
-from bench.servers import configuration, nts_server, servers, web_servers
 from drift.options import FORMATS
+from tools.bench.measure import interleaved, once
+from tools.bench.servers import configuration, nts_server, servers, web_servers
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PYTHON = "/usr/bin/python3"
 ENVIRON = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent"}
 
@@ -38,7 +38,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(prefix="time-drift-bench-") as directory:
         prepare(Path(directory))
-        arguments = [sys.executable, "-m", "bench.run", "--inside", directory]
+        arguments = [sys.executable, "-m", "tools.bench.run", "--inside", directory]
         arguments += ["--rounds", str(options.rounds)]
         subprocess.run(["unshare", "-n", *arguments], check=True, cwd=ROOT)
 
@@ -66,7 +66,7 @@ def measure(directory: Path, rounds: int) -> None:
         against_chronyd(directory, five, addresses)
         errors(directory, five, rounds)
         rough = directory / "rough.toml"
-        with web_servers(directory, 3) as tables, crowd("bench.rough", 3, rough):
+        with web_servers(directory, 3) as tables, crowd("tools.bench.rough", 3, rough):
             two = Path(five).read_text() + tables
             programs = {"HTTPS not needed": 1, "HTTPS needed": 2}
             paths = mixed(directory, "5 NTP and 3 HTTPS (nginx)", two, programs, rounds)
@@ -184,7 +184,7 @@ def errors(directory: Path, five: str, rounds: int) -> None:
 def errors_while_importing(directory: Path, https_tables: str, rounds: int) -> None:
     """Print the error when NTP replies arrive 0.2 s after the asking, while httpx is imported."""
     path = directory / "away.toml"
-    with crowd("bench.crowd", 3, path, "0.1"):
+    with crowd("tools.bench.crowd", 3, path, "0.1"):
         path.write_text(f"[consensus]\nmin_kinds = 2\n{path.read_text()}\n{https_tables}")
         print("\nThe same with NTP servers 0.1 s away, each way: httpx is imported meanwhile:")
         errors(directory, str(path), rounds)
@@ -207,7 +207,7 @@ def crowd(module: str, count: int, path: Path, *away_s: str) -> Iterator[None]:
 def many_sources(directory: Path, rounds: int) -> None:
     """Print the wall time of 10, 100 and 200 sources, each a port of one process on loopback."""
     script = str(directory / "time-drift.sh")
-    with crowd("bench.crowd", 200, directory / "crowd.toml"):
+    with crowd("tools.bench.crowd", 200, directory / "crowd.toml"):
         tables = (directory / "crowd.toml").read_text().split("\n\n")
         commands = {}
         for count in (10, 100, 200):

@@ -7,8 +7,8 @@ of Grafana 11.0; later ones carry an imported dashboard over to their own.
 import json
 from typing import Any
 
-from monitoring import rules
 from sources.record import Record
+from tools.recipes import rules
 
 Json = dict[str, Any]
 
@@ -557,7 +557,7 @@ def text() -> str:
         "title": "Time drift",
         "description": "Each node's clock against true time. Sign: local clock minus true time,"
         " below"
-        " zero is behind. Made by `python -m monitoring`.",
+        " zero is behind. Made by `python -m tools.recipes`.",
         "tags": ["time", "ntp"],
         "schemaVersion": SCHEMA_VERSION,
         "version": 1,

@@ -1,10 +1,10 @@
-"""Write the generated files of this directory again: python -m monitoring."""
+"""Write the generated files of this directory again: python -m tools.recipes."""
 
 from pathlib import Path
 
-from monitoring import dashboard, rules
+from tools.recipes import dashboard, rules
 
-HERE = Path(__file__).resolve().parent
+HERE = Path(__file__).resolve().parents[2] / "monitoring"
 
 
 def generated() -> dict[Path, str]:

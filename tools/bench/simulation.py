@@ -1,6 +1,6 @@
 """The rule under simulated networks: how often the integer is wrong, how early it is settled.
 
-    python -m bench.simulation [RUNS]
+    python -m tools.bench.simulation [RUNS]
 
 No socket and no clock: samples are made from a known truth, with the round trips, truncations and
 admitted errors of each kind, handed to drift.consensus one by one in order of arrival. Two

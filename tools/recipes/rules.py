@@ -5,8 +5,8 @@ Everything that a rule compares is a constant here, and the dashboard uses the s
 
 from textwrap import wrap
 
-from monitoring.chains import CHAINS, DEFAULT, Chain
 from sources.record import Record
+from tools.recipes.chains import CHAINS, DEFAULT, Chain
 
 STALE_S = 900
 """Fifteen of the timer's minutes. Nothing that is only slow takes so long."""
@@ -193,7 +193,7 @@ ALERTS = (
 )
 
 HEAD = """\
-# Made by `python -m monitoring` from monitoring/chains.py and monitoring/rules.py: change those.
+# Made by `python -m tools.recipes` from tools/recipes/chains.py and tools/recipes/rules.py: change those.
 #
 # Sign: the drift is local clock minus true time; -4 is a clock that is 4 s BEHIND. It is rounded to
 # nearest, so that 1 means half a second or more.
@@ -265,7 +265,7 @@ def text(*, at_once: bool = False) -> str:
     """Return the rules; `at_once` is for tests, which will not wait for any `for`."""
     lines = _comment(
         "How far off a node may be. What a chain tolerates is quoted; the seconds are our judgement"
-        " (monitoring/chains.py says how we judge)."
+        " (tools/recipes/chains.py says how we judge)."
     )
     for chain in (*CHAINS, DEFAULT):
         lines += _thresholds(chain)
