@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.optional import SkipsWithoutPackages, absent
+from tests.support.optional import SkipsWithoutPackages, absent
 
 if "hypothesis" not in absent():
     from hypothesis import HealthCheck, settings

@@ -55,7 +55,7 @@ from sources.https import wire_date as http_date
 from sources.https.proof import MOST_REQUESTS
 from sources.https.source import HttpsSource
 from sources.net import tcp, tls
-from tests.fakes import TRUE_UNIX_NS, a_run
+from tests.support.fakes import TRUE_UNIX_NS, a_run
 
 CLOCK = Clock()
 MS = NS // 1000

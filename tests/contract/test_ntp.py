@@ -24,7 +24,7 @@ from sources.clock import NS, Clock
 from sources.net import udp
 from sources.ntp import wire
 from sources.ntp.source import NtpSource
-from tests.fakes import Notebook, a_run, a_sample
+from tests.support.fakes import Notebook, a_run, a_sample
 
 CLOCK = Clock()
 SAMPLE = a_sample(-1, 1)

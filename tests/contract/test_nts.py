@@ -61,7 +61,7 @@ from sources.nts import wire as nts
 from sources.nts import wire_ke as nts_ke
 from sources.nts.proof import Established, Keys
 from sources.nts.source import NtsSource
-from tests.fakes import Notebook, a_run
+from tests.support.fakes import Notebook, a_run
 
 CLOCK = Clock()
 YEAR_S = 365 * DAY_S

@@ -46,7 +46,7 @@ from sources.roughtime.proof import verify
 from sources.roughtime.source import PORT, Endpoint, RoughtimeSource
 from sources.roughtime.versions import OFFERS, Offer
 from sources.roughtime.wire_dialects import Form
-from tests.fakes import TRUE_UNIX_NS, FakeClock, Notebook, a_run
+from tests.support.fakes import TRUE_UNIX_NS, FakeClock, Notebook, a_run
 
 CLOCK = Clock()
 MS = NS // 1000

@@ -23,7 +23,7 @@ from lab.roughtime import RoughtimeServer
 from lab.world import Server
 from sources.base import Interval, Source, SourceError, TimedOut, Unavailable, Unreachable
 from sources.clock import NS, Clock
-from tests.fakes import a_run
+from tests.support.fakes import a_run
 
 KINDS: dict[str, Callable[..., Server]] = {
     "ntp": NtpServer,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.monitoring.systemd import Machine, machine, why_not
+from tests.support.servers.systemd import Machine, machine, why_not
 
 EXAMPLES = ("influxdb.example.org", "grafana.example.org")
 """Servers of the reader's, which the pages name: in the root they are the root itself."""

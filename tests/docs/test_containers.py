@@ -14,7 +14,7 @@ import yaml
 from tests.conftest import ROOT
 from tests.docs.markdown import Block, commands
 from tests.docs.registry import taken
-from tests.monitoring.crontab import Entry, parsed
+from tests.support.servers.crontab import Entry, parsed
 
 pytestmark = pytest.mark.interop
 

@@ -14,7 +14,7 @@ from lab.world import world
 from tests.conftest import ROOT, Program
 from tests.docs.markdown import Block, commands, every_block, printed
 from tests.docs.registry import ENTRIES, Make, Runs, names, taken
-from tests.monitoring.systemd import CONFIGURATION, Machine
+from tests.support.servers.systemd import CONFIGURATION, Machine
 
 pytestmark = pytest.mark.interop
 

@@ -16,9 +16,9 @@ from lab.authority import Authority
 from tests.conftest import ROOT
 from tests.docs.markdown import commands, printed
 from tests.docs.registry import taken
-from tests.monitoring.crontab import parsed
-from tests.monitoring.prometheus import until
-from tests.monitoring.systemd import Machine
+from tests.support.servers.crontab import parsed
+from tests.support.servers.prometheus import until
+from tests.support.servers.systemd import Machine
 from tools.recipes import rules
 
 pytestmark = pytest.mark.interop

@@ -7,9 +7,9 @@ import pytest
 
 from tests.docs.markdown import Block, commands, printed
 from tests.docs.registry import taken
-from tests.monitoring.crontab import parsed
-from tests.monitoring.prometheus import until
-from tests.monitoring.systemd import TEXTFILE, Machine
+from tests.support.servers.crontab import parsed
+from tests.support.servers.prometheus import until
+from tests.support.servers.systemd import TEXTFILE, Machine
 
 pytestmark = pytest.mark.interop
 

@@ -11,8 +11,8 @@ import yaml
 from tests.conftest import ROOT
 from tests.docs.markdown import commands, printed
 from tests.docs.registry import taken
-from tests.monitoring.prometheus import until
-from tests.monitoring.systemd import CONFIGURATION, Machine
+from tests.support.servers.prometheus import until
+from tests.support.servers.systemd import CONFIGURATION, Machine
 
 pytestmark = pytest.mark.interop
 

@@ -16,7 +16,7 @@ from lab.nts import NtsServer
 from lab.roughtime import RoughtimeServer
 from lab.world import Server, world
 from tests.conftest import ROOT
-from tests.processes import Ran, run_limited
+from tests.support.processes import Ran, run_limited
 
 SETTINGS = "timeout = 1.5\nstate = ''\n[consensus]\nmin_operators = 3\nmin_kinds = 1\n"
 PACKAGES = ROOT / ".venv/packages"

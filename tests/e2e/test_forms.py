@@ -506,7 +506,7 @@ def test_a_locale_costs_no_answer(program: Program, tmp_path: Path, form: str) -
 @pytest.mark.parametrize("form", FORMS)
 def test_a_clock_beyond_reach(program: Program, lab: Start, form: str) -> None:
     """A clock that says 2270: no answer, in each form's way."""
-    from tests.interop.chrony import faked
+    from tests.support.servers.chrony import faked
 
     path = lab(*[behaviour.honest] * 3)
 

@@ -17,7 +17,7 @@ from lab.ntp import NtpServer
 from lab.nts import NtsServer
 from lab.roughtime import RoughtimeServer
 from lab.world import Server, world
-from tests.processes import NOBODY, Ran, run_limited
+from tests.support.processes import NOBODY, Ran, run_limited
 
 MB = 1 << 20
 AT_ONCE = 4

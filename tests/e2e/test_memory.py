@@ -10,7 +10,7 @@ import pytest
 from lab.behaviour import Behaviour, Honest, Reply, honest
 from lab.https import HttpsServer, Identity, drip, replaced, with_body, with_header
 from lab.world import world
-from tests.processes import Ran, run_limited
+from tests.support.processes import Ran, run_limited
 
 MB = 1 << 20
 MOST_BYTES = 32 * MB

@@ -16,7 +16,7 @@ import pytest
 
 from lab.authority import Authority
 from tests.e2e.test_setup import _assert_refused, _assert_version, _copy
-from tests.package_index import PackageIndex, Wheel, lock_of, write_files
+from tests.support.package_index import PackageIndex, Wheel, lock_of, write_files
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -19,8 +19,8 @@ from lab.roughtime import RoughtimeServer
 from lab.world import Server
 from sources.nts import wire as nts
 from tests.conftest import Program
-from tests.dns_server import Scenario, run_in_namespace
 from tests.interop.test_resolver_namespace import permitted
+from tests.support.servers.dns_server import Scenario, run_in_namespace
 
 ALONE = "[consensus]\nmin_operators = 1\nmin_kinds = 1\n"
 AHEAD_S = 4

@@ -27,7 +27,7 @@ def test_ten_thousand_ticks(tmp_path: Path) -> None:
     with world(NtpServer("Alpha", shifted(4)), settings="state = ''") as lab:
         path.write_text(lab.toml, encoding="utf-8")
         done = subprocess.run(
-            [sys.executable, "tests/e2e/watch_for_long.py", str(path), str(TICKS)],
+            [sys.executable, "tests/support/watch_for_long.py", str(path), str(TICKS)],
             capture_output=True,
             text=True,
             check=True,

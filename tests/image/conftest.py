@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.image.build import Built, built
+from tests.support.image import Built, built
 
 
 def _have(*programs: str) -> None:

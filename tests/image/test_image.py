@@ -16,8 +16,8 @@ from drift import __version__
 from lab.behaviour import silent
 from lab.ntp import NtpServer
 from tests.conftest import ROOT
-from tests.image.build import USER, Built
-from tests.interop.chrony import chronyd, free_port, source
+from tests.support.image import USER, Built
+from tests.support.servers.chrony import chronyd, free_port, source
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(600)]
 

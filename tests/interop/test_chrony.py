@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, Program
-from tests.interop.chrony import chronyd, command, faked, free_port, source
+from tests.support.servers.chrony import chronyd, command, faked, free_port, source
 
 pytestmark = pytest.mark.interop
 

@@ -20,12 +20,13 @@ from lab.https import Identity as ForWhom
 from lab.nts import NtsServer, another_identifier, flipped, nak, unauthenticated
 from sources.record import Record
 from tests.conftest import Program
-from tests.interop import chrony, nts
-from tests.interop.chrony import chronyd, faked
-from tests.interop.nts import accepting, measured, nts_chronyd, running, s_server
 from tests.interop.test_resolver_namespace import permitted
 from tests.interop.test_web_servers import ran, verdicts
-from tests.interop.web import LOOPBACK, Identity, found, free_port, nginx, not_here, site
+from tests.support.servers import chrony
+from tests.support.servers import ntpsec as nts
+from tests.support.servers.chrony import chronyd, faked
+from tests.support.servers.ntpsec import accepting, measured, nts_chronyd, running, s_server
+from tests.support.servers.web import LOOPBACK, Identity, found, free_port, nginx, not_here, site
 
 pytestmark = pytest.mark.interop
 

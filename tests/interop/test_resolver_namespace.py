@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dns_server import Ran, Scenario, run_in_namespace
+from tests.support.servers.dns_server import Ran, Scenario, run_in_namespace
 
 pytestmark = pytest.mark.interop
 

@@ -34,8 +34,8 @@ from lab.world import world
 from sources.clock import NS
 from sources.roughtime.wire_dialects import Form, encode_request
 from tests.conftest import ROOT, Program
-from tests.interop.chrony import faked, free_port
-from tests.interop.web import found, not_here
+from tests.support.servers.chrony import faked, free_port
+from tests.support.servers.web import found, not_here
 
 pytestmark = pytest.mark.interop
 

@@ -11,8 +11,8 @@ from lab.roughtime import Manner, RoughtimeServer
 from lab.world import world
 from sources.clock import NS
 from tests.conftest import Program
-from tests.interop.chrony import faked
-from tests.interop.web import found
+from tests.support.servers.chrony import faked
+from tests.support.servers.web import found
 
 pytestmark = pytest.mark.interop
 

@@ -18,11 +18,11 @@ import pytest
 from lab.authority import DAY_S, Authority
 from sources.record import Record
 from tests.conftest import Program
-from tests.dns_server import Scenario, run_in_namespace
-from tests.interop import chrony, web
-from tests.interop.chrony import chronyd, faked
 from tests.interop.test_resolver_namespace import permitted
-from tests.interop.web import (
+from tests.support.servers import chrony, web
+from tests.support.servers.chrony import chronyd, faked
+from tests.support.servers.dns_server import Scenario, run_in_namespace
+from tests.support.servers.web import (
     LOOPBACK,
     Identity,
     asked,

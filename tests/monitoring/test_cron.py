@@ -12,8 +12,8 @@ from lab.ntp import NtpServer
 from lab.world import world
 from tests.conftest import ROOT
 from tests.docs.registry import taken
-from tests.interop.chrony import faked, free_port, source
-from tests.monitoring.crontab import Entry, parsed
+from tests.support.servers.chrony import faked, free_port, source
+from tests.support.servers.crontab import Entry, parsed
 
 pytestmark = pytest.mark.interop
 

@@ -16,7 +16,7 @@ from lab.behaviour import shifted
 from lab.ntp import NtpServer
 from lab.world import world
 from tests.conftest import ROOT
-from tests.interop.chrony import faked, free_port, source
+from tests.support.servers.chrony import faked, free_port, source
 
 pytestmark = pytest.mark.interop
 

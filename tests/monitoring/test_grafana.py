@@ -16,8 +16,8 @@ from lab import behaviour
 from lab.ntp import NtpServer
 from lab.world import world
 from tests.conftest import ROOT
-from tests.interop.chrony import faked
-from tests.monitoring.prometheus import (
+from tests.support.servers.chrony import faked
+from tests.support.servers.prometheus import (
     Database,
     Labels,
     Node,

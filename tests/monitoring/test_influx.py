@@ -14,8 +14,8 @@ import pytest
 
 from sources.record import Record
 from tests.conftest import ROOT, Program
-from tests.interop.chrony import faked
-from tests.monitoring.bent import Lab, bent, free_tcp_port, lab
+from tests.support.bent import Lab, bent, free_tcp_port, lab
+from tests.support.servers.chrony import faked
 
 pytestmark = pytest.mark.interop
 

@@ -20,7 +20,7 @@ from drift.config import load
 from lab.ntp import NtpServer
 from lab.world import world
 from tests.conftest import ROOT
-from tests.interop.chrony import faked
+from tests.support.servers.chrony import faked
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Program
-from tests.interop.chrony import faked
-from tests.monitoring.bent import Lab, bent, lab, recipe
+from tests.support.bent import Lab, bent, lab, recipe
+from tests.support.servers.chrony import faked
 
 pytestmark = pytest.mark.interop
 

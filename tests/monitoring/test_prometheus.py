@@ -14,8 +14,8 @@ from lab.ntp import NtpServer
 from lab.world import World, world
 from sources.record import Record
 from tests.conftest import Program
-from tests.interop.chrony import faked
-from tests.monitoring.prometheus import (
+from tests.support.servers.chrony import faked
+from tests.support.servers.prometheus import (
     Database,
     Labels,
     Node,

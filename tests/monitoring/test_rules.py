@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.monitoring.prometheus import found
+from tests.support.servers.prometheus import found
 from tools.recipes import rules
 from tools.recipes.chains import CHAINS, DEFAULT
 

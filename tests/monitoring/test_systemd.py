@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.interop.chrony import source
-from tests.monitoring.systemd import (
+from tests.support.servers.chrony import source
+from tests.support.servers.systemd import (
     ANSWERING,
     CONFIGURATION,
     NAMED,

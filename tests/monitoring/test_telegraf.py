@@ -20,8 +20,8 @@ import pytest
 
 from sources.record import Record
 from tests.conftest import ROOT
-from tests.interop.chrony import faked
-from tests.monitoring.bent import INSTALLED, Lab, bent, lab
+from tests.support.bent import INSTALLED, Lab, bent, lab
+from tests.support.servers.chrony import faked
 
 pytestmark = pytest.mark.interop
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
-from tests.monitoring.bent import Lab, bent, lab, recipe
+from tests.support.bent import Lab, bent, lab, recipe
 
 pytestmark = pytest.mark.interop
 

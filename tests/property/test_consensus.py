@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from drift.consensus.rule import Answer, Lack, NoAnswer, Rule, rounded_s, settle, unless_unrefined
 from sources.base import Failure, Interval, Outcome, Pending, Sample
 from sources.clock import NS
-from tests.property.strategies import (
+from tests.support.strategies import (
     ANY_MAJORITY,
     KINDS,
     anywhere,

@@ -12,7 +12,7 @@ import pytest
 from drift.consensus.rule import Answer, Rule
 from sources.base import Interval, Outcome, Pending, Sample
 from sources.clock import NS
-from tests.property.strategies import ANY_MAJORITY, failed, final, sample
+from tests.support.strategies import ANY_MAJORITY, failed, final, sample
 
 Claim = tuple[Interval, Interval]
 """What a source may say: its certain and its likely interval."""

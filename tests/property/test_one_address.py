@@ -16,16 +16,8 @@ from drift.consensus.rule import Answer, Rule, operator_key, settle
 from sources.base import Failure, Interval, Outcome, Pending, Reason, Sample, Source
 from sources.clock import NS
 from sources.record import Record
-from tests.fakes import FakeSource
-from tests.property.strategies import (
-    ANY_MAJORITY,
-    KINDS,
-    anywhere,
-    honest,
-    points_ns,
-    rules,
-    sample,
-)
+from tests.support.fakes import FakeSource
+from tests.support.strategies import ANY_MAJORITY, KINDS, anywhere, honest, points_ns, rules, sample
 
 thorough = settings(max_examples=400, deadline=None)
 _TRUE, _FALSE = Interval(0, 0), Interval(9 * NS, 9 * NS)

@@ -143,7 +143,7 @@ def an_account(directory: Path) -> Iterator[Aws]:
     home = directory / "home"
     home.mkdir()
     log = directory / "moto.log"
-    command = [tool("python"), str(Path(__file__).with_name("moto_server.py"))]
+    command = [tool("python"), str(ROOT / "tests/support/servers/moto_server.py")]
     with log.open("wb") as file:
         process = subprocess.Popen(
             command,

@@ -1,7 +1,7 @@
 """The site as its visitors get it: built, served by the emulation of the edge, seen by a browser.
 
 What is tested is the last commit: the builder archives nothing else, so it runs in a clone. The
-headers come from the template, by an emulation; tests/site/edge.py says what it cannot show.
+headers come from the template, by an emulation; tests/support/site/edge.py says what it cannot show.
 """
 
 import hashlib
@@ -22,10 +22,10 @@ import pytest
 
 from cloudformation.commands import ARCHIVE_KEPT, PAGES_KEPT
 from tests.conftest import ROOT
-from tests.interop.web import found
 from tests.site.conftest import tool
-from tests.site.edge import Answer, Edge, Thing, Unemulated, serving, things
-from tests.site.resolve import Place, Stack, attributes, resolve
+from tests.support.servers.web import found
+from tests.support.site.edge import Answer, Edge, Thing, Unemulated, serving, things
+from tests.support.site.resolve import Place, Stack, attributes, resolve
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -94,7 +94,7 @@ def seen(base: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     tool("playwright")
     chromium = found("chromium")
     directory = tmp_path_factory.mktemp("screenshots")
-    program = Path(__file__).with_name("browser.py")
+    program = ROOT / "tests/support/site/browser.py"
     paths = ["/", f"/{NOWHERE}", *(f"/{name}" for name in DRAWINGS)]
     done = subprocess.run(
         [tool("python"), "-I", program, base, directory, chromium, *paths],

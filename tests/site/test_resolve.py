@@ -11,7 +11,7 @@ import pytest
 
 from sources.record import Record
 from tests.conftest import ROOT
-from tests.site.resolve import (
+from tests.support.site.resolve import (
     NO_VALUE,
     Attributes,
     Place,

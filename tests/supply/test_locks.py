@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 
 from drift.bootstrap import _PIP
 from tests.conftest import ROOT
-from tests.package_index import Wheel, lock_of, write_files
+from tests.support.package_index import Wheel, lock_of, write_files
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
 

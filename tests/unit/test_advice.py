@@ -13,7 +13,7 @@ from drift.wording.advice import advice, no_network
 from drift.wording.refusal import refusal
 from sources.base import LONGEST_MESSAGE, Reason
 from tests.conftest import ROOT
-from tests.fakes import a_sample
+from tests.support.fakes import a_sample
 
 NOTHING = NoAnswer(Lack.NOTHING, "no votes", "a majority")
 QUORUM = NoAnswer(

@@ -11,7 +11,7 @@ from sources.base import Interval, Malformed, Sample, SourceError, Stale
 from sources.clock import NS
 from sources.https import proof as dated
 from sources.https import wire_date as http_date
-from tests.fakes import TRUE_UNIX_NS
+from tests.support.fakes import TRUE_UNIX_NS
 
 MS = NS // 1000
 DATE_UNIX_S = TRUE_UNIX_NS // NS

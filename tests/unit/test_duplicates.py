@@ -11,7 +11,7 @@ from drift.consensus.rule import Answer, Rule
 from drift.run.gather import Gathered, gather
 from sources.base import Failure, Reason, Sample, Source
 from sources.clock import NS
-from tests.fakes import FakeClock, FakeSource, a_sample
+from tests.support.fakes import FakeClock, FakeSource, a_sample
 
 RULE = Rule(2, 1, NS // 50)
 

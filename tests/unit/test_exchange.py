@@ -15,7 +15,7 @@ from sources.base import (
 from sources.clock import NS
 from sources.ntp import proof as exchange
 from sources.ntp import wire as ntp
-from tests.fakes import TRUE_UNIX_NS
+from tests.support.fakes import TRUE_UNIX_NS
 
 MS = 1_000_000
 SENT_RAW_NS = 5000 * NS

@@ -17,8 +17,8 @@ from drift.wording.letters import letters_of
 from drift.wording.table import wrapped
 from sources.base import Interval, Reason
 from sources.clock import NS
-from tests.fakes import a_sample
-from tests.findings import finding, runs, the_demo
+from tests.support.fakes import a_sample
+from tests.support.results import finding, runs, the_demo
 
 AT_60 = """\
 source           operator  kind       verdict

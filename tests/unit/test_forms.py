@@ -29,8 +29,8 @@ from drift.wording.refusal import refusal
 from drift.wording.sentences import decimal_s
 from sources.clock import NS
 from tests.conftest import ROOT
-from tests.fakes import a_sample
-from tests.findings import finding, runs, three_honest_one_liar
+from tests.support.fakes import a_sample
+from tests.support.results import finding, runs, three_honest_one_liar
 
 TRUE_UNIX_S = 1_800_000_000
 

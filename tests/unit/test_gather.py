@@ -15,7 +15,7 @@ from drift.run import gather as gathering
 from drift.run.gather import Gathered, gather
 from sources.base import Failure, Malformed, Pending, Reason, Run, Sample, Source
 from sources.clock import NS, Clock
-from tests.fakes import FakeClock, FakeSource, HeavyFakeSource, a_sample
+from tests.support.fakes import FakeClock, FakeSource, HeavyFakeSource, a_sample
 
 RULE = Rule(3, 1, NS // 50)
 

@@ -9,7 +9,7 @@ from drift.consensus.rule import Answer, Lack, NoAnswer, Rule
 from drift.run.gather import Gathered, gather
 from sources.base import Failure, Malformed, Pending, Reason, Run, Sample, Source, Stale
 from sources.clock import NS, Clock
-from tests.fakes import FakeSource, HeavyFakeSource, RefinableFakeSource, a_sample
+from tests.support.fakes import FakeSource, HeavyFakeSource, RefinableFakeSource, a_sample
 
 RULE = Rule(3, 1, 0)
 

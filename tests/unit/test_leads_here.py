@@ -14,7 +14,7 @@ from sources.memory.interface import Entry, Memory, Update
 from sources.net import resolver
 from sources.net.addresses import elsewhere, leads_here
 from sources.net.resolver import Resolver, note_answer
-from tests.fakes import a_run
+from tests.support.fakes import a_run
 
 HOST = "time.lab.test"
 A, B, SIX, SEVEN = "203.0.113.1", "203.0.113.2", "2001:db8::1", "2001:db8::2"

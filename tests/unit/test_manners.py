@@ -18,7 +18,7 @@ from sources.clock import NS
 from sources.memory import back_off as manners
 from sources.memory.back_off import after_kiss, after_silence, left_ns
 from sources.memory.interface import Entry, Memory, Update
-from tests.fakes import FakeClock, FakeSource, a_sample
+from tests.support.fakes import FakeClock, FakeSource, a_sample
 
 HOUR_NS = 3600 * NS
 DAY_NS = 24 * HOUR_NS

@@ -4,7 +4,7 @@ import pytest
 
 from sources.base import EPOCH_FLOOR_UNIX_NS, Implausible, Interval, TooWide, admit
 from sources.record import Record
-from tests.fakes import TRUE_UNIX_NS, a_sample
+from tests.support.fakes import TRUE_UNIX_NS, a_sample
 
 
 class Point(Record):

@@ -19,8 +19,8 @@ from drift.wording.refusal import refusal
 from drift.wording.sentences import sentence
 from sources.base import Failure, Outcome, Reason
 from sources.clock import NS
-from tests.fakes import a_sample
-from tests.findings import finding, gathered, runs, three_honest_one_liar
+from tests.support.fakes import a_sample
+from tests.support.results import finding, gathered, runs, three_honest_one_liar
 
 SCHEMA = json.loads((files(report) / "time-drift-1.schema.json").read_text(encoding="utf-8"))
 

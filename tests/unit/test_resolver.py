@@ -25,7 +25,16 @@ from sources.clock import NS, Clock
 from sources.net import resolver
 from sources.net.resolver import Resolver
 from tests.conftest import ROOT
-from tests.dns_server import Behaviour, DnsServer, answer, hang, rcode, truncate, validate, wrong_id
+from tests.support.servers.dns_server import (
+    Behaviour,
+    DnsServer,
+    answer,
+    hang,
+    rcode,
+    truncate,
+    validate,
+    wrong_id,
+)
 
 HOST = "time.lab.test"
 BESIDE = ("127.0.0.99",)

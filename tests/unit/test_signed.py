@@ -14,7 +14,7 @@ from sources.roughtime import proof as signed
 from sources.roughtime import wire
 from sources.roughtime.proof import verify
 from sources.roughtime.wire_dialects import DIALECTS, GOOGLE, Dialect, Form, Reply, encode_request
-from tests.fakes import TRUE_UNIX_NS
+from tests.support.fakes import TRUE_UNIX_NS
 
 D7, D8, D11, D12, D19 = 0x80000007, 0x80000008, 0x8000000B, 0x8000000C, 0x80000013
 VERSIONS = (1, D7, D8, D11, D12, D19, None)

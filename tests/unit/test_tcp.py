@@ -16,7 +16,7 @@ import pytest
 from sources.base import TimedOut, Unreachable
 from sources.clock import NS, Clock
 from sources.net import tcp
-from tests.fakes import a_run
+from tests.support.fakes import a_run
 
 SILENCE_S = 0.25
 SLACK_S = 0.3

@@ -23,7 +23,7 @@ from sources.base import Unverified
 from sources.clock import NS
 from sources.net import tls
 from sources.net.validity import Validity
-from tests.fakes import TRUE_UNIX_NS
+from tests.support.fakes import TRUE_UNIX_NS
 
 NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME (openssl/x509_vfy.h)."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sources.base import Unverified
 from sources.clock import NS
 from sources.net.validity import Validity, judge
-from tests.fakes import TRUE_UNIX_NS
+from tests.support.fakes import TRUE_UNIX_NS
 
 DAY_S = 86_400
 NOW_S = TRUE_UNIX_NS // NS

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from lab.ntp import NtpServer
-from tests.image.build import Built, built
+from tests.support.image import Built, built
 from tools.bench.measure import interleaved
 
 ROUNDS = 25

@@ -21,7 +21,7 @@ from lab.roughtime import RoughtimeServer
 from lab.world import Server
 from sources.clock import NS
 from tests.conftest import ROOT
-from tests.dns_server import DnsServer, answer, hang, outside
+from tests.support.servers.dns_server import DnsServer, answer, hang, outside
 
 NAMED = ("a.lab.test", "b.lab.test")
 NAME = "node-23"
@@ -140,7 +140,7 @@ def machine(units: Path, directory: Path) -> Iterator[Machine]:
     assert cgroups
     group = cgroups / f"time-drift-test-{os.getpid()}-{os.urandom(4).hex()}"
     group.mkdir()
-    inside = [sys.executable, "-m", "tests.monitoring.systemd", str(units), str(directory)]
+    inside = [sys.executable, "-m", "tests.support.servers.systemd", str(units), str(directory)]
     with (directory / "console").open("w") as console:
         outer = subprocess.Popen(
             ["sh", "-c", 'echo $$ >"$0" && exec "$@"', str(group / "cgroup.procs"),

@@ -21,7 +21,7 @@ from typing import NoReturn
 import pytest
 
 from sources.record import Record
-from tests.interop.chrony import faketime_library
+from tests.support.servers.chrony import faketime_library
 
 LOOPBACK = "127.0.0.1"
 NOTHING: Mapping[str, str] = MappingProxyType({})

@@ -298,13 +298,13 @@ class Ran(Record):
 def run_in_namespace(unshare: list[str], scenario: Scenario) -> Ran:
     """Run the scenario where no name can be asked of anybody outside it."""
     done = subprocess.run(
-        [*unshare, sys.executable, "-m", "tests.dns_server"],
+        [*unshare, sys.executable, "-m", "tests.support.servers.dns_server"],
         input=json.dumps(scenario),
         capture_output=True,
         text=True,
         timeout=30,
         check=False,
-        cwd=os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+        cwd=str(Path(__file__).resolve().parents[3]),
     )
     if done.returncode:
         raise AssertionError(f"the scenario could not be run: {done.stderr}")

@@ -15,7 +15,7 @@ from lab.ntp import NtpServer
 from lab.world import world
 from sources.record import Record
 from tests.conftest import ROOT
-from tests.interop.chrony import faked
+from tests.support.servers.chrony import faked
 
 INSTALLED = "/opt/time-drift/time-drift.sh"
 """Where recipes look for the program."""

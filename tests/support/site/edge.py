@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from sources.record import Record
-from tests.site.resolve import Stack
+from tests.support.site.resolve import Stack
 
 LOOPBACK = "127.0.0.1"
 SERVICE = "cloudfront.amazonaws.com"

@@ -9,7 +9,7 @@ from drift.run.gather import Gathered
 from drift.run.result import Finding, find
 from sources.base import Failure, Interval, Outcome, Pending, Reason, Sample
 from sources.clock import NS
-from tests.fakes import FakeSource, a_sample
+from tests.support.fakes import FakeSource, a_sample
 
 RULE = Rule(2, 1, 0)
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from lab.nts import NtsServer
 from tests.conftest import ROOT
-from tests.interop import chrony
-from tests.interop.chrony import chronyd, command
-from tests.interop.web import LOOPBACK, Identity, found, not_here
+from tests.support.servers import chrony
+from tests.support.servers.chrony import chronyd, command
+from tests.support.servers.web import LOOPBACK, Identity, found, not_here
 
 SETTINGS = """\
 ntsserverkey {key}
