@@ -113,8 +113,8 @@ installed: wheel      ## run tests against the installed wheel, away from this c
 	cd $(INSTALLED) && venv/bin/python -m pytest -q $(TWICE) --hypothesis-profile=brief \
 		tests/unit tests/contract/test_source_contract.py \
 		$(TREE_ONLY:%=--ignore=tests/unit/%.py) \
-		--deselect tests/unit/test_config.py::test_where_the_configuration_is_looked_for \
-		--deselect tests/unit/test_forms.py::test_the_documents_spell_thresholds_alike
+		--deselect tests/unit/drift/test_config.py::test_where_the_configuration_is_looked_for \
+		--deselect tests/unit/drift/formats/test_formats.py::test_the_documents_spell_thresholds_alike
 
 ENGINE ?= docker
 image:           ## build the image (ENGINE=podman, BASE=python:3.13-slim@sha256:...)

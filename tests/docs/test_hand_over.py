@@ -1,6 +1,6 @@
 """Lines of the hand-over site: the program reads them; who grants what they need is AWS.
 
-The commands of the AWS CLI are compared with the program's own in tests/unit/test_site_commands.py,
+The commands of the AWS CLI are compared with the program's own in tests/site/test_commands.py,
 and those run against an emulation in tests/site.
 """
 

@@ -14,7 +14,7 @@ import pytest
 
 from drift import __version__
 from tests.conftest import ROOT
-from tests.unit.test_supply import lock
+from tests.supply.test_requirements import lock
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(400)]
 

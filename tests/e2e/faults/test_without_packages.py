@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.unit.test_supply import RUNTIME
+from tests.supply.test_requirements import RUNTIME
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -63,11 +63,11 @@ def test_all_can_be_collected(suite: Suite) -> None:
     skipped = _skipped(done)
 
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
-    assert skipped["tests/unit/test_schedule.py"] == "hypothesis"
-    assert skipped["tests/unit/test_report.py"] == "jsonschema"
-    assert skipped["tests/unit/test_site_template.py"] == "awacs"
+    assert skipped["tests/unit/drift/run/test_schedule.py"] == "hypothesis"
+    assert skipped["tests/unit/drift/wording/test_wording.py"] == "jsonschema"
+    assert skipped["tests/site/test_template.py"] == "awacs"
     assert skipped["tests/monitoring/test_zabbix.py"] == "yaml"
-    assert "tests/unit/test_prepare.py" not in skipped
+    assert "tests/unit/drift/test_bootstrap.py" not in skipped
     assert "tests/e2e/test_setup.py::test_second_run_prepares_nothing" in done.stdout
     for name in ABSENT:
         assert name in done.stdout.partition("not all tests did run")[2]
@@ -75,7 +75,9 @@ def test_all_can_be_collected(suite: Suite) -> None:
 
 def test_those_that_need_none_run(suite: Suite) -> None:
     """A test beside pytest-timeout's mark and option passes without that plugin."""
-    done = suite("-q", "tests/unit/test_prepare.py", "tests/unit/test_schedule.py")
+    done = suite(
+        "-q", "tests/unit/drift/test_bootstrap.py", "tests/unit/drift/run/test_schedule.py"
+    )
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"^\d+ passed, 1 skipped", done.stdout, re.MULTILINE)
@@ -117,7 +119,7 @@ def test_its_own_fault():
 
 def test_in_ci_everything_has_to_be_there(suite: Suite) -> None:
     """Before the first test, in one line with the names."""
-    done = suite("-q", "tests/unit/test_prepare.py", ci=True)
+    done = suite("-q", "tests/unit/drift/test_bootstrap.py", ci=True)
 
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     (line,) = [line for line in done.stderr.split("\n") if line.startswith("ERROR")]

@@ -4,7 +4,6 @@ import base64
 import json
 import random
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -25,7 +24,7 @@ from sources.clock import NS
 from sources.record import Record
 from sources.roughtime.wire_dialects import DIALECTS, Form, encode_request, form_of, nonce_of
 
-VECTORS = Path(__file__).resolve().parent.parent / "vectors" / "roughtime"
+VECTORS = ROOT / "tests/vectors" / "roughtime"
 NOW_NS = 1_795_400_000 * NS
 HOUR_S = 3600
 FLIPPED = 40

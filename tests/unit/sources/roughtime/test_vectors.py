@@ -4,7 +4,6 @@ import base64
 import json
 import random
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from sources.record import Record
 from sources.roughtime.proof import verify
 from sources.roughtime.wire_dialects import Reply, form_of, nonce_of
 
-DIRECTORY = Path(__file__).resolve().parent.parent / "vectors" / "roughtime"
+DIRECTORY = ROOT / "tests/vectors" / "roughtime"
 NAMES = sorted(path.stem for path in DIRECTORY.glob("*.json"))
 BY_DIALECT = {
     "RFC 10049": "roughly-1-tree",
