@@ -44,7 +44,7 @@ class _Show(argparse.Action):
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse, with errors in our one-line form."""
+    """argparse, with errors in our one-line output_format."""
 
     def error(self, message: str) -> NoReturn:
         if message.startswith("unrecognized arguments:") and WATCH in message.split():

@@ -1,6 +1,6 @@
 """From arguments to an exit status.
 
-stdout carries the result in the form that is asked for, and nothing else; in the plain form that is
+stdout carries the result in the output_format that is asked for, and nothing else; in the plain output_format that is
 the integer, or nothing. stderr carries one line when there is no answer, and more only with -v or
 --explain. What a run is, is in drift/run/measure.py; how it is told, in drift/console.py.
 """
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from drift import config
 from drift.config import Config
-from drift.console import Voice, say
-from drift.formats.base import BUG, NO_ANSWER, WRONG_USAGE, Form
+from drift.console import Console, print_line
+from drift.formats.base import BUG, NO_ANSWER, WRONG_USAGE
 from drift.options import Options
 from drift.run.measure import measure
 from sources.clock import NS, BeyondReach, Clock, process_age_ns
@@ -35,77 +35,79 @@ _ENDED = "no answer: ended by a signal"
 
 def main(arguments: Sequence[str]) -> int:
     """Run the program and return its exit status."""
-    form = Form()
+    output_format = Integer(Options())
     if not _is_usual(arguments):
-        from drift.formats.registry import form_named_in  # noqa: PLC0415 - the integer needs no other form
+        from drift.formats.registry import format_named_in  # noqa: PLC0415 - the integer needs no other output_format
 
-        form = form_named_in(arguments)
-    voice = Voice(form, None, _CLOCK)
+        output_format = format_named_in(arguments)
+    console = Console(output_format, None, _CLOCK)
     try:
         began_raw_ns = _CLOCK.raw_ns() - process_age_ns(os.environ.get("TIME_DRIFT_STARTED"))
     except BeyondReach as error:
-        return voice.fail(f"no answer: {error}", NO_ANSWER)
-    _leave_in_time(voice, began_raw_ns)
+        return console.fail(f"no answer: {error}", NO_ANSWER)
+    _leave_in_time(console, began_raw_ns)
     if sys.stdout is None and not any(word.startswith("--output") for word in arguments):
-        say("stdout cannot be written: it is closed")
-        return form.status(BUG)
+        print_line("stdout cannot be written: it is closed")
+        return output_format.status(BUG)
     verbose = "-v" in arguments or "--verbose" in arguments
-    act = partial(_start, arguments, voice, began_raw_ns, verbose=verbose)
-    return voice.guard(act, verbose=verbose)
+    act = partial(_start, arguments, console, began_raw_ns, verbose=verbose)
+    return console.guard(act, verbose=verbose)
 
 
-def _leave_in_time(voice: Voice, began_raw_ns: int) -> None:
+def _leave_in_time(console: Console, began_raw_ns: int) -> None:
     """Have an end of it where not even the configuration can be read."""
     reading = "no answer: still reading the configuration"
-    voice.leave_after(began_raw_ns + _USUAL_TIMEOUT_NS, partial(voice.fail, reading, NO_ANSWER))
+    console.leave_after(began_raw_ns + _USUAL_TIMEOUT_NS, partial(console.fail, reading, NO_ANSWER))
 
 
-def _start(arguments: Sequence[str], voice: Voice, began_raw_ns: int, *, verbose: bool) -> int:
-    """Find out what is wanted and do it; `voice` serves until the wanted form is there."""
+def _start(arguments: Sequence[str], console: Console, began_raw_ns: int, *, verbose: bool) -> int:
+    """Find out what is wanted and do it; `console` serves until the wanted output_format is there."""
     if arguments and arguments[0] in COMMANDS:
-        return _command(arguments, voice, began_raw_ns)
+        return _command(arguments, console, began_raw_ns)
     options = _options(arguments)
     if options.text is not None:
-        return voice.tell(options.text, began_raw_ns + _USUAL_TIMEOUT_NS)
+        return console.write(options.text, began_raw_ns + _USUAL_TIMEOUT_NS)
     if not options.plain:
-        from drift.formats.registry import form_of  # noqa: PLC0415 - the integer needs no other form
+        from drift.formats.registry import format_of  # noqa: PLC0415 - the integer needs no other output_format
 
-        voice = Voice(form_of(options), options.output, _CLOCK, output_mode=options.output_mode)
-        _leave_in_time(voice, began_raw_ns)
-    return voice.guard(partial(_obey, options, voice, began_raw_ns), verbose=verbose)
+        console = Console(
+            format_of(options), options.output, _CLOCK, output_mode=options.output_mode
+        )
+        _leave_in_time(console, began_raw_ns)
+    return console.guard(partial(_obey, options, console, began_raw_ns), verbose=verbose)
 
 
-def _obey(options: Options, voice: Voice, began_raw_ns: int) -> int:
+def _obey(options: Options, console: Console, began_raw_ns: int) -> int:
     """Do what the options want and return the exit status."""
     if options.watch:
         from drift.run.watch import watch  # noqa: PLC0415 - only this command needs it
 
-        return watch(options, voice, _CLOCK)
+        return watch(options, console, _CLOCK)
     if options.format == "nagios":
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, partial(_end, voice))
+            signal.signal(number, partial(_end, console))
     with _settings(options) as settings:
         if options.check_config:
-            return _check(settings, voice, began_raw_ns + _USUAL_TIMEOUT_NS)
-        return measure(options, settings, voice, _CLOCK, began_raw_ns)
+            return _check(settings, console, began_raw_ns + _USUAL_TIMEOUT_NS)
+        return measure(options, settings, console, _CLOCK, began_raw_ns)
 
 
-def _end(voice: Voice, _number: int, _frame: object) -> None:
+def _end(console: Console, _number: int, _frame: object) -> None:
     """Leave as a plugin has to; a second signal, to a whole group say, adds no second line."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    os._exit(voice.fail(_ENDED, NO_ANSWER))
+    os._exit(console.fail(_ENDED, NO_ANSWER))
 
 
-def _command(arguments: Sequence[str], voice: Voice, began_raw_ns: int) -> int:
+def _command(arguments: Sequence[str], console: Console, began_raw_ns: int) -> int:
     """Run a command that asks nobody, print what it says and return its exit status."""
     from drift.commands import run  # noqa: PLC0415 - measuring needs none of it
 
     end_raw_ns = began_raw_ns + _USUAL_TIMEOUT_NS
     late = f"{arguments[0]}: not done in time"
-    voice.leave_after(end_raw_ns, partial(voice.fail, late, WRONG_USAGE))
+    console.leave_after(end_raw_ns, partial(console.fail, late, WRONG_USAGE))
     text, status = run(arguments)
-    return voice.tell(text, end_raw_ns) or status
+    return console.write(text, end_raw_ns) or status
 
 
 def _is_usual(arguments: Sequence[str]) -> bool:
@@ -136,7 +138,7 @@ def _settings(options: Options) -> AbstractContextManager[Config]:
     return demo()
 
 
-def _check(settings: Config, voice: Voice, end_raw_ns: int) -> int:
+def _check(settings: Config, console: Console, end_raw_ns: int) -> int:
     from drift.wording.votes import votes  # noqa: PLC0415 - only --check-config needs it
 
-    return voice.tell(votes(settings), end_raw_ns)
+    return console.write(votes(settings), end_raw_ns)

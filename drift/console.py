@@ -13,7 +13,7 @@ from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from drift.formats.base import BUG, NO_ANSWER, OK, WRONG_USAGE, Form, shown_path
+from drift.formats.base import BUG, NO_ANSWER, OK, WRONG_USAGE, OutputFormat, shown_path
 from sources.base import ConfigError
 from sources.clock import NS, BeyondReach, Clock
 
@@ -31,7 +31,7 @@ _MOMENT_MS = 50
 _PIPE_BYTES = select.PIPE_BUF
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     """Write one line to stderr: printable, under 512 bytes, dropped rather than waited for."""
     printable = "".join(letter if letter.isprintable() else " " for letter in line)
     data = f"time-drift: {printable}".encode("utf-8", "backslashreplace")
@@ -46,30 +46,30 @@ def say(line: str) -> None:
             return
 
 
-class Voice:
-    """Tells what came of a run, in one form and at one place: stdout, or a file replaced whole."""
+class Console:
+    """Tells what came of a run, in one output_format and at one place: stdout, or a file replaced whole."""
 
     def __init__(
         self,
-        form: Form,
+        output_format: OutputFormat,
         output: str | None,
         clock: Clock,
         unwritten_status: int = BUG,
         output_mode: int | None = None,
     ) -> None:
-        """Tell in this form; `output` is the path of the file, None for stdout.
+        """Tell in this output_format; `output` is the path of the file, None for stdout.
 
-        `unwritten_status` is, in the plain form, that of a result which could not be written;
+        `unwritten_status` is, in the plain output_format, that of a result which could not be written;
         `output_mode` the permissions of the file, None for the usual ones.
         """
-        self.form = form
+        self.output_format = output_format
         self._output = output
         self._output_mode = output_mode
         self._clock = clock
         self._unwritten_status = unwritten_status
         self._has_begun = False
 
-    def tell(self, text: str, end_raw_ns: int) -> int:
+    def write(self, text: str, end_raw_ns: int) -> int:
         """Write a result and return the exit status: one that nobody can read is no success."""
         place = self._place()
         hung = f"{place} cannot be written: nobody reads it"
@@ -88,7 +88,7 @@ class Voice:
             return self._unwritten(f"{place} cannot be written: {error.strerror or error}")
         return OK
 
-    def tell_at_once(self, text: str) -> int:
+    def write_at_once(self, text: str) -> int:
         """Write a result to stdout in the handler of a signal, and return the exit status."""
         try:
             _write_at_once(text)
@@ -99,30 +99,30 @@ class Voice:
     def refuse(self, why: str, end_raw_ns: int, status: int) -> None:
         """Say why there is no answer, once: an alarm that comes meanwhile has nothing to add."""
         signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGALRM,))
-        say(why)
+        print_line(why)
         self.leave_after(end_raw_ns, lambda: status)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGALRM,))
 
     def fail(self, why: str, status: int) -> int:
-        """Tell that there is no finding, and return the exit status in this form.
+        """Tell that there is no result, and return the exit status in this output_format.
 
         Safe in the handler of a signal, and nobody is waited for: what is not taken at once is
         dropped. Where a result is half told, nothing is added to it.
         """
-        if self.form.aloud:
-            say(why)
+        if self.output_format.on_stderr:
+            print_line(why)
         if not self._has_begun:
             self._has_begun = True
             try:
-                text = self.form.untold(why, status)
+                text = self.output_format.render_failure(why, status)
                 if self._output is not None:
                     self._replace(text)
                 else:
                     _write_at_once(text)
             except OSError as error:
                 found = f"{self._place()} cannot be written: {error.strerror or error}"
-                self._say(found if self.form.aloud else f"{why}; and {found}")
-        return self.form.status(status)
+                self._print_line(found if self.output_format.on_stderr else f"{why}; and {found}")
+        return self.output_format.status(status)
 
     def guard(self, act: Callable[[], int], *, verbose: bool) -> int:
         """Return the exit status of `act`, or tell why there is none to return."""
@@ -133,7 +133,7 @@ class Voice:
         except BeyondReach as error:
             return self.fail(f"no answer: {error}", NO_ANSWER)
         except Exception as bug:  # noqa: BLE001 - the last resort: one line and status 70
-            if verbose and self.form.aloud and sys.stderr is not None:
+            if verbose and self.output_format.on_stderr and sys.stderr is not None:
                 import traceback  # noqa: PLC0415 - only now
 
                 traceback.print_exception(bug)
@@ -164,19 +164,19 @@ class Voice:
         replace(self._output, text, self._output_mode)
 
     def _unwritten(self, why: str) -> int:
-        self._say(why)
-        return self.form.status(self._unwritten_status)
+        self._print_line(why)
+        return self.output_format.status(self._unwritten_status)
 
-    def _say(self, why: str) -> None:
+    def _print_line(self, why: str) -> None:
         """Say what concerns the place of results: on stderr, or where stdout is free for it there.
 
         Some forms keep stderr empty, because their readers take it for a part of the value.
         """
-        if self._output is None or self.form.aloud:
-            say(why)
+        if self._output is None or self.output_format.on_stderr:
+            print_line(why)
             return
         with suppress(OSError):
-            _write_at_once(self.form.untold(why, BUG))
+            _write_at_once(self.output_format.render_failure(why, BUG))
 
 
 def _write_at_once(text: str) -> None:

@@ -5,42 +5,42 @@ from typing import TYPE_CHECKING, ClassVar
 from drift.consensus.rule import Answer
 
 if TYPE_CHECKING:
-    from drift.run.result import Finding
+    from drift.run.result import Result
 
 OK, WRONG_USAGE, NO_ANSWER, BUG = 0, 2, 3, 70
 """Exit statuses of the plain form."""
 
 
-class Form:
+class OutputFormat:
     """How the result of a run is told. This one tells the integer, or nothing."""
 
-    aloud: ClassVar[bool] = True
+    on_stderr: ClassVar[bool] = True
     """Whether stderr says why there is no answer; where not, the text itself does."""
 
-    def told(self, finding: "Finding") -> str:
+    def render(self, result: "Result") -> str:
         """Return what stdout gets, whole lines, of a run that came to an end."""
-        decision = finding.decision
+        decision = result.decision
         return f"{decision.drift_s}\n" if isinstance(decision, Answer) else ""
 
-    def untold(self, why: str, status: int) -> str:  # noqa: ARG002 - most forms say nothing then
-        """Return what stdout gets where there is no finding: wrong usage, a bug, all hangs."""
+    def render_failure(self, why: str, status: int) -> str:  # noqa: ARG002 - most forms say nothing then
+        """Return what stdout gets where there is no result: wrong usage, a bug, all hangs."""
         return ""
 
-    def status(self, status: int, finding: "Finding | None" = None) -> int:  # noqa: ARG002
+    def status(self, status: int, result: "Result | None" = None) -> int:  # noqa: ARG002
         """Return the exit status in this form for what is `status` in the plain one."""
         return status
 
 
-class Plugin(Form):
+class Plugin(OutputFormat):
     """A plugin of Nagios as far as it tells failures: UNKNOWN, 3, and the text on stdout."""
 
-    aloud = False
+    on_stderr = False
 
-    def untold(self, why: str, status: int) -> str:  # noqa: ARG002 - the words have it
+    def render_failure(self, why: str, status: int) -> str:  # noqa: ARG002 - the words have it
         """Return the output of a run that found nothing at all."""
         return f"TIME DRIFT UNKNOWN - {one_line(why)}\n"
 
-    def status(self, status: int, finding: "Finding | None" = None) -> int:  # noqa: ARG002
+    def status(self, status: int, result: "Result | None" = None) -> int:  # noqa: ARG002
         """Return UNKNOWN, whatever it is."""
         return 3
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 from drift.consensus.rule import Answer
 from drift.consensus.verdict import distinct_names
-from drift.formats.base import Form
-from drift.run.result import Finding
+from drift.formats.base import OutputFormat
+from drift.run.result import Result
 from drift.wording.sentences import figures, figures_of, reason_of
 
 _TAG_SPECIALS = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ ", "\\": "/"})
@@ -18,26 +18,26 @@ r"""A backslash that ends a tag, or stands before a special letter, cannot be wr
 _TEXT_SPECIALS = str.maketrans({'"': r"\"", "\\": r"\\"})
 
 
-class Influx(Form):
+class Influx(OutputFormat):
     """One point of `time_drift`, and one of `time_drift_source` a source."""
 
-    def told(self, finding: Finding) -> str:
+    def render(self, result: Result) -> str:
         """Return the points of one run."""
-        lines = [_line("time_drift", {}, _fields(finding), finding.decided_unix_ns)]
-        for name, verdict in zip(distinct_names(finding.verdicts), finding.verdicts, strict=True):
+        lines = [_line("time_drift", {}, _fields(result), result.decided_unix_ns)]
+        for name, verdict in zip(distinct_names(result.verdicts), result.verdicts, strict=True):
             tags = {"kind": verdict.kind, "operator": verdict.operator, "source": name}
-            fields = figures_of(verdict, answered=isinstance(finding.decision, Answer))
-            lines.append(_line("time_drift_source", tags, fields, finding.decided_unix_ns))
+            fields = figures_of(verdict, answered=isinstance(result.decision, Answer))
+            lines.append(_line("time_drift_source", tags, fields, result.decided_unix_ns))
         return "".join(lines)
 
-    def untold(self, why: str, status: int) -> str:  # noqa: ARG002 - stderr has the words
+    def render_failure(self, why: str, status: int) -> str:  # noqa: ARG002 - stderr has the words
         """Return the point of a run that found nothing at all."""
         return _line("time_drift", {}, {"success": 0, "reason": reason_of(status)}, None)
 
 
-def _fields(finding: Finding) -> dict[str, int | str]:
-    found = figures(finding.decision)
-    return found | {"elapsed_ns": finding.elapsed_ns} if found["success"] else found
+def _fields(result: Result) -> dict[str, int | str]:
+    found = figures(result.decision)
+    return found | {"elapsed_ns": result.elapsed_ns} if found["success"] else found
 
 
 def _line(

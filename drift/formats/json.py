@@ -9,23 +9,23 @@ import json
 from drift import __version__
 from drift.consensus.rule import Answer, NoAnswer
 from drift.consensus.verdict import Verdict
-from drift.formats.base import Form
-from drift.run.result import Finding
+from drift.formats.base import OutputFormat
+from drift.run.result import Result
 from sources.base import Interval
 
 SCHEMA = "time-drift/1"
 
 
-class Json(Form):
+class Json(OutputFormat):
     """The object on one line. Without an answer `drift_s` is null and `refusal` says why."""
 
-    def told(self, finding: Finding) -> str:
+    def render(self, result: Result) -> str:
         """Return the object."""
-        return _object(finding) + "\n"
+        return _object(result) + "\n"
 
 
-def _object(finding: Finding) -> str:
-    decision, rule = finding.decision, finding.rule
+def _object(result: Result) -> str:
+    decision, rule = result.decision, result.rule
     answer = decision if isinstance(decision, Answer) else None
     lack = decision.lack.name.lower() if isinstance(decision, NoAnswer) else None
     return json.dumps(
@@ -35,15 +35,15 @@ def _object(finding: Finding) -> str:
             "drift_s": answer and answer.drift_s,
             "drift_ns": answer and answer.estimate_ns,
             "interval_ns": answer and list(answer.hull),
-            "refusal": finding.refusal and {"reason": lack, "text": finding.refusal},
+            "refusal": result.refusal and {"reason": lack, "text": result.refusal},
             "quorum": {
                 "operators": list(answer.operators) if answer else [],
                 "min_operators": rule.min_operators,
                 "kinds": list(answer.kinds) if answer else [],
                 "min_kinds": rule.min_kinds,
             },
-            "elapsed_ns": finding.elapsed_ns,
-            "sources": [_source(verdict) for verdict in finding.verdicts],
+            "elapsed_ns": result.elapsed_ns,
+            "sources": [_source(verdict) for verdict in result.verdicts],
         },
         ensure_ascii=True,
     )

@@ -12,7 +12,7 @@ from nagiosplugin import Performance, Range
 from drift.consensus.rule import Answer
 from drift.consensus.verdict import FALSETICKER
 from drift.formats.base import Plugin, one_line
-from drift.run.result import Finding
+from drift.run.result import Result
 from drift.wording.notes import notes
 from drift.wording.sentences import agreement, decimal_s, sentence
 from sources.record import Record
@@ -46,31 +46,31 @@ class Nagios(Plugin):
         self._critical = critical
         self._verbose = verbose
 
-    def told(self, finding: Finding) -> str:
+    def render(self, result: Result) -> str:
         """Return the output of one run."""
-        more = notes(finding.verdicts) if self._verbose else []
-        return "\n".join([self._first(finding), *(one_line(line) for line in more), ""])
+        more = notes(result.verdicts) if self._verbose else []
+        return "\n".join([self._first(result), *(one_line(line) for line in more), ""])
 
-    def status(self, status: int, finding: Finding | None = None) -> int:  # noqa: ARG002
+    def status(self, status: int, result: Result | None = None) -> int:  # noqa: ARG002
         """Return 0 OK, 1 WARNING, 2 CRITICAL or 3 UNKNOWN."""
-        if finding is None or not isinstance(finding.decision, Answer):
+        if result is None or not isinstance(result.decision, Answer):
             return _UNKNOWN
-        drift_s = finding.decision.drift_s
+        drift_s = result.decision.drift_s
         if self._critical is not None and self._critical.alerts(drift_s):
             return _CRITICAL
         if self._warning is not None and self._warning.alerts(drift_s):
             return _WARNING
         return _OK
 
-    def _first(self, finding: Finding) -> str:
-        state = _STATES[self.status(0, finding)]
-        answer = finding.decision
+    def _first(self, result: Result) -> str:
+        state = _STATES[self.status(0, result)]
+        answer = result.decision
         if not isinstance(answer, Answer):
-            return f"TIME DRIFT {state} - {one_line(finding.refusal or '')}"
+            return f"TIME DRIFT {state} - {one_line(result.refusal or '')}"
         said = f"{sentence(answer.drift_s)}; {agreement(answer)}"
-        return f"TIME DRIFT {state} - {said} | {self._performance(answer, finding)}"
+        return f"TIME DRIFT {state} - {said} | {self._performance(answer, result)}"
 
-    def _performance(self, answer: Answer, finding: Finding) -> str:
+    def _performance(self, answer: Answer, result: Result) -> str:
         half_ns = -(-answer.hull.width_ns // 2)
         ranges = (one and one.text for one in (self._warning, self._critical))
         data = (
@@ -78,7 +78,7 @@ class Nagios(Plugin):
             Performance("estimate", decimal_s(answer.estimate_ns), "s"),
             Performance("uncertainty", decimal_s(half_ns), "s", min=0),
             Performance("operators", len(answer.operators), min=0),
-            Performance("falsetickers", finding.count(FALSETICKER), min=0),
+            Performance("falsetickers", result.count(FALSETICKER), min=0),
         )
         return " ".join(str(one) for one in data)
 

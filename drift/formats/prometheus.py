@@ -12,8 +12,8 @@ from prometheus_client.registry import Collector
 
 from drift.consensus.rule import Answer
 from drift.consensus.verdict import distinct_names
-from drift.formats.base import Form
-from drift.run.result import Finding
+from drift.formats.base import OutputFormat
+from drift.run.result import Result
 from sources.clock import NS
 
 LAST_SUCCESS = "time_drift_last_success_timestamp_seconds"
@@ -22,18 +22,18 @@ LAST_SUCCESS = "time_drift_last_success_timestamp_seconds"
 _WHO = ("source", "operator", "kind")
 
 
-class Prometheus(Form):
+class Prometheus(OutputFormat):
     """Gauges, with HELP and TYPE."""
 
     def __init__(self, last_success_unix_s: float | None) -> None:
         """Know when there last was an answer, None if there never was one."""
         self._last_success_unix_s = last_success_unix_s
 
-    def told(self, finding: Finding) -> str:
+    def render(self, result: Result) -> str:
         """Return the exposition of one run."""
-        return generate_latest(_Exposition(finding, self._last_success_unix_s)).decode()
+        return generate_latest(_Exposition(result, self._last_success_unix_s)).decode()
 
-    def untold(self, why: str, status: int) -> str:  # noqa: ARG002 - it is numbers only
+    def render_failure(self, why: str, status: int) -> str:  # noqa: ARG002 - it is numbers only
         """Return the exposition of a run that found nothing at all."""
         return generate_latest(_Exposition(None, self._last_success_unix_s)).decode()
 
@@ -41,17 +41,17 @@ class Prometheus(Form):
 class _Exposition(Collector):
     """The metrics of one run, as prometheus_client wants to be handed them."""
 
-    def __init__(self, finding: Finding | None, last_success_unix_s: float | None) -> None:
-        self._finding = finding
+    def __init__(self, result: Result | None, last_success_unix_s: float | None) -> None:
+        self._finding = result
         self._last_success_unix_s = last_success_unix_s
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield the families."""
-        finding = self._finding
-        answer = finding.decision if finding and isinstance(finding.decision, Answer) else None
+        result = self._finding
+        answer = result.decision if result and isinstance(result.decision, Answer) else None
         last_unix_s = self._last_success_unix_s
-        if finding is not None and finding.decided_unix_ns is not None:
-            last_unix_s = finding.decided_unix_ns / NS
+        if result is not None and result.decided_unix_ns is not None:
+            last_unix_s = result.decided_unix_ns / NS
         yield _gauge("success", "Whether there is a trustworthy answer: 1 or 0.", int(bool(answer)))
         if last_unix_s is not None:
             yield GaugeMetricFamily(
@@ -59,11 +59,11 @@ class _Exposition(Collector):
                 "True time of the last trustworthy answer, by the consensus.",
                 value=last_unix_s,
             )
-        if finding is not None and answer is not None:
-            yield from _drift(answer, finding.elapsed_ns)
-            yield from _offsets(finding)
-        if finding is not None:
-            yield _verdicts(finding)
+        if result is not None and answer is not None:
+            yield from _drift(answer, result.elapsed_ns)
+            yield from _offsets(result)
+        if result is not None:
+            yield _verdicts(result)
 
 
 def _gauge(name: str, help_text: str, value: float) -> GaugeMetricFamily:
@@ -93,7 +93,7 @@ def _drift(answer: Answer, elapsed_ns: int) -> Iterator[GaugeMetricFamily]:
     )
 
 
-def _offsets(finding: Finding) -> Iterator[GaugeMetricFamily]:
+def _offsets(result: Result) -> Iterator[GaugeMetricFamily]:
     offsets = GaugeMetricFamily(
         "time_drift_source_offset_seconds",
         "Local clock minus the time of this source; the sign is that of the drift.",
@@ -104,7 +104,7 @@ def _offsets(finding: Finding) -> Iterator[GaugeMetricFamily]:
         "How far to either side of its offset a source's answer reaches.",
         labels=_WHO,
     )
-    for name, verdict in zip(distinct_names(finding.verdicts), finding.verdicts, strict=True):
+    for name, verdict in zip(distinct_names(result.verdicts), result.verdicts, strict=True):
         if verdict.sample is not None:
             who = name, verdict.operator, verdict.kind
             offsets.add_metric(who, verdict.offset_ns / NS)
@@ -113,12 +113,12 @@ def _offsets(finding: Finding) -> Iterator[GaugeMetricFamily]:
     yield uncertainties
 
 
-def _verdicts(finding: Finding) -> GaugeMetricFamily:
+def _verdicts(result: Result) -> GaugeMetricFamily:
     family = GaugeMetricFamily(
         "time_drift_source_verdict",
         "1 for what became of this source in the last run.",
         labels=(*_WHO, "verdict"),
     )
-    for name, verdict in zip(distinct_names(finding.verdicts), finding.verdicts, strict=True):
+    for name, verdict in zip(distinct_names(result.verdicts), result.verdicts, strict=True):
         family.add_metric((name, verdict.operator, verdict.kind, verdict.word), 1)
     return family

@@ -1,17 +1,17 @@
-"""Which form of output is which: the words of `--format`, each with what it needs to know."""
+"""Which output_format of output is which: the words of `--format`, each with what it needs to know."""
 
 from collections.abc import Sequence
 from itertools import pairwise
 
-from drift.formats.base import Form, Plugin
+from drift.formats.base import OutputFormat, Plugin
 from drift.options import Options
 
 
-def form_of(options: Options) -> Form:
-    """Return the form that the options want; only its own libraries are imported."""
+def format_of(options: Options) -> OutputFormat:
+    """Return the output_format that the options want; only its own libraries are imported."""
     match options.format:
         case "json":
-            from drift.formats.json import Json  # noqa: PLC0415 - one form a run
+            from drift.formats.json import Json  # noqa: PLC0415 - one output_format a run
 
             return Json()
         case "prometheus":
@@ -32,11 +32,11 @@ def form_of(options: Options) -> Form:
             from drift.formats.zabbix import Zabbix  # noqa: PLC0415
 
             return Zabbix()
-    return Form()
+    return Integer(Options())
 
 
-def form_named_in(arguments: Sequence[str]) -> Form:
-    """Return how to tell wrong usage, and that there is no form to be had; needs no library.
+def format_named_in(arguments: Sequence[str]) -> OutputFormat:
+    """Return how to tell wrong usage, and that there is no output_format to be had; needs no library.
 
     The forms whose readers look at stdout, or at the exit status, alone are told apart.
     """
@@ -50,4 +50,4 @@ def form_named_in(arguments: Sequence[str]) -> Form:
         from drift.formats.zabbix import Zabbix  # noqa: PLC0415
 
         return Zabbix()
-    return Plugin() if named == "nagios" else Form()
+    return Plugin() if named == "nagios" else Integer(Options())

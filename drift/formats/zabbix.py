@@ -8,26 +8,26 @@ import json
 
 from drift.consensus.rule import Answer
 from drift.consensus.verdict import FALSETICKER, UNDECIDED, distinct_names
-from drift.formats.base import Form
-from drift.run.result import Finding
+from drift.formats.base import OutputFormat
+from drift.run.result import Result
 from drift.wording.sentences import figures, figures_of, reason_of
 
 
-class Zabbix(Form):
+class Zabbix(OutputFormat):
     """The object on one line."""
 
-    aloud = False
+    on_stderr = False
 
-    def told(self, finding: Finding) -> str:
+    def render(self, result: Result) -> str:
         """Return the object of one run."""
-        answered = isinstance(finding.decision, Answer)
-        found: dict[str, object] = {**figures(finding.decision)}
-        if finding.refusal is not None:
-            found["refusal"] = finding.refusal
-        found["falsetickers"] = finding.count(FALSETICKER)
-        found["undecided"] = finding.count(UNDECIDED)
-        found["answered"] = finding.answered
-        names = distinct_names(finding.verdicts)
+        answered = isinstance(result.decision, Answer)
+        found: dict[str, object] = {**figures(result.decision)}
+        if result.refusal is not None:
+            found["refusal"] = result.refusal
+        found["falsetickers"] = result.count(FALSETICKER)
+        found["undecided"] = result.count(UNDECIDED)
+        found["answered"] = result.answered
+        names = distinct_names(result.verdicts)
         found["sources"] = [
             {
                 "source": name,
@@ -35,11 +35,11 @@ class Zabbix(Form):
                 "kind": verdict.kind,
                 **figures_of(verdict, answered=answered),
             }
-            for name, verdict in zip(names, finding.verdicts, strict=True)
+            for name, verdict in zip(names, result.verdicts, strict=True)
         ]
         return json.dumps(found) + "\n"
 
-    def untold(self, why: str, status: int) -> str:
+    def render_failure(self, why: str, status: int) -> str:
         """Return the object of a run that found nothing at all."""
         nothing = {"falsetickers": 0, "undecided": 0, "answered": 0, "sources": []}
         said = {"success": 0, "reason": reason_of(status), "refusal": why}

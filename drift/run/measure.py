@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from drift.config import Config
 from drift.consensus.rule import Answer
-from drift.console import Voice, say
+from drift.console import Console, print_line
 from drift.formats.base import NO_ANSWER, OK
 from drift.options import Options
 from drift.run import state
@@ -18,7 +18,7 @@ from sources.clock import NS, BeyondReach, Clock
 from sources.memory.interface import Memory
 
 if TYPE_CHECKING:
-    from drift.run.result import Finding
+    from drift.run.result import Result
 
 _LAST_WORDS_NS = 30 * NS // 1000
 """Kept back from the timeout for deciding, printing and leaving."""
@@ -31,7 +31,7 @@ _PICTURE_NS = 300 * NS // 1000
 
 
 def measure(
-    options: Options, settings: Config, voice: Voice, clock: Clock, began_raw_ns: int
+    options: Options, settings: Config, console: Console, clock: Clock, began_raw_ns: int
 ) -> int:
     """Ask the sources, tell what they say, and return the exit status."""
     timeout_ns = settings.timeout_ns
@@ -40,11 +40,11 @@ def measure(
     end_raw_ns = began_raw_ns + timeout_ns
     kept_back_ns = _PICTURE_NS if options.picture else _LAST_WORDS_NS
     asking = "no answer: still asking at the deadline"
-    voice.leave_after(end_raw_ns, partial(voice.fail, asking, NO_ANSWER))
+    console.leave_after(end_raw_ns, partial(console.fail, asking, NO_ANSWER))
     deadline_raw_ns = end_raw_ns - min(kept_back_ns, timeout_ns // 4)
     memory = _memory(options, settings, clock)
     try:
-        status = _measured(options, settings, voice, clock, memory, (deadline_raw_ns, end_raw_ns))
+        status = _measured(options, settings, console, clock, memory, (deadline_raw_ns, end_raw_ns))
     except (MemoryError, ImportError, OSError) as error:
         if isinstance(error, ModuleNotFoundError):
             raise  # what is not there at all was not installed
@@ -78,7 +78,7 @@ class _Reserve:
 def _measured(
     options: Options,
     settings: Config,
-    voice: Voice,
+    console: Console,
     clock: Clock,
     memory: Memory,
     until_raw_ns: tuple[int, int],
@@ -100,17 +100,17 @@ def _measured(
     if options.plain and isinstance(gathered.decision, Answer):
         text = f"{gathered.decision.drift_s}\n"
         if settings.evidence is not None:
-            voice.leave_after(end_raw_ns, partial(voice.tell_at_once, text))
+            console.leave_after(end_raw_ns, partial(console.write_at_once, text))
             _collect(settings, gathered, clock, deadline_raw_ns)
-        return voice.tell(text, end_raw_ns)
-    status = _report(options, settings, voice, gathered, end_raw_ns)
+        return console.write(text, end_raw_ns)
+    status = _report(options, settings, console, gathered, end_raw_ns)
     for note in memory.notes if options.verbose else []:
-        say(note)
+        print_line(note)
     if settings.evidence is not None:
-        voice.leave_after(end_raw_ns, lambda: status)
+        console.leave_after(end_raw_ns, lambda: status)
         for note in _collect(settings, gathered, clock, deadline_raw_ns):
             if options.verbose:
-                say(note)
+                print_line(note)
     return status
 
 
@@ -135,44 +135,44 @@ def _collect(settings: Config, gathered: Gathered, clock: Clock, deadline_raw_ns
 
 
 def _report(
-    options: Options, settings: Config, voice: Voice, gathered: Gathered, end_raw_ns: int
+    options: Options, settings: Config, console: Console, gathered: Gathered, end_raw_ns: int
 ) -> int:
     """Tell everything that the options want, the result first; return the exit status."""
     from drift.run.result import find  # noqa: PLC0415 - a plain answer needs no report
 
-    finding = find(gathered, settings.rule)
-    form = voice.form
-    status = form.status(OK if finding.refusal is None else NO_ANSWER, finding)
-    text = form.told(finding)
+    result = find(gathered, settings.rule)
+    output_format = console.output_format
+    status = output_format.status(OK if result.refusal is None else NO_ANSWER, result)
+    text = output_format.render(result)
     if text or options.output is not None:
-        written = voice.tell(text, end_raw_ns)
+        written = console.write(text, end_raw_ns)
         if written != OK:
             return written
     if options.picture:
-        voice.leave_after(end_raw_ns, partial(_leave_undrawn, status))
-        _draw(finding)
-    if finding.refusal is not None and form.aloud:
-        voice.refuse(finding.refusal, end_raw_ns, status)
-    if options.verbose and form.aloud:
+        console.leave_after(end_raw_ns, partial(_leave_undrawn, status))
+        _draw(result)
+    if result.refusal is not None and output_format.on_stderr:
+        console.refuse(result.refusal, end_raw_ns, status)
+    if options.verbose and output_format.on_stderr:
         from drift.wording.notes import notes  # noqa: PLC0415
 
-        for note in notes(finding.verdicts):
-            say(note)
+        for note in notes(result.verdicts):
+            print_line(note)
     return status
 
 
 def _leave_undrawn(status: int) -> int:
-    say("the picture was not done by the deadline")
+    print_line("the picture was not done by the deadline")
     return status
 
 
-def _draw(finding: "Finding") -> None:
+def _draw(result: "Result") -> None:
     """Draw the picture if anybody can see it. The result is out: whatever happens here is told."""
     from drift.wording.explain import explain  # noqa: PLC0415 - rich costs 60 ms
 
     if sys.stderr is None:
         return
     try:
-        explain(finding)
+        explain(result)
     except Exception as error:  # noqa: BLE001 - a picture is no reason to take back the result
-        say(f"the picture could not be drawn: {type(error).__name__}: {error}")
+        print_line(f"the picture could not be drawn: {type(error).__name__}: {error}")

@@ -1,6 +1,6 @@
 """What one run found, as every report needs it: the decision, a verdict on each source, and when.
 
-Pure. A Finding without an answer holds no drift anywhere a report could mistake for one.
+Pure. A Result without an answer holds no drift anywhere a report could mistake for one.
 """
 
 from drift.consensus.rule import Answer, NoAnswer, Rule
@@ -9,7 +9,7 @@ from drift.run.gather import Gathered
 from sources.record import Record
 
 
-class Finding(Record):
+class Result(Record):
     """The result of one run."""
 
     decision: Answer | NoAnswer
@@ -33,7 +33,7 @@ class Finding(Record):
         return sum(verdict.sample is not None for verdict in self.verdicts)
 
 
-def find(gathered: Gathered, rule: Rule) -> Finding:
+def find(gathered: Gathered, rule: Rule) -> Result:
     """Return what came of a run, judged by the rule that it was decided by."""
     found = verdicts(gathered, rule.tolerance_ns)
     decision = gathered.decision
@@ -46,7 +46,7 @@ def find(gathered: Gathered, rule: Rule) -> Finding:
         decided_unix_ns = (
             gathered.decided_raw_ns + gathered.wall_minus_raw_ns - decision.estimate_ns
         )
-    return Finding(
+    return Result(
         decision,
         tuple(found),
         rule,

@@ -18,9 +18,9 @@ from importlib import import_module
 from typing import Protocol
 
 from drift import config
-from drift.console import Voice, say
-from drift.formats.base import BUG, NO_ANSWER, OK, Form
-from drift.formats.registry import form_of
+from drift.console import Console, print_line
+from drift.formats.base import BUG, NO_ANSWER, OK
+from drift.formats.registry import format_of
 from drift.options import Options
 from drift.run.measure import measure
 from drift.run.schedule import Schedule
@@ -41,10 +41,10 @@ _UNWRITTEN = 74
 """By which a child says that its result could not be written to stdout (EX_IOERR)."""
 
 
-def watch(options: Options, voice: Voice, clock: Clock) -> int:
+def watch(options: Options, console: Console, clock: Clock) -> int:
     """Measure until there is nobody to measure for, and return the exit status."""
     measuring = Measuring(options, clock)
-    voice.rest()
+    console.rest()
     inbox = Inbox(clock, is_heard=options.output is None)
     signal.set_wakeup_fd(inbox.wakened, warn_on_full_buffer=False)
     for number in _ENDING:
@@ -92,7 +92,7 @@ def keep_on(schedule: Schedule | None, inbox: Waits, measuring: Measures, clock:
                 raise ConfigError(_NOTHING_TO_DO) from None
             return OK
         except BrokenPipeError:
-            say("stdout cannot be written: nobody reads it")
+            print_line("stdout cannot be written: nobody reads it")
             return BUG
         measuring.reload()
         if wake is Wake.SIGNAL:
@@ -129,7 +129,7 @@ class Measuring:
         try:
             self._settings = config.load(config.find(self._options.config))
         except (ConfigError, TimeoutError) as error:
-            say(f"{error}; the configuration of before stays")
+            print_line(f"{error}; the configuration of before stays")
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
 
@@ -152,10 +152,10 @@ class Measuring:
     def _fail(self, why: str) -> int:
         return self._voice(BUG).fail(why, NO_ANSWER)
 
-    def _voice(self, unwritten_status: int) -> Voice:
+    def _voice(self, unwritten_status: int) -> Console:
         options = self._options
-        return Voice(
-            form_of(options),
+        return Console(
+            format_of(options),
             options.output,
             self._clock,
             unwritten_status,
@@ -192,8 +192,8 @@ class Measuring:
                 signal.signal(number, signal.SIG_DFL)
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
-            # Were even the form not to be had, the plain one says so.
-            plain = Voice(Form(), None, self._clock)
+            # Were even the output_format not to be had, the plain one says so.
+            plain = Console(Integer(Options()), None, self._clock)
             status = plain.guard(self._measured, verbose=self._options.verbose)
         finally:
             os._exit(status)
@@ -203,9 +203,9 @@ class Measuring:
         began_raw_ns = clock.raw_ns()
         # A file may be writable the next time; half a line on stdout stays half a line.
         unwritten = _UNWRITTEN if options.output is None else BUG
-        voice = self._voice(unwritten)
-        return voice.guard(
-            lambda: measure(options, settings, voice, clock, began_raw_ns),
+        console = self._voice(unwritten)
+        return console.guard(
+            lambda: measure(options, settings, console, clock, began_raw_ns),
             verbose=options.verbose,
         )
 

@@ -5,7 +5,7 @@ from rich.text import Text
 
 from drift.consensus.rule import Answer
 from drift.consensus.verdict import span_text
-from drift.run.result import Finding
+from drift.run.result import Result
 from drift.terminal import columns
 from drift.wording.letters import Letters, letters_of
 from drift.wording.picture import picture
@@ -18,23 +18,23 @@ _USUAL_COLUMNS = 120
 """Where neither $COLUMNS nor a terminal says how many."""
 
 
-def explain(finding: Finding) -> None:
+def explain(result: Result) -> None:
     """Write table, picture and, with an answer, the sentence to stderr."""
     wide = columns(2, _USUAL_COLUMNS)
     console = Console(stderr=True, width=wide, highlight=False, emoji=False, markup=False)
-    lines = explained(finding, wide, letters_of(console.encoding))
+    lines = explained(result, wide, letters_of(console.encoding))
     console.print(Text("\n").join(lines), soft_wrap=True)
 
 
-def explained(finding: Finding, wide: int, letters: Letters) -> list[Text]:
+def explained(result: Result, wide: int, letters: Letters) -> list[Text]:
     """Return the lines, none of them wider than `wide`. Pure."""
-    lines = table(finding.verdicts, wide, letters)
-    decision = finding.decision
+    lines = table(result.verdicts, wide, letters)
+    decision = result.decision
     if decision.agreed:
         band = Interval(decision.agreed[0].low_ns, decision.agreed[-1].high_ns)
-        lines += [Text(""), *picture(finding.verdicts, band, wide, letters), Text("")]
+        lines += [Text(""), *picture(result.verdicts, band, wide, letters), Text("")]
     if isinstance(decision, Answer):
-        said = _evidence(decision, finding.elapsed_ns)
+        said = _evidence(decision, result.elapsed_ns)
         lines.append(Text(sentence(decision.drift_s), style="bold"))
         lines += [Text(line, style="dim") for line in wrapped(said, wide)]
     return lines

@@ -51,5 +51,5 @@ def figures_of(verdict: Verdict, *, answered: bool) -> dict[str, int | str]:
 
 
 def reason_of(status: int) -> str:
-    """Return in one word why a run has no finding, by its exit status in the plain form."""
+    """Return in one word why a run has no result, by its exit status in the plain form."""
     return {WRONG_USAGE: "configuration", NO_ANSWER: "unfinished"}.get(status, "bug")

@@ -105,7 +105,7 @@ ACCEPTED = {
 
 
 def test_checkov_fails_nothing_that_is_not_a_decision() -> None:
-    """Each finding is one of those, and each of those is found."""
+    """Each result is one of those, and each of those is found."""
     options = ["--framework", "kubernetes", "--skip-download", "--compact", "-o", "json"]
     done = subprocess.run(
         [tool(".venv-checkov/bin/checkov"), "-d", str(MANIFESTS), *options],

@@ -19,7 +19,7 @@ MANAGED_POLICY_LIMIT = 6144
 """Characters of a managed policy, white space not counted (IAM quotas)."""
 OFFLINE = ["--framework", "cloudformation", "--skip-download", "--compact", "-o", "json"]
 STRICTLY = ["-e", "-c", "I", "-i", "I4010", "-x", "E3012:strict=true"]
-"""Experimental and informational findings too; I4010 asks for a key that only its vendor reads."""
+"""Experimental and informational results too; I4010 asks for a key that only its vendor reads."""
 LONGEST_STACK = "s" * 128
 
 _REGIONS = """
@@ -72,7 +72,7 @@ def test_the_linter_would_say_so(tmp_path: Path) -> None:
 
 
 def test_checkov_fails_nothing_that_is_not_a_decision() -> None:
-    """Each skipped finding has its reason in the template."""
+    """Each skipped result has its reason in the template."""
     if not CHECKOV.exists():
         tool(".venv-checkov")  # skips, or fails in CI
     done = subprocess.run(

@@ -6,7 +6,7 @@ from drift.consensus import rule as consensus
 from drift.consensus.rule import Answer, Lack, NoAnswer, Rule
 from drift.consensus.verdict import Verdict
 from drift.run.gather import Gathered
-from drift.run.result import Finding, find
+from drift.run.result import Result, find
 from sources.base import Failure, Interval, Outcome, Pending, Reason, Sample
 from sources.clock import NS
 from tests.support.fakes import FakeSource, a_sample
@@ -22,7 +22,7 @@ def gathered(*outcomes: Outcome, rule: Rule = RULE, wall_minus_raw_s: int = 0) -
     return Gathered(sources, outcomes, decision, wall_minus_raw_ns, NS, 12_345)
 
 
-def finding(*outcomes: Outcome, wall_minus_raw_s: int = 0) -> Finding:
+def result(*outcomes: Outcome, wall_minus_raw_s: int = 0) -> Result:
     """Return what came of such a run."""
     return find(gathered(*outcomes, wall_minus_raw_s=wall_minus_raw_s), RULE)
 
@@ -77,7 +77,7 @@ def _never(run: object) -> Sample:
     raise AssertionError("reports ask nobody")
 
 
-def the_demo() -> Finding:
+def the_demo() -> Result:
     """Return what the demo finds, with figures that are always the same."""
     found = [
         ("127.0.0.1:40001", "Alpha", "ntp", (-4.000214, 0.000191), 381_000),
@@ -96,7 +96,7 @@ def the_demo() -> Finding:
     operators = ("alpha", "bravo", "charlie", "delta", "golf", "foxtrot", "echo")
     kinds = ("https", "ntp", "nts", "roughtime")
     answer = Answer(-4, -4_000_123_000, band, (band,), operators, kinds)
-    return Finding(answer, (*judged, trudy), RULE, None, 57_300_000, 1_800_000_000 * NS)
+    return Result(answer, (*judged, trudy), RULE, None, 57_300_000, 1_800_000_000 * NS)
 
 
 def _sampled(

@@ -15,14 +15,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from drift import formats
 from drift.consensus.rule import Answer, NoAnswer
 from drift.consensus.verdict import Verdict, distinct_names
-from drift.formats.base import Form, Plugin
+from drift.formats.base import OutputFormat, Plugin
 from drift.formats.influx import Influx
 from drift.formats.nagios import Nagios, read_threshold
 from drift.formats.prometheus import Prometheus
-from drift.formats.registry import form_named_in, form_of
+from drift.formats.registry import format_named_in, format_of
 from drift.formats.zabbix import Zabbix
 from drift.options import FORMATS, Options
-from drift.run.result import Finding
+from drift.run.result import Result
 from drift.wording.explain import explained
 from drift.wording.letters import letters_of
 from drift.wording.refusal import refusal
@@ -30,29 +30,29 @@ from drift.wording.sentences import decimal_s
 from sources.clock import NS
 from tests.conftest import ROOT
 from tests.support.fakes import a_sample
-from tests.support.results import finding, runs, three_honest_one_liar
+from tests.support.results import result, runs, three_honest_one_liar
 
 TRUE_UNIX_S = 1_800_000_000
 
 
-def answered() -> Finding:
-    return finding(*three_honest_one_liar())
+def answered() -> Result:
+    return result(*three_honest_one_liar())
 
 
-def refused() -> Finding:
-    return finding(a_sample(0, 1, "Alpha"), a_sample(60, 61, "Bravo"))
+def refused() -> Result:
+    return result(a_sample(0, 1, "Alpha"), a_sample(60, 61, "Bravo"))
 
 
-findings = runs.map(lambda outcomes: finding(*outcomes))
+results = runs.map(lambda outcomes: result(*outcomes))
 
 
 # --- Prometheus -------------------------------------------------------------------------------
 
 
-@given(findings, st.none() | st.floats(1, 4e9))
-def test_the_exposition_always_parses(found: Finding, last_s: float | None) -> None:
+@given(results, st.none() | st.floats(1, 4e9))
+def test_the_exposition_always_parses(found: Result, last_s: float | None) -> None:
     """Whatever the names: every series once, with help; a drift only with an answer."""
-    text = Prometheus(last_s).told(found)
+    text = Prometheus(last_s).render(found)
 
     families = {family.name: family for family in text_string_to_metric_families(text)}
     series = Counter(
@@ -75,9 +75,9 @@ def test_the_exposition_always_parses(found: Finding, last_s: float | None) -> N
 
 def test_nanoseconds_survive() -> None:
     """The estimate is told to the nanosecond, far from zero as well."""
-    far = finding(*[a_sample(-4.000000003, -4.000000003, name) for name in "ABC"])
+    far = result(*[a_sample(-4.000000003, -4.000000003, name) for name in "ABC"])
 
-    assert "\ntime_drift_estimate_seconds -4.000000003\n" in Prometheus(None).told(far)
+    assert "\ntime_drift_estimate_seconds -4.000000003\n" in Prometheus(None).render(far)
 
 
 # --- Influx -----------------------------------------------------------------------------------
@@ -90,10 +90,10 @@ LINE = re.compile(
 )
 
 
-@given(findings)
-def test_the_points_keep_to_the_line_protocol(found: Finding) -> None:
+@given(results)
+def test_the_points_keep_to_the_line_protocol(found: Result) -> None:
     """Whatever the names: one point for the run and one a source, stamped with an answer only."""
-    lines = Influx().told(found).splitlines()
+    lines = Influx().render(found).splitlines()
 
     parsed = [LINE.fullmatch(line) for line in lines]
     assert all(parsed)
@@ -108,23 +108,23 @@ def test_the_points_keep_to_the_line_protocol(found: Finding) -> None:
 
 def test_the_stamp_is_true_time() -> None:
     """Local time at the decision minus the drift: the local clock's error cancels out."""
-    found = finding(
+    found = result(
         *[a_sample(-4 - TRUE_UNIX_S, -4 - TRUE_UNIX_S, name) for name in "ABC"],
         wall_minus_raw_s=TRUE_UNIX_S,
     )
 
     assert found.decision[0] == -4
     # Raw was 1 s, so the local clock said 1,800,000,001 s, and is 4 s behind.
-    assert Influx().told(found).splitlines()[0].endswith(f" {(TRUE_UNIX_S + 5) * NS}")
+    assert Influx().render(found).splitlines()[0].endswith(f" {(TRUE_UNIX_S + 5) * NS}")
 
 
 # --- Zabbix -----------------------------------------------------------------------------------
 
 
-@given(findings)
-def test_the_object_is_one_line_and_flat(found: Finding) -> None:
+@given(results)
+def test_the_object_is_one_line_and_flat(found: Result) -> None:
     """What holds a drift is there with an answer only; the counts add up."""
-    text = Zabbix().told(found)
+    text = Zabbix().render(found)
 
     assert text.endswith("\n")
     assert text.count("\n") == 1
@@ -149,11 +149,11 @@ PERFORMANCE = re.compile(
 )
 
 
-@given(findings, st.booleans())
-def test_a_plugin_says_one_line(found: Finding, verbose: bool) -> None:
+@given(results, st.booleans())
+def test_a_plugin_says_one_line(found: Result, verbose: bool) -> None:
     """One bar at most, none without an answer; long output only if it is wanted."""
     form = Nagios(read_threshold("-1:1"), read_threshold("-2:2"), verbose=verbose)
-    text = form.told(found)
+    text = form.render(found)
 
     first, *more = text.removesuffix("\n").split("\n")
     assert len(more) == (len(found.verdicts) if verbose else 0)
@@ -271,10 +271,10 @@ def test_every_word_is_a_form(word: str) -> None:
     options = Options()
     options.format = word
 
-    form = form_of(options)
+    form = format_of(options)
 
-    assert (type(form) is Form) == (word == "integer")
-    assert form.told(answered()) != form.told(refused())
+    assert (type(form) is OutputFormat) == (word == "integer")
+    assert form.render(answered()) != form.render(refused())
     assert form.status(0, answered()) == 0
     assert form.status(3, refused()) == 3
 
@@ -283,23 +283,23 @@ def test_every_word_is_a_form(word: str) -> None:
 @pytest.mark.parametrize("word", [*FORMATS, "NAGIOS", "Zabbix"])
 def test_wrong_usage_is_told_where_its_reader_looks(words: list[str], word: str) -> None:
     """What cannot be parsed is told on stdout to those who read nothing else, without a library."""
-    form = form_named_in([text.format(word) for text in words])
+    form = format_named_in([text.format(word) for text in words])
 
-    assert form.aloud == (word.lower() not in ("nagios", "zabbix"))
+    assert form.on_stderr == (word.lower() not in ("nagios", "zabbix"))
     assert form.status(2) == (3 if word.lower() == "nagios" else 2)
-    assert ("tiemout" in form.untold("tiemout", 2)) == (not form.aloud)
+    assert ("tiemout" in form.render_failure("tiemout", 2)) == (not form.on_stderr)
 
 
 @pytest.mark.parametrize("words", [[], ["--format"], ["--format", "xml"], ["--format=", "json"]])
 def test_without_a_known_word_it_is_the_integer(words: list[str]) -> None:
     """What no form is named by is told in the plain one."""
-    assert type(form_named_in(words)) is Form
+    assert type(format_named_in(words)) is OutputFormat
 
 
 @pytest.mark.parametrize("why", ["a\nb", "a|b", "\udcff", "\x1b[1m"])
 def test_a_plugin_says_one_printable_line(why: str) -> None:
     """Whatever is in the reason: performance data begin nowhere, and nothing is hidden."""
-    text = Plugin().untold(why, 2)
+    text = Plugin().render_failure(why, 2)
 
     assert text.count("\n") == 1
     assert text.removesuffix("\n").isprintable()
@@ -308,9 +308,9 @@ def test_a_plugin_says_one_printable_line(why: str) -> None:
 
 def test_the_plain_form_tells_the_integer_or_nothing() -> None:
     """That is all of it."""
-    assert Form().told(answered()) == "-4\n"
-    assert Form().told(refused()) == ""
-    assert Form().untold("why", 3) == ""
+    assert OutputFormat().render(answered()) == "-4\n"
+    assert OutputFormat().render(refused()) == ""
+    assert OutputFormat().render_failure("why", 3) == ""
     assert isinstance(refused().decision, NoAnswer)
 
 
@@ -337,7 +337,7 @@ def test_a_verdict_that_is_new_needs_no_list(word: str) -> None:
     else:
         options = Options()
         options.format, options.verbose = word, True
-        text = form_of(options).told(new)
+        text = format_of(options).render(new)
 
     assert word == "integer" or text.count("some new word") == len(found.verdicts)
     if word == "json":

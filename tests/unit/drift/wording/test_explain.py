@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from drift.consensus.rule import Answer
 from drift.consensus.verdict import Verdict
-from drift.run.result import Finding
+from drift.run.result import Result
 from drift.terminal import columns, help_columns
 from drift.wording.explain import explained
 from drift.wording.letters import letters_of
@@ -18,7 +18,7 @@ from drift.wording.table import wrapped
 from sources.base import Interval, Reason
 from sources.clock import NS
 from tests.support.fakes import a_sample
-from tests.support.results import finding, runs, the_demo
+from tests.support.results import result, runs, the_demo
 
 AT_60 = """\
 source           operator  kind       verdict
@@ -146,7 +146,7 @@ this clock is 4 s behind
 """
 
 
-def drawn(found: Finding, wide: int, encoding: str = "utf-8") -> str:
+def drawn(found: Result, wide: int, encoding: str = "utf-8") -> str:
     """Return what a terminal of this width and encoding shows."""
     lines = explained(found, wide, letters_of(encoding))
     return "".join(f"{line.plain.rstrip()}\n" for line in lines)
@@ -212,7 +212,7 @@ def test_an_operator_too_long_leaves_room_for_the_name() -> None:
 
 def test_a_liar_behind_is_beyond_the_other_end() -> None:
     """Its arrow says to which side, and how far."""
-    found = finding(*[a_sample(-0.1, 0.1, name) for name in "ABC"], a_sample(60, 60, "D"))
+    found = result(*[a_sample(-0.1, 0.1, name) for name in "ABC"], a_sample(60, 60, "D"))
 
     assert re.search(r"^d +\+60 s ▶$", drawn(found, 80), re.MULTILINE)
     assert re.search(r"^d +\+60 s >$", drawn(found, 80, "ascii"), re.MULTILINE)
@@ -222,7 +222,7 @@ def test_a_liar_behind_is_beyond_the_other_end() -> None:
 def test_the_ends_of_the_axis_are_told_apart(width_ns: int, digits: int) -> None:
     """However narrow the consensus is."""
     ends = [Interval(-4 * NS, -4 * NS + width_ns)] * 3
-    found = finding(
+    found = result(
         *[a_sample(e.low_ns / NS, e.high_ns / NS, n) for e, n in zip(ends, "ABC", strict=True)]
     )
     low, high = re.findall(r"(-\d\.\d+) s", drawn(found, 80).split("\n")[-5])
@@ -299,7 +299,7 @@ def test_no_line_is_ever_wider(verdicts: list[Verdict], wide: int, encoding: str
 @given(runs, st.integers(40, 250))
 def test_any_run_can_be_explained(outcomes: tuple[object, ...], wide: int) -> None:
     """Drawing never fails, whatever came of it."""
-    assert drawn(finding(*outcomes), wide)  # type: ignore[arg-type]
+    assert drawn(result(*outcomes), wide)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from drift.wording.sentences import sentence
 from sources.base import Failure, Outcome, Reason
 from sources.clock import NS
 from tests.support.fakes import a_sample
-from tests.support.results import finding, gathered, runs, three_honest_one_liar
+from tests.support.results import gathered, result, runs, three_honest_one_liar
 
 SCHEMA = json.loads((files(report) / "time-drift-1.schema.json").read_text(encoding="utf-8"))
 
@@ -122,7 +122,7 @@ def test_equal_reasons_are_told_once_and_different_ones_each() -> None:
 @given(runs)
 def test_json_always_keeps_to_its_schema(outcomes: tuple[Outcome, ...]) -> None:
     """Whatever came of a run, the object is valid by the published schema."""
-    text = Json().told(finding(*outcomes))
+    text = Json().render(result(*outcomes))
 
     assert text.count("\n") == 1
     assert text.isascii()
@@ -131,7 +131,7 @@ def test_json_always_keeps_to_its_schema(outcomes: tuple[Outcome, ...]) -> None:
 
 def test_json_carries_the_integer_and_the_nanoseconds() -> None:
     """With an answer the object has both, and no refusal."""
-    tree = json.loads(Json().told(finding(*three_honest_one_liar())))
+    tree = json.loads(Json().render(result(*three_honest_one_liar())))
 
     assert tree["drift_s"] == -4
     assert tree["interval_ns"][0] <= tree["drift_ns"] <= tree["interval_ns"][1]
@@ -164,7 +164,7 @@ def test_the_sentence_has_the_sign_in_words(drift_s: int, words: str) -> None:
 
 def test_the_picture_names_everybody(capsys: pytest.CaptureFixture[str]) -> None:
     """Table and picture show each source, the liar's arrow, the band and the sentence."""
-    explain.explain(finding(*three_honest_one_liar()))
+    explain.explain(result(*three_honest_one_liar()))
 
     out, err = capsys.readouterr()
     assert out == ""
@@ -178,7 +178,7 @@ def test_the_picture_names_everybody(capsys: pytest.CaptureFixture[str]) -> None
 @given(runs)
 def test_any_run_can_be_explained(outcomes: tuple[Outcome, ...]) -> None:
     """Drawing never fails, whatever the intervals."""
-    explain.explain(finding(*outcomes))
+    explain.explain(result(*outcomes))
 
 
 @pytest.mark.parametrize(
