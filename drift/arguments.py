@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from drift import __version__
 from drift.config import LONGEST_TIMEOUT_S
-from drift.options import FORMATS, Options
+from drift.formats.registry import names as format_names
+from drift.options import DEFAULT_FORMAT, Options
 from sources.base import ConfigError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class _Show(argparse.Action):
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse, with errors in our one-line output_format."""
+    """argparse, with errors in our one-line form."""
 
     def error(self, message: str) -> NoReturn:
         if message.startswith("unrecognized arguments:") and WATCH in message.split():
@@ -104,9 +105,10 @@ def _add_arguments(parser: argparse.ArgumentParser, options: Options) -> None:
             type=_span,
             help="from one measurement to the next, 1s to 1d, as in 60s, 5m, 1h",
         )
-    formats = [one for one in FORMATS if one != "nagios" or not options.watch]
+    names = format_names()
+    formats = [one for one in names if one != "nagios" or not options.watch]
     parser.add_argument(
-        "--format", type=str.lower, choices=FORMATS, metavar="FORM", help=", ".join(formats)
+        "--format", type=str.lower, choices=names, metavar="NAME", help=", ".join(formats)
     )
     parser.add_argument(
         "--json", action="store_const", dest="format", const="json", help="--format json"
@@ -163,7 +165,9 @@ def _check(parser: argparse.ArgumentParser, options: Options) -> None:
     """Refuse what does not go together."""
     if options.demo and options.config is not None:
         parser.error("--demo runs on a lab of its own: --config does not go with it")
-    if options.check_config and (options.format != FORMATS[0] or options.explain or options.output):
+    if options.check_config and (
+        options.format != DEFAULT_FORMAT or options.explain or options.output
+    ):
         parser.error("--check-config asks nobody: --explain, --json and the like do not go with it")
     if options.output_mode is not None and options.output is None:
         parser.error("--output-mode goes with --output only")

@@ -1,8 +1,8 @@
 """From arguments to an exit status.
 
-stdout carries the result in the output_format that is asked for, and nothing else; in the plain output_format that is
-the integer, or nothing. stderr carries one line when there is no answer, and more only with -v or
---explain. What a run is, is in drift/run/measure.py; how it is told, in drift/console.py.
+stdout carries the result in the output format that is asked for, and nothing else: the integer, or
+nothing, unless another is named. stderr carries one line when there is no answer, and more only
+with -v or --explain. A run is in drift/run/measure.py, what writes and leaves in drift/console.py.
 """
 
 import os
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from drift import config
 from drift.config import Config
 from drift.console import Console, print_line
-from drift.formats.base import BUG, NO_ANSWER, WRONG_USAGE
+from drift.formats.base import BUG, NO_ANSWER, WRONG_USAGE, OutputFormat
+from drift.formats.integer import Integer
 from drift.options import Options
 from drift.run.measure import measure
 from sources.clock import NS, BeyondReach, Clock, process_age_ns
@@ -35,9 +36,9 @@ _ENDED = "no answer: ended by a signal"
 
 def main(arguments: Sequence[str]) -> int:
     """Run the program and return its exit status."""
-    output_format = Integer(Options())
+    output_format: OutputFormat = Integer(Options())
     if not _is_usual(arguments):
-        from drift.formats.registry import format_named_in  # noqa: PLC0415 - the integer needs no other output_format
+        from drift.formats.registry import format_named_in  # noqa: PLC0415 - the integer needs no other
 
         output_format = format_named_in(arguments)
     console = Console(output_format, None, _CLOCK)
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     _leave_in_time(console, began_raw_ns)
     if sys.stdout is None and not any(word.startswith("--output") for word in arguments):
         print_line("stdout cannot be written: it is closed")
-        return output_format.status(BUG)
+        return output_format.exit_status(BUG)
     verbose = "-v" in arguments or "--verbose" in arguments
     act = partial(_start, arguments, console, began_raw_ns, verbose=verbose)
     return console.guard(act, verbose=verbose)
@@ -61,14 +62,14 @@ def _leave_in_time(console: Console, began_raw_ns: int) -> None:
 
 
 def _start(arguments: Sequence[str], console: Console, began_raw_ns: int, *, verbose: bool) -> int:
-    """Find out what is wanted and do it; `console` serves until the wanted output_format is there."""
+    """Find out what is wanted and do it; `console` serves until the wanted format is there."""
     if arguments and arguments[0] in COMMANDS:
         return _command(arguments, console, began_raw_ns)
     options = _options(arguments)
     if options.text is not None:
         return console.write(options.text, began_raw_ns + _USUAL_TIMEOUT_NS)
     if not options.plain:
-        from drift.formats.registry import format_of  # noqa: PLC0415 - the integer needs no other output_format
+        from drift.formats.registry import format_of  # noqa: PLC0415 - the integer needs no other
 
         console = Console(
             format_of(options), options.output, _CLOCK, output_mode=options.output_mode

@@ -13,7 +13,7 @@ from typing import cast
 
 from drift.consensus.rule import Rule, operator_key
 from drift.formats.base import shown_path
-from sources import KINDS
+from sources import is_kind, kinds
 from sources.base import ConfigError, Source
 from sources.clock import NS
 from sources.record import Record
@@ -182,13 +182,14 @@ def _seconds(
 
 
 def _read_sources(where: str, tree: dict[str, object]) -> tuple[Source, ...]:
-    kinds = tree.get("sources", {})
-    if not isinstance(kinds, dict):
-        raise _wrong(where, "sources", kinds, "tables: [[sources.ntp]]")
-    _check_names(where, "sources", kinds, KINDS)
+    found_kinds = tree.get("sources", {})
+    if not isinstance(found_kinds, dict):
+        raise _wrong(where, "sources", found_kinds, "tables: [[sources.ntp]]")
+    if not all(map(is_kind, found_kinds)):
+        _check_names(where, "sources", found_kinds, kinds())
     sources: list[Source] = []
     seen: dict[tuple[str, str], str] = {}
-    for kind, tables in kinds.items():
+    for kind, tables in found_kinds.items():
         for number, table in enumerate(_array(where, f"sources.{kind}", tables), start=1):
             title = f"[[sources.{kind}]] number {number}"
             found = _read_source(where, title, kind, table)

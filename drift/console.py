@@ -47,7 +47,7 @@ def print_line(line: str) -> None:
 
 
 class Console:
-    """Tells what came of a run, in one output_format and at one place: stdout, or a file replaced whole."""
+    """Writes what came of a run, in one format, to one place: stdout, or a file replaced whole."""
 
     def __init__(
         self,
@@ -57,9 +57,9 @@ class Console:
         unwritten_status: int = BUG,
         output_mode: int | None = None,
     ) -> None:
-        """Tell in this output_format; `output` is the path of the file, None for stdout.
+        """Write in this format; `output` is the path of the file, None for stdout.
 
-        `unwritten_status` is, in the plain output_format, that of a result which could not be written;
+        `unwritten_status` is, with the integer, that of a result which could not be written;
         `output_mode` the permissions of the file, None for the usual ones.
         """
         self.output_format = output_format
@@ -122,7 +122,7 @@ class Console:
             except OSError as error:
                 found = f"{self._place()} cannot be written: {error.strerror or error}"
                 self._print_line(found if self.output_format.on_stderr else f"{why}; and {found}")
-        return self.output_format.status(status)
+        return self.output_format.exit_status(status)
 
     def guard(self, act: Callable[[], int], *, verbose: bool) -> int:
         """Return the exit status of `act`, or tell why there is none to return."""
@@ -165,7 +165,7 @@ class Console:
 
     def _unwritten(self, why: str) -> int:
         self._print_line(why)
-        return self.output_format.status(self._unwritten_status)
+        return self.output_format.exit_status(self._unwritten_status)
 
     def _print_line(self, why: str) -> None:
         """Say what concerns the place of results: on stderr, or where stdout is free for it there.

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from drift.formats.nagios import Threshold
 
-FORMATS = ("integer", "json", "prometheus", "influx", "nagios", "zabbix")
+DEFAULT_FORMAT = "integer"
 
 
 class Options:
@@ -13,7 +13,7 @@ class Options:
 
     config: str | None = None
     timeout_s: float | None = None
-    format: str = FORMATS[0]
+    format: str = DEFAULT_FORMAT
     output: str | None = None
     output_mode: int | None = None
     """Permissions of the file of --output; None keeps those that it has, and a new one is 0644."""
@@ -33,7 +33,7 @@ class Options:
     @property
     def plain(self) -> bool:
         """Whether the integer on stdout is all that is wanted, so that no report is to be made."""
-        is_integer = self.format == FORMATS[0] and self.output is None
+        is_integer = self.format == DEFAULT_FORMAT and self.output is None
         return is_integer and not (self.picture or self.verbose)
 
     @property

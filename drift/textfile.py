@@ -1,16 +1,11 @@
 """The file of --output: replaced whole, so that whoever reads it never sees half of it."""
 
-import math
 import os
-import re
 import stat
 from contextlib import suppress
 
 _LONGEST_READ = 1 << 20
 _NEW_MODE = 0o644
-_LAST_SUCCESS = re.compile(
-    r"^time_drift_last_success_timestamp_seconds ([0-9.e+]{1,40})$", re.MULTILINE
-)
 
 
 def replace(path: str, text: str, mode: int | None = None) -> None:
@@ -39,18 +34,15 @@ def replace(path: str, text: str, mode: int | None = None) -> None:
         raise
 
 
-def last_success_unix_s(path: str) -> float | None:
-    """Return when there last was an answer, as a Prometheus exposition at `path` tells it."""
+def previous_text(path: str) -> str:
+    """Return what the file holds that is going to be replaced; nothing where it cannot be read."""
     try:
         _mode_of(path)
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         with open(os.open(path, flags), "rb") as file:
-            text = (file.read(_LONGEST_READ) or b"").decode(errors="replace")
-        found = _LAST_SUCCESS.search(text)
-        unix_s = float(found[1]) if found else math.nan
-    except (OSError, ValueError):
-        return None
-    return unix_s if math.isfinite(unix_s) else None
+            return (file.read(_LONGEST_READ) or b"").decode(errors="replace")
+    except OSError:
+        return ""
 
 
 def _mode_of(path: str) -> int | None:

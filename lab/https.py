@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Self
 
 from lab.authority import DAY_S, FOR_LIFE, LIFETIME, Authority
@@ -227,3 +228,9 @@ def drip(seconds: float) -> Behaviour:
 def reset(reply: Honest) -> Iterable[Reply]:  # noqa: ARG001 - that is the point
     """Reset the connection instead of answering."""
     raise ConnectionResetError
+
+
+CONTRACT = partial(HttpsServer, identity=Identity(lifetime=FOR_LIFE))
+"""What tests hold every kind of source to its contract with: (operator, behaviour, options)."""
+DATAGRAMS = False
+"""Whether each datagram stands for itself, so that junk does not spoil what follows it."""

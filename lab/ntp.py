@@ -73,3 +73,9 @@ def altered(**fields: object) -> Behaviour:
         return [Reply(ntp.encode(ntp.decode(reply(0)).replaced(**fields)))]
 
     return behave
+
+
+CONTRACT = NtpServer
+"""What tests hold every kind of source to its contract with: (operator, behaviour, options)."""
+DATAGRAMS = True
+"""Whether each datagram stands for itself, so that junk does not spoil what follows it."""

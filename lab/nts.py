@@ -12,12 +12,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-from lab.authority import Authority
+from lab.authority import FOR_LIFE, Authority
 from lab.behaviour import Behaviour, Honest, Reply, honest
 from lab.https import Identity
 from lab.ntp import HONEST
@@ -355,3 +356,9 @@ def _context(manner: Manner, files: tuple[str, str], key_log: str) -> ssl.SSLCon
 
 def _uint16(number: int) -> bytes:
     return number.to_bytes(2, "big")
+
+
+CONTRACT = partial(NtsServer, identity=Identity(lifetime=FOR_LIFE))
+"""What tests hold every kind of source to its contract with: (operator, behaviour, options)."""
+DATAGRAMS = True
+"""Whether each datagram stands for itself, so that junk does not spoil what follows it."""

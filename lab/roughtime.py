@@ -333,3 +333,9 @@ def _uint32(number: int) -> bytes:
 
 def _public(key: Ed25519PrivateKey) -> bytes:
     return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+CONTRACT = RoughtimeServer
+"""What tests hold every kind of source to its contract with: (operator, behaviour, options)."""
+DATAGRAMS = True
+"""Whether each datagram stands for itself, so that junk does not spoil what follows it."""

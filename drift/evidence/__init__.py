@@ -1,1 +1,1 @@
-"""TODO."""
+"""What Roughtime servers signed, held against each other; lists of such servers."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The output formats, one file each, and their registry."""

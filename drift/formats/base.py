@@ -1,48 +1,45 @@
-"""What every form of output has in common, exit statuses included, and the plain one. Pure."""
+"""What every output format has in common, exit statuses included. Pure.
+
+A format is one file of this folder that assigns its class to `FORMAT`. The file's name is the word
+of `--format`; --help, the documents and the tests find it by itself (drift/formats/registry.py).
+"""
 
 from typing import TYPE_CHECKING, ClassVar
 
-from drift.consensus.rule import Answer
-
 if TYPE_CHECKING:
+    from drift.options import Options
     from drift.run.result import Result
 
 OK, WRONG_USAGE, NO_ANSWER, BUG = 0, 2, 3, 70
-"""Exit statuses of the plain form."""
+"""Exit statuses of the integer, which other formats start from."""
 
 
 class OutputFormat:
-    """How the result of a run is told. This one tells the integer, or nothing."""
+    """How the result of a run is printed."""
 
+    summary: ClassVar[str]
+    """What stdout gets, in some words, for --help and the documents."""
+    integer_pattern: ClassVar[str]
+    """A regular expression whose one group is the integer in what is rendered with an answer."""
     on_stderr: ClassVar[bool] = True
-    """Whether stderr says why there is no answer; where not, the text itself does."""
+    """Whether stderr says why there is no answer; where not, the output itself does."""
+    reads_previous: ClassVar[bool] = False
+    """Whether it wants to know what the file that it replaces holds."""
+
+    def __init__(self, options: "Options", previous: str = "") -> None:
+        """Take what it needs of the options; `previous` is the text of the file before."""
 
     def render(self, result: "Result") -> str:
         """Return what stdout gets, whole lines, of a run that came to an end."""
-        decision = result.decision
-        return f"{decision.drift_s}\n" if isinstance(decision, Answer) else ""
+        raise NotImplementedError
 
-    def render_failure(self, why: str, status: int) -> str:  # noqa: ARG002 - most forms say nothing then
+    def render_failure(self, why: str, status: int) -> str:
         """Return what stdout gets where there is no result: wrong usage, a bug, all hangs."""
-        return ""
+        raise NotImplementedError
 
-    def status(self, status: int, result: "Result | None" = None) -> int:  # noqa: ARG002
-        """Return the exit status in this form for what is `status` in the plain one."""
+    def exit_status(self, status: int, result: "Result | None" = None) -> int:  # noqa: ARG002
+        """Return this format's exit status for what is `status` with the integer."""
         return status
-
-
-class Plugin(OutputFormat):
-    """A plugin of Nagios as far as it tells failures: UNKNOWN, 3, and the text on stdout."""
-
-    on_stderr = False
-
-    def render_failure(self, why: str, status: int) -> str:  # noqa: ARG002 - the words have it
-        """Return the output of a run that found nothing at all."""
-        return f"TIME DRIFT UNKNOWN - {one_line(why)}\n"
-
-    def status(self, status: int, result: "Result | None" = None) -> int:  # noqa: ARG002
-        """Return UNKNOWN, whatever it is."""
-        return 3
 
 
 def shown_path(path: str) -> str:
@@ -53,8 +50,3 @@ def shown_path(path: str) -> str:
     first = "/" if path.startswith("/") else ""
     parts = [part for part in path.split("/") if part not in ("", ".")]
     return first + "/".join(parts) or path
-
-
-def one_line(text: str) -> str:
-    """Return a line of plugin output: printable, without the letter that begins other data."""
-    return "".join(letter if letter.isprintable() else " " for letter in text).replace("|", "/")

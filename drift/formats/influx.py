@@ -21,6 +21,9 @@ _TEXT_SPECIALS = str.maketrans({'"': r"\"", "\\": r"\\"})
 class Influx(OutputFormat):
     """One point of `time_drift`, and one of `time_drift_source` a source."""
 
+    summary = "points in InfluxDB's line protocol, stamped with true time"
+    integer_pattern = r"drift_s=(-?\d+)i"
+
     def render(self, result: Result) -> str:
         """Return the points of one run."""
         lines = [_line("time_drift", {}, _fields(result), result.decided_unix_ns)]
@@ -54,3 +57,6 @@ def _line(
 
 def _field(value: int | str) -> str:
     return f"{value}i" if isinstance(value, int) else f'"{value.translate(_TEXT_SPECIALS)}"'
+
+
+FORMAT = Influx

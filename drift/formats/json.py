@@ -19,9 +19,16 @@ SCHEMA = "time-drift/1"
 class Json(OutputFormat):
     """The object on one line. Without an answer `drift_s` is null and `refusal` says why."""
 
+    summary = "everything, as one JSON object"
+    integer_pattern = r'"drift_s": (-?\d+)'
+
     def render(self, result: Result) -> str:
         """Return the object."""
         return _object(result) + "\n"
+
+    def render_failure(self, why: str, status: int) -> str:  # noqa: ARG002 - stderr has the words
+        """Return nothing: there is no run to describe."""
+        return ""
 
 
 def _object(result: Result) -> str:
@@ -67,3 +74,6 @@ def _source(verdict: Verdict) -> dict[str, object]:
 
 def _pair(interval: Interval | None) -> list[int] | None:
     return None if interval is None else list(interval)
+
+
+FORMAT = Json

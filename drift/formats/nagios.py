@@ -6,16 +6,19 @@ drift, as in check_ntp_time: by the guidelines it would alert on every clock tha
 """
 
 import re
-
-from nagiosplugin import Performance, Range
+from typing import TYPE_CHECKING
 
 from drift.consensus.rule import Answer
 from drift.consensus.verdict import FALSETICKER
-from drift.formats.base import Plugin, one_line
+from drift.formats.base import OutputFormat
+from drift.options import Options
 from drift.run.result import Result
 from drift.wording.notes import notes
 from drift.wording.sentences import agreement, decimal_s, sentence
 from sources.record import Record
+
+if TYPE_CHECKING:
+    from nagiosplugin import Range
 
 _STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 _NUMBER = r"-?[0-9]{1,18}(?:\.[0-9]{1,9})?"
@@ -28,30 +31,37 @@ class Threshold(Record):
     """A range of the guidelines, and how performance data write it."""
 
     text: str
-    range: Range
+    range: "Range"
 
     def alerts(self, drift_s: int) -> bool:
         """Whether a drift is outside the range, or inside one that is inverted."""
         return drift_s not in self.range
 
 
-class Nagios(Plugin):
+class Nagios(OutputFormat):
     """State, sentence, performance data; a line a source if it is to be verbose."""
 
-    def __init__(
-        self, warning: Threshold | None, critical: Threshold | None, *, verbose: bool
-    ) -> None:
-        """Alert by these thresholds; None never alerts."""
-        self._warning = warning
-        self._critical = critical
-        self._verbose = verbose
+    summary = "a plugin's line; exit status 0, 1, 2 by -w and -c, or 3"
+    integer_pattern = r"\| drift=(-?\d+)s"
+    on_stderr = False
+
+    def __init__(self, options: Options, previous: str = "") -> None:
+        """Alert by the thresholds of the options; without one never."""
+        super().__init__(options, previous)
+        self._warning = options.warning
+        self._critical = options.critical
+        self._verbose = options.verbose
 
     def render(self, result: Result) -> str:
         """Return the output of one run."""
         more = notes(result.verdicts) if self._verbose else []
-        return "\n".join([self._first(result), *(one_line(line) for line in more), ""])
+        return "\n".join([self._first(result), *(_one_line(line) for line in more), ""])
 
-    def status(self, status: int, result: Result | None = None) -> int:  # noqa: ARG002
+    def render_failure(self, why: str, status: int) -> str:  # noqa: ARG002 - the words have it
+        """Return the output of a run that has no result: UNKNOWN, and the text."""
+        return f"TIME DRIFT UNKNOWN - {_one_line(why)}\n"
+
+    def exit_status(self, status: int, result: Result | None = None) -> int:  # noqa: ARG002
         """Return 0 OK, 1 WARNING, 2 CRITICAL or 3 UNKNOWN."""
         if result is None or not isinstance(result.decision, Answer):
             return _UNKNOWN
@@ -63,14 +73,16 @@ class Nagios(Plugin):
         return _OK
 
     def _first(self, result: Result) -> str:
-        state = _STATES[self.status(0, result)]
+        state = _STATES[self.exit_status(0, result)]
         answer = result.decision
         if not isinstance(answer, Answer):
-            return f"TIME DRIFT {state} - {one_line(result.refusal or '')}"
+            return f"TIME DRIFT {state} - {_one_line(result.refusal or '')}"
         said = f"{sentence(answer.drift_s)}; {agreement(answer)}"
         return f"TIME DRIFT {state} - {said} | {self._performance(answer, result)}"
 
     def _performance(self, answer: Answer, result: Result) -> str:
+        from nagiosplugin import Performance  # noqa: PLC0415 - failures do without
+
         half_ns = -(-answer.hull.width_ns // 2)
         ranges = (one and one.text for one in (self._warning, self._critical))
         data = (
@@ -88,8 +100,18 @@ def read_threshold(text: str) -> Threshold:
 
     Raises ValueError for anything else.
     """
+    from nagiosplugin import Range  # noqa: PLC0415 - 13 ms
+
     if _SIZE.fullmatch(text):
         text = f"-{text}:{text}" if float(text) else "0:0"
     if not _RANGE.fullmatch(text):
         raise ValueError(text)
     return Threshold(text, Range(text))
+
+
+def _one_line(text: str) -> str:
+    """Return a line of plugin output: printable, without the letter that begins other data."""
+    return "".join(letter if letter.isprintable() else " " for letter in text).replace("|", "/")
+
+
+FORMAT = Nagios

@@ -4,6 +4,8 @@ Without an answer there is no series that holds a drift, so that none goes stale
 was no success, when the last one was, and the verdicts.
 """
 
+import math
+import re
 from collections.abc import Iterator
 
 from prometheus_client import generate_latest
@@ -13,11 +15,13 @@ from prometheus_client.registry import Collector
 from drift.consensus.rule import Answer
 from drift.consensus.verdict import distinct_names
 from drift.formats.base import OutputFormat
+from drift.options import Options
 from drift.run.result import Result
 from sources.clock import NS
 
-LAST_SUCCESS = "time_drift_last_success_timestamp_seconds"
-"""Read back from the file that is to be replaced (drift/textfile.py)."""
+_LAST_SUCCESS = "time_drift_last_success_timestamp_seconds"
+"""Read back from the file that is to be replaced."""
+_LAST_SUCCESS_LINE = re.compile(rf"^{_LAST_SUCCESS} ([0-9.e+]{{1,40}})$", re.MULTILINE)
 
 _WHO = ("source", "operator", "kind")
 
@@ -25,9 +29,14 @@ _WHO = ("source", "operator", "kind")
 class Prometheus(OutputFormat):
     """Gauges, with HELP and TYPE."""
 
-    def __init__(self, last_success_unix_s: float | None) -> None:
-        """Know when there last was an answer, None if there never was one."""
-        self._last_success_unix_s = last_success_unix_s
+    summary = "gauges for node_exporter's textfile collector"
+    integer_pattern = r"(?m)^time_drift_seconds (-?\d+)(?:\.0)?$"
+    reads_previous = True
+
+    def __init__(self, options: Options, previous: str = "") -> None:
+        """Know from the exposition of before when there last was an answer."""
+        super().__init__(options, previous)
+        self._last_success_unix_s = _last_success_unix_s(previous)
 
     def render(self, result: Result) -> str:
         """Return the exposition of one run."""
@@ -42,12 +51,12 @@ class _Exposition(Collector):
     """The metrics of one run, as prometheus_client wants to be handed them."""
 
     def __init__(self, result: Result | None, last_success_unix_s: float | None) -> None:
-        self._finding = result
+        self._result = result
         self._last_success_unix_s = last_success_unix_s
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield the families."""
-        result = self._finding
+        result = self._result
         answer = result.decision if result and isinstance(result.decision, Answer) else None
         last_unix_s = self._last_success_unix_s
         if result is not None and result.decided_unix_ns is not None:
@@ -55,7 +64,7 @@ class _Exposition(Collector):
         yield _gauge("success", "Whether there is a trustworthy answer: 1 or 0.", int(bool(answer)))
         if last_unix_s is not None:
             yield GaugeMetricFamily(
-                LAST_SUCCESS,
+                _LAST_SUCCESS,
                 "True time of the last trustworthy answer, by the consensus.",
                 value=last_unix_s,
             )
@@ -122,3 +131,16 @@ def _verdicts(result: Result) -> GaugeMetricFamily:
     for name, verdict in zip(distinct_names(result.verdicts), result.verdicts, strict=True):
         family.add_metric((name, verdict.operator, verdict.kind, verdict.word), 1)
     return family
+
+
+def _last_success_unix_s(exposition: str) -> float | None:
+    """Return when there last was an answer, None if the exposition does not say so."""
+    found = _LAST_SUCCESS_LINE.search(exposition)
+    try:
+        unix_s = float(found[1]) if found else math.nan
+    except ValueError:
+        return None
+    return unix_s if math.isfinite(unix_s) else None
+
+
+FORMAT = Prometheus

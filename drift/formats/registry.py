@@ -1,53 +1,52 @@
-"""Which output_format of output is which: the words of `--format`, each with what it needs to know."""
+"""Which output formats there are: every file of this folder that is not a helper of theirs."""
 
+import os
 from collections.abc import Sequence
+from importlib import import_module
 from itertools import pairwise
 
-from drift.formats.base import OutputFormat, Plugin
-from drift.options import Options
+from drift.formats.base import OutputFormat
+from drift.formats.integer import Integer
+from drift.options import DEFAULT_FORMAT, Options
+from drift.textfile import previous_text
+
+_HELPERS = ("__init__", "base", "registry")
+
+
+def names() -> tuple[str, ...]:
+    """Return the words of `--format`, the default first."""
+    files = os.listdir(os.path.dirname(os.path.abspath(__file__)))
+    found = {file.removesuffix(".py") for file in files if file.endswith(".py")}
+    return (DEFAULT_FORMAT, *sorted(found - {DEFAULT_FORMAT, *_HELPERS}))
+
+
+def format_class(name: str) -> type[OutputFormat]:
+    """Return the class of a format; its libraries are imported when it renders."""
+    found: type[OutputFormat] = import_module(f"drift.formats.{name}").FORMAT
+    return found
 
 
 def format_of(options: Options) -> OutputFormat:
-    """Return the output_format that the options want; only its own libraries are imported."""
-    match options.format:
-        case "json":
-            from drift.formats.json import Json  # noqa: PLC0415 - one output_format a run
-
-            return Json()
-        case "prometheus":
-            from drift.formats.prometheus import Prometheus  # noqa: PLC0415 - 80 ms
-            from drift.textfile import last_success_unix_s  # noqa: PLC0415
-
-            output = options.output
-            return Prometheus(None if output is None else last_success_unix_s(output))
-        case "influx":
-            from drift.formats.influx import Influx  # noqa: PLC0415
-
-            return Influx()
-        case "nagios":
-            from drift.formats.nagios import Nagios  # noqa: PLC0415 - 13 ms
-
-            return Nagios(options.warning, options.critical, verbose=options.verbose)
-        case "zabbix":
-            from drift.formats.zabbix import Zabbix  # noqa: PLC0415
-
-            return Zabbix()
-    return Integer(Options())
+    """Return the format that the options ask for."""
+    wanted = format_class(options.format)
+    if wanted.reads_previous and options.output is not None:
+        return wanted(options, previous_text(options.output))
+    return wanted(options)
 
 
 def format_named_in(arguments: Sequence[str]) -> OutputFormat:
-    """Return how to tell wrong usage, and that there is no output_format to be had; needs no library.
+    """Return how to print that the arguments cannot be understood, before they are.
 
-    The forms whose readers look at stdout, or at the exit status, alone are told apart.
+    That is the format they name where its readers look at stdout alone, else stderr's plain line.
     """
-    named = ""
+    named = DEFAULT_FORMAT
     for word, following in pairwise([*arguments, ""]):
         if word == "--format":
             named = following.lower()
         elif word.startswith("--format="):
             named = word.removeprefix("--format=").lower()
-    if named == "zabbix":
-        from drift.formats.zabbix import Zabbix  # noqa: PLC0415
-
-        return Zabbix()
-    return Plugin() if named == "nagios" else Integer(Options())
+    if named in names():
+        wanted = format_class(named)
+        if not wanted.on_stderr:
+            return wanted(Options())
+    return Integer(Options())

@@ -16,6 +16,8 @@ from drift.wording.sentences import figures, figures_of, reason_of
 class Zabbix(OutputFormat):
     """The object on one line."""
 
+    summary = "one flat object for a master item of Zabbix"
+    integer_pattern = r'"drift_s": (-?\d+)'
     on_stderr = False
 
     def render(self, result: Result) -> str:
@@ -44,3 +46,6 @@ class Zabbix(OutputFormat):
         nothing = {"falsetickers": 0, "undecided": 0, "answered": 0, "sources": []}
         said = {"success": 0, "reason": reason_of(status), "refusal": why}
         return json.dumps(said | nothing) + "\n"
+
+
+FORMAT = Zabbix

@@ -142,7 +142,7 @@ def _report(
 
     result = find(gathered, settings.rule)
     output_format = console.output_format
-    status = output_format.status(OK if result.refusal is None else NO_ANSWER, result)
+    status = output_format.exit_status(OK if result.refusal is None else NO_ANSWER, result)
     text = output_format.render(result)
     if text or options.output is not None:
         written = console.write(text, end_raw_ns)

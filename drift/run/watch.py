@@ -20,6 +20,7 @@ from typing import Protocol
 from drift import config
 from drift.console import Console, print_line
 from drift.formats.base import BUG, NO_ANSWER, OK
+from drift.formats.integer import Integer
 from drift.formats.registry import format_of
 from drift.options import Options
 from drift.run.measure import measure

@@ -30,9 +30,11 @@ def _warnings(config: Config, by_operator: dict[str, list[Source]]) -> list[str]
         sum(source.precise for source in sources) / len(sources) for sources in by_operator.values()
     )
     if 2 * precise <= len(by_operator):
+        kinds = ", ".join(sorted({source.kind for source in config.sources if source.precise}))
         warnings.append(
-            f"note: precise kinds (ntp, nts) hold {precise:g} of {len(by_operator)} votes; with "
-            "half or fewer the integer may be off by one near a half second"
+            f"note: precise kinds ({kinds or 'none here'}) hold {precise:g} of "
+            f"{len(by_operator)} votes; with half or fewer the integer may be off by one near a "
+            "half second"
         )
     if len({source.kind for source in config.sources}) == 1:
         warnings.append(

@@ -2,7 +2,7 @@
 
 - its command line, for which it tries click, rich and pygments, and does without where it fails;
 - anyio, which httpcore tries for asynchronous use, and does without where it fails;
-- certifi, the CA bundle of httpcore's default TLS context: we always pass our own (sources/net/tls.py).
+- certifi, the CA bundle of httpcore's default TLS context: ours is always passed (net/tls.py).
 """
 
 import sys

@@ -2,8 +2,8 @@
 is proven, and less of it for each time that it is asked again.
 
 The certificate is verified without the local clock, which is what is in doubt: its dates are held
-against the time that the server itself claims (sources/net/tls.py). What a response proves, and when
-it is worth asking again, is decided in sources/https/proof.py.
+against the time that the server itself claims (sources/net/tls.py). What a response proves, and
+when it is worth asking again, is decided in sources/https/proof.py.
 """
 
 import re

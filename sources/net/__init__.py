@@ -1,1 +1,1 @@
-"""TODO."""
+"""What adapters share: datagrams, connections, TLS, names."""

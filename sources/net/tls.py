@@ -1,7 +1,7 @@
 """One bare TLS context per CA store: chain and host name always verified, dates never by OpenSSL.
 
-The local clock is what is in doubt, so it may not judge certificates: OpenSSL is told not to look
-at dates, and sources/net/validity.py holds the chain against the time that the server itself claims.
+The local clock is what is in doubt, so it may not judge certificates: OpenSSL is asked not to look
+at dates, and validity.py holds the chain against the time that the server itself claims.
 Nothing switches the rest of the verification off.
 
 Bare, because ssl.create_default_context parses every CA there is: 33 ms, against 0.2 by `capath`.

@@ -1,1 +1,1 @@
-"""TODO."""
+"""NTS (RFC 8915): NTP whose replies are authenticated."""

@@ -1,4 +1,4 @@
-"""NTP extension fields of NTS (RFC 8915 section 5). Pure; encryption itself is sources/nts/proof.py.
+"""NTP extension fields of NTS (RFC 8915 section 5). Pure; encryption itself is in proof.py.
 
 A field is two octets of type, two of length, the header's four included, and a body, padded to a
 multiple of four (RFC 7822). What stands before the authenticator is authenticated by it, what

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Roughtime (RFC 10049 and the dialects before it)."""

@@ -3,9 +3,9 @@
 A reply that does not hold is not the end: servers send bad ones on purpose (section 7, grease), so
 that clients check, and anybody can forge one. Only at the deadline the last one names the failure.
 A server that is silent is asked again after 1 s, 1.5 s more, and so on (section 5), with other
-versions to choose from (sources/roughtime/versions.py); one that has answered, the same to the bit. Whoever
-answers may have seen the first such request: what is certain is measured from its first sending,
-what is likely from that of the socket that the answer came to.
+versions to choose from (versions.py); one that has answered, the same to the bit. Whoever answers
+may have seen the first such request: what is certain is measured from its first sending, what is
+likely from that of the socket that the answer came to.
 """
 
 import base64

@@ -4,8 +4,8 @@ RFC 10049 is version 1. Its drafts 7 to 19, and Google's original, are what many
 still speak. They differ in signature contexts, hashes, what a leaf of the Merkle tree is made of,
 where the version stands and how time is counted; all of that is in the table and nowhere else.
 
-There are two forms of request. The IETF's offers versions of the table (sources/roughtime/versions.py says
-which); Google's is older than versions, packets and 32-byte nonces.
+There are two forms of request. The IETF's offers versions of the table (versions.py says which);
+Google's is older than versions, packets and 32-byte nonces.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""What every kind of source keeps to, against a lab server. A new kind joins `KINDS`."""
+"""What every kind of source keeps to, against its lab server; both are found by themselves."""
 
 import os
 import resource
@@ -7,48 +7,37 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from importlib import import_module
 
 import pytest
 
-import sources
 from drift.config import parse
 from lab import behaviour
-from lab.authority import FOR_LIFE
 from lab.behaviour import Behaviour
-from lab.https import HttpsServer, Identity
-from lab.ntp import NtpServer
-from lab.nts import NtsServer
-from lab.roughtime import RoughtimeServer
 from lab.world import Server
+from sources import kinds
 from sources.base import Interval, Source, SourceError, TimedOut, Unavailable, Unreachable
 from sources.clock import NS, Clock
 from tests.support.fakes import a_run
 
-KINDS: dict[str, Callable[..., Server]] = {
-    "ntp": NtpServer,
-    "nts": partial(NtsServer, identity=Identity(lifetime=FOR_LIFE)),
-    "https": partial(HttpsServer, identity=Identity(lifetime=FOR_LIFE)),
-    "roughtime": RoughtimeServer,
-}
-"""For each kind the lab server that speaks it."""
-DATAGRAMS = ["ntp", "nts", "roughtime"]
-"""Kinds in which each datagram stands for itself, so that junk does not spoil what follows it."""
+KINDS = kinds()
+DATAGRAMS = [kind for kind in KINDS if import_module(f"lab.{kind}").DATAGRAMS]
 
 CLOCK = Clock()
 
 
-def test_every_kind_is_under_contract() -> None:
-    """A kind without a lab server, and so without this contract, may not be shipped."""
-    assert set(KINDS) == set(sources.KINDS)
+def lab_server(kind: str) -> Callable[..., Server]:
+    """Return the lab's server of a kind: one without it may not be shipped."""
+    server: Callable[..., Server] = import_module(f"lab.{kind}").CONTRACT
+    return server
 
 
-@pytest.fixture(params=sorted(KINDS))
+@pytest.fixture(params=KINDS)
 def serve(request: pytest.FixtureRequest) -> Callable[..., Source]:
     """Start a lab server of each kind with a behaviour; return the source that asks it."""
 
     def start(behave: Behaviour, *, closed: bool = False, **options: object) -> Source:
-        server = KINDS[request.param]("Alpha", behave, **options)
+        server = lab_server(request.param)("Alpha", behave, **options)
         server.__enter__()
         (source,) = parse(server.toml(), "the test").sources
         if closed:

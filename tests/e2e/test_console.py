@@ -21,7 +21,7 @@ from lab import behaviour
 from lab.https import HttpsServer
 from lab.ntp import NtpServer, kiss
 from lab.world import world
-from sources import KINDS
+from sources import kinds
 from tests.conftest import ROOT, Program
 from tests.e2e.conftest import Start
 from tests.e2e.test_contract import assert_refused
@@ -165,7 +165,7 @@ def test_the_page_says_what_the_demo_shows(program: Program) -> None:
         assert shown.count(word) == 1
         assert f"one is {'a ' if word == 'falseticker' else ''}{word}" in page
     lead = page.partition("<section>")[2].partition("</section>")[0]
-    for kind in KINDS:
+    for kind in kinds():
         assert f" {kind} " in shown
         assert kind in lead.lower()
 

@@ -1,7 +1,7 @@
 """The site as its visitors get it: built, served by the emulation of the edge, seen by a browser.
 
 What is tested is the last commit: the builder archives nothing else, so it runs in a clone. The
-headers come from the template, by an emulation; tests/support/site/edge.py says what it cannot show.
+headers come from the template, by an emulation; edge.py says what it cannot show.
 """
 
 import hashlib

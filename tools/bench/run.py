@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from drift.options import FORMATS
+from drift.formats.registry import names
 from tools.bench.measure import interleaved, once
 from tools.bench.servers import configuration, nts_server, servers, web_servers
 
@@ -91,7 +91,7 @@ def costs(directory: Path, five: str, rounds: int) -> None:
                 f"time-drift.sh --format {form}, 5 servers": [
                     *(script, "--config", five, "--format", form)
                 ]
-                for form in FORMATS[1:]
+                for form in names()[1:]
             },
         },
         rounds,

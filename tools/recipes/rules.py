@@ -193,7 +193,7 @@ ALERTS = (
 )
 
 HEAD = """\
-# Made by `python -m tools.recipes` from tools/recipes/chains.py and tools/recipes/rules.py: change those.
+# Made by `python -m tools.recipes` from chains.py and rules.py in tools/recipes: change those.
 #
 # Sign: the drift is local clock minus true time; -4 is a clock that is 4 s BEHIND. It is rounded to
 # nearest, so that 1 means half a second or more.

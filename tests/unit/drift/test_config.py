@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from drift import config
 from drift.consensus.rule import Rule
-from sources import KINDS
 from sources.base import ConfigError
 from sources.clock import NS
 from tests.conftest import ROOT
@@ -30,14 +29,14 @@ def parsed(text: str) -> config.Config:
 
 
 def test_the_shipped_configuration_loads() -> None:
-    """config.toml has every kind and eight operators or more, most of them with precise sources."""
+    """config.toml has four kinds and eight operators or more, most of them with precise sources."""
     shipped = config.load(str(ROOT / "config.toml"))
 
     operators = {source.operator for source in shipped.sources}
     assert len({(source.operator, source.kind) for source in shipped.sources}) == len(
         shipped.sources
     )
-    assert {source.kind for source in shipped.sources} == set(KINDS)
+    assert {source.kind for source in shipped.sources} >= {"ntp", "nts", "roughtime", "https"}
     assert len({s.operator for s in shipped.sources if s.precise}) > len(operators) / 2 >= 4
     assert shipped.timeout_ns == 2.5 * NS
     assert (shipped.rule.min_operators, shipped.rule.min_kinds) == (3, 2)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.textfile import last_success_unix_s, replace
+from drift.textfile import previous_text, replace
 
 
 def test_what_cannot_be_replaced_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,39 +93,29 @@ def test_a_name_of_this_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert (tmp_path / "out").read_text(encoding="utf-8") == "text"
 
 
-def test_the_last_success_is_read_back(tmp_path: Path) -> None:
-    """As the exposition writes it, with an exponent."""
+def test_the_file_of_before_is_read(tmp_path: Path) -> None:
+    """What is going to be replaced can be asked for what it holds."""
     path = tmp_path / "x.prom"
-    line = "time_drift_last_success_timestamp_seconds 1.7953968981724741e+09\n"
-    path.write_text(f"# HELP x y\n{line}time_drift_success 1.0\n", encoding="utf-8")
+    path.write_text("before\n", encoding="utf-8")
 
-    assert last_success_unix_s(str(path)) == 1795396898.1724741
-
-
-@pytest.mark.parametrize("value", ["NaN", "+Inf", "1e999", "", "1.2.3", "x", "-5"])
-def test_what_is_no_time_is_none(tmp_path: Path, value: str) -> None:
-    """Nothing is made of a value that no exposition of ours holds."""
-    path = tmp_path / "x.prom"
-    path.write_text(f"time_drift_last_success_timestamp_seconds {value}\n", encoding="utf-8")
-
-    assert last_success_unix_s(str(path)) is None
+    assert previous_text(str(path)) == "before\n"
 
 
 @given(data=st.binary(max_size=300))
-def test_any_bytes_are_a_time_or_none(
-    tmp_path_factory: pytest.TempPathFactory, data: bytes
-) -> None:
+def test_any_bytes_are_a_text(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     """Whatever lies there, reading it does not fail."""
     path = tmp_path_factory.getbasetemp() / "any.prom"
-    path.write_bytes(b"time_drift_last_success_timestamp_seconds " + data)
+    path.write_bytes(data)
 
-    assert last_success_unix_s(str(path)) is None or data
+    assert previous_text(str(path)).encode(errors="replace") == data.decode(
+        errors="replace"
+    ).encode(errors="replace")
 
 
 def test_no_file_and_what_is_none(tmp_path: Path) -> None:
-    """Missing, a directory, a pipe that nobody writes to: none, and at once."""
+    """Missing, a directory, a pipe that nobody writes to: nothing, and at once."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
 
     for path in (tmp_path / "missing", tmp_path, pipe):
-        assert last_success_unix_s(str(path)) is None
+        assert previous_text(str(path)) == ""

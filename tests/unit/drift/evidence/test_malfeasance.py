@@ -23,6 +23,7 @@ from lab.roughtime import Signer
 from sources.clock import NS
 from sources.record import Record
 from sources.roughtime.wire_dialects import DIALECTS, Form, encode_request, form_of, nonce_of
+from tests.conftest import ROOT
 
 VECTORS = ROOT / "tests/vectors" / "roughtime"
 NOW_NS = 1_795_400_000 * NS

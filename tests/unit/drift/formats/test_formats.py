@@ -15,13 +15,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from drift import formats
 from drift.consensus.rule import Answer, NoAnswer
 from drift.consensus.verdict import Verdict, distinct_names
-from drift.formats.base import OutputFormat, Plugin
 from drift.formats.influx import Influx
+from drift.formats.integer import Integer
 from drift.formats.nagios import Nagios, read_threshold
 from drift.formats.prometheus import Prometheus
-from drift.formats.registry import format_named_in, format_of
+from drift.formats.registry import format_class, format_named_in, format_of, names
 from drift.formats.zabbix import Zabbix
-from drift.options import FORMATS, Options
+from drift.options import Options
 from drift.run.result import Result
 from drift.wording.explain import explained
 from drift.wording.letters import letters_of
@@ -43,6 +43,13 @@ def refused() -> Result:
     return result(a_sample(0, 1, "Alpha"), a_sample(60, 61, "Bravo"))
 
 
+def exposition_of(last_success_unix_s: float | None) -> str:
+    """Return the file of a run before, which says when there last was an answer."""
+    if last_success_unix_s is None:
+        return ""
+    return f"x 1\ntime_drift_last_success_timestamp_seconds {last_success_unix_s}\ny 2\n"
+
+
 results = runs.map(lambda outcomes: result(*outcomes))
 
 
@@ -52,7 +59,7 @@ results = runs.map(lambda outcomes: result(*outcomes))
 @given(results, st.none() | st.floats(1, 4e9))
 def test_the_exposition_always_parses(found: Result, last_s: float | None) -> None:
     """Whatever the names: every series once, with help; a drift only with an answer."""
-    text = Prometheus(last_s).render(found)
+    text = Prometheus(Options(), exposition_of(last_s)).render(found)
 
     families = {family.name: family for family in text_string_to_metric_families(text)}
     series = Counter(
@@ -77,7 +84,34 @@ def test_nanoseconds_survive() -> None:
     """The estimate is told to the nanosecond, far from zero as well."""
     far = result(*[a_sample(-4.000000003, -4.000000003, name) for name in "ABC"])
 
-    assert "\ntime_drift_estimate_seconds -4.000000003\n" in Prometheus(None).render(far)
+    assert "\ntime_drift_estimate_seconds -4.000000003\n" in Prometheus(Options()).render(far)
+
+
+@pytest.mark.parametrize(
+    ("value", "seen"),
+    [
+        ("1.7953968981724741e+09", 1795396898.1724741),
+        ("0", 0.0),
+        *((text, None) for text in ("NaN", "+Inf", "1e999", "", "1.2.3", "x", "-5")),
+    ],
+)
+def test_the_last_success_is_read_back(value: str, seen: float | None) -> None:
+    """As the exposition of before has it; nothing is made of a value that none of ours holds."""
+    previous = f"# HELP x y\ntime_drift_last_success_timestamp_seconds {value}\nx 1.0\n"
+
+    text = Prometheus(Options(), previous).render_failure("why", 3)
+
+    found = {f.name: f for f in text_string_to_metric_families(text)}
+    family = found.get("time_drift_last_success_timestamp_seconds")
+    assert (None if family is None else family.samples[0].value) == seen
+
+
+@given(st.text(max_size=300))
+def test_any_text_of_before_is_read(text: str) -> None:
+    """Whatever stood in the file, the next exposition parses."""
+    previous = f"time_drift_last_success_timestamp_seconds {text}"
+
+    assert "time_drift_success 0.0\n" in Prometheus(Options(), previous).render_failure("why", 3)
 
 
 # --- Influx -----------------------------------------------------------------------------------
@@ -93,7 +127,7 @@ LINE = re.compile(
 @given(results)
 def test_the_points_keep_to_the_line_protocol(found: Result) -> None:
     """Whatever the names: one point for the run and one a source, stamped with an answer only."""
-    lines = Influx().render(found).splitlines()
+    lines = Influx(Options()).render(found).splitlines()
 
     parsed = [LINE.fullmatch(line) for line in lines]
     assert all(parsed)
@@ -115,7 +149,7 @@ def test_the_stamp_is_true_time() -> None:
 
     assert found.decision[0] == -4
     # Raw was 1 s, so the local clock said 1,800,000,001 s, and is 4 s behind.
-    assert Influx().render(found).splitlines()[0].endswith(f" {(TRUE_UNIX_S + 5) * NS}")
+    assert Influx(Options()).render(found).splitlines()[0].endswith(f" {(TRUE_UNIX_S + 5) * NS}")
 
 
 # --- Zabbix -----------------------------------------------------------------------------------
@@ -124,7 +158,7 @@ def test_the_stamp_is_true_time() -> None:
 @given(results)
 def test_the_object_is_one_line_and_flat(found: Result) -> None:
     """What holds a drift is there with an answer only; the counts add up."""
-    text = Zabbix().render(found)
+    text = Zabbix(Options()).render(found)
 
     assert text.endswith("\n")
     assert text.count("\n") == 1
@@ -152,8 +186,11 @@ PERFORMANCE = re.compile(
 @given(results, st.booleans())
 def test_a_plugin_says_one_line(found: Result, verbose: bool) -> None:
     """One bar at most, none without an answer; long output only if it is wanted."""
-    form = Nagios(read_threshold("-1:1"), read_threshold("-2:2"), verbose=verbose)
-    text = form.render(found)
+    options = Options()
+    options.warning, options.critical = read_threshold("-1:1"), read_threshold("-2:2")
+    options.verbose = verbose
+    output_format = Nagios(options)
+    text = output_format.render(found)
 
     first, *more = text.removesuffix("\n").split("\n")
     assert len(more) == (len(found.verdicts) if verbose else 0)
@@ -163,7 +200,7 @@ def test_a_plugin_says_one_line(found: Result, verbose: bool) -> None:
     has_answer = isinstance(found.decision, Answer)
     assert bool(bar) == has_answer
     assert all(PERFORMANCE.fullmatch(item) for item in performance.split(" ") if has_answer)
-    status = form.status(0, found)
+    status = output_format.exit_status(0, found)
     state = ("OK", "WARNING", "CRITICAL", "UNKNOWN")[status]
     assert said.startswith(f"TIME DRIFT {state} - ")
     assert (status == 3) == (not has_answer)
@@ -265,41 +302,48 @@ def test_seconds_are_written_exactly(ns: int) -> None:
 # --- All ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("word", FORMATS)
+@pytest.mark.parametrize("word", names())
 def test_every_word_is_a_form(word: str) -> None:
-    """Each word of --format has a form of its own, which tells both ends of a run."""
+    """Each word of --format has a output_format of its own, which tells both ends of a run."""
     options = Options()
     options.format = word
 
-    form = format_of(options)
+    output_format = format_of(options)
 
-    assert (type(form) is OutputFormat) == (word == "integer")
-    assert form.render(answered()) != form.render(refused())
-    assert form.status(0, answered()) == 0
-    assert form.status(3, refused()) == 3
+    assert type(output_format) is format_class(word)
+    assert output_format.summary
+    assert re.findall(output_format.integer_pattern, output_format.render(answered())) == ["-4"]
+    assert not re.search(
+        r"\d", "".join(re.findall(output_format.integer_pattern, output_format.render(refused())))
+    )
+    assert output_format.exit_status(0, answered()) == 0
+    assert output_format.exit_status(3, refused()) == 3
 
 
 @pytest.mark.parametrize("words", [["--format", "{}"], ["-v", "--format={}", "--nonsense"]])
-@pytest.mark.parametrize("word", [*FORMATS, "NAGIOS", "Zabbix"])
+@pytest.mark.parametrize("word", [*names(), "NAGIOS", "Zabbix"])
 def test_wrong_usage_is_told_where_its_reader_looks(words: list[str], word: str) -> None:
     """What cannot be parsed is told on stdout to those who read nothing else, without a library."""
-    form = format_named_in([text.format(word) for text in words])
+    output_format = format_named_in([text.format(word) for text in words])
 
-    assert form.on_stderr == (word.lower() not in ("nagios", "zabbix"))
-    assert form.status(2) == (3 if word.lower() == "nagios" else 2)
-    assert ("tiemout" in form.render_failure("tiemout", 2)) == (not form.on_stderr)
+    assert output_format.on_stderr == format_class(word.lower()).on_stderr
+    assert output_format.on_stderr == (word.lower() not in ("nagios", "zabbix"))
+    assert output_format.exit_status(2) == (3 if word.lower() == "nagios" else 2)
+    assert ("tiemout" in output_format.render_failure("tiemout", 2)) == (
+        not output_format.on_stderr
+    )
 
 
 @pytest.mark.parametrize("words", [[], ["--format"], ["--format", "xml"], ["--format=", "json"]])
 def test_without_a_known_word_it_is_the_integer(words: list[str]) -> None:
-    """What no form is named by is told in the plain one."""
-    assert type(format_named_in(words)) is OutputFormat
+    """What no output_format is named by is told in the plain one."""
+    assert type(format_named_in(words)) is Integer
 
 
 @pytest.mark.parametrize("why", ["a\nb", "a|b", "\udcff", "\x1b[1m"])
 def test_a_plugin_says_one_printable_line(why: str) -> None:
     """Whatever is in the reason: performance data begin nowhere, and nothing is hidden."""
-    text = Plugin().render_failure(why, 2)
+    text = Nagios(Options()).render_failure(why, 2)
 
     assert text.count("\n") == 1
     assert text.removesuffix("\n").isprintable()
@@ -308,9 +352,9 @@ def test_a_plugin_says_one_printable_line(why: str) -> None:
 
 def test_the_plain_form_tells_the_integer_or_nothing() -> None:
     """That is all of it."""
-    assert OutputFormat().render(answered()) == "-4\n"
-    assert OutputFormat().render(refused()) == ""
-    assert OutputFormat().render_failure("why", 3) == ""
+    assert Integer(Options()).render(answered()) == "-4\n"
+    assert Integer(Options()).render(refused()) == ""
+    assert Integer(Options()).render_failure("why", 3) == ""
     assert isinstance(refused().decision, NoAnswer)
 
 
@@ -326,7 +370,7 @@ def test_names_that_are_the_same_are_told_apart() -> None:
     assert distinct_names(verdicts) == ["a.example", "a.example #2", "a.example", "a.example"]
 
 
-@pytest.mark.parametrize("word", [*FORMATS, "explain"])
+@pytest.mark.parametrize("word", [*names(), "explain"])
 def test_a_verdict_that_is_new_needs_no_list(word: str) -> None:
     """Whoever adds a verdict, or a lack, adds it in one place: every format takes any word."""
     found = answered()

@@ -8,11 +8,12 @@ import jsonschema
 import pytest
 from hypothesis import given, settings
 
-from drift import report
+from drift import formats
 from drift.config import parse
 from drift.consensus.rule import NoAnswer, Rule
 from drift.consensus.verdict import span_text, verdicts
 from drift.formats.json import Json
+from drift.options import Options
 from drift.wording import explain, votes
 from drift.wording.notes import notes
 from drift.wording.refusal import refusal
@@ -22,7 +23,7 @@ from sources.clock import NS
 from tests.support.fakes import a_sample
 from tests.support.results import gathered, result, runs, three_honest_one_liar
 
-SCHEMA = json.loads((files(report) / "time-drift-1.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((files(formats) / "time-drift-1.schema.json").read_text(encoding="utf-8"))
 
 
 def test_everybody_gets_one_verdict() -> None:
@@ -122,7 +123,7 @@ def test_equal_reasons_are_told_once_and_different_ones_each() -> None:
 @given(runs)
 def test_json_always_keeps_to_its_schema(outcomes: tuple[Outcome, ...]) -> None:
     """Whatever came of a run, the object is valid by the published schema."""
-    text = Json().render(result(*outcomes))
+    text = Json(Options()).render(result(*outcomes))
 
     assert text.count("\n") == 1
     assert text.isascii()
@@ -131,7 +132,7 @@ def test_json_always_keeps_to_its_schema(outcomes: tuple[Outcome, ...]) -> None:
 
 def test_json_carries_the_integer_and_the_nanoseconds() -> None:
     """With an answer the object has both, and no refusal."""
-    tree = json.loads(Json().render(result(*three_honest_one_liar())))
+    tree = json.loads(Json(Options()).render(result(*three_honest_one_liar())))
 
     assert tree["drift_s"] == -4
     assert tree["interval_ns"][0] <= tree["drift_ns"] <= tree["interval_ns"][1]

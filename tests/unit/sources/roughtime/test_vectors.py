@@ -12,6 +12,7 @@ from sources.base import Malformed, Unverified
 from sources.record import Record
 from sources.roughtime.proof import verify
 from sources.roughtime.wire_dialects import Reply, form_of, nonce_of
+from tests.conftest import ROOT
 
 DIRECTORY = ROOT / "tests/vectors" / "roughtime"
 NAMES = sorted(path.stem for path in DIRECTORY.glob("*.json"))
