@@ -1,4 +1,4 @@
-"""Every form of output, as a process: what stdout, stderr, the status and the file get."""
+"""Every output format, as a process: what stdout, stderr, the status and the file get."""
 
 import fcntl
 import json
@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from drift.formats.registry import format_class, names
 from lab import behaviour
 from lab.behaviour import Behaviour, Reply
 from lab.ntp import NtpServer
@@ -21,12 +22,12 @@ from lab.world import world
 from tests.conftest import Program
 from tests.e2e.conftest import Start
 
-FORMS = ("integer", "json", "prometheus", "influx", "nagios", "zabbix")
-SILENT_ON_STDERR = ("nagios", "zabbix")
+NAMES = names()
+SILENT_ON_STDERR = tuple(name for name in NAMES if not format_class(name).on_stderr)
 DRIFT = re.compile(
     r"drift_s\b|drift_ns|drift=|estimate|offset|time_drift_seconds|interval|low_ns|uncertainty"
 )
-"""What a drift is called by, in any form but json, where it is null."""
+"""What a drift is called by, in any format but json, where it is null."""
 
 FOUR_BEHIND = re.compile(r"(^|drift=|drift_s=|drift_s\": |drift_seconds )-4(?!\d)", re.MULTILINE)
 
@@ -44,24 +45,18 @@ def metrics(text: str) -> dict[str, list[tuple[dict[str, str], float]]]:
 
 
 @pytest.mark.parametrize("ahead_s", [4, -4, 0, 10_000_000, 0.4, 0.6])
-@pytest.mark.parametrize("form", FORMS)
-def test_all_forms_tell_the_same(program: Program, lab: Start, form: str, ahead_s: float) -> None:
-    """The integer of the plain form is in each of them; stderr is empty, status 0."""
+@pytest.mark.parametrize("name", NAMES)
+def test_all_formats_have_the_same_integer(
+    program: Program, lab: Start, name: str, ahead_s: float
+) -> None:
+    """The integer is in each of them; stderr is empty, status 0."""
     path = lab(*[behaviour.shifted(ahead_s)] * 3)
     integer = program("--config", path).stdout.strip()
 
-    done = program("--config", path, "--format", form)
+    done = program("--config", path, "--format", name)
 
-    patterns = {
-        "integer": r"^(.*)$",
-        "json": r'"drift_s": (-?\d+)',
-        "zabbix": r'"drift_s": (-?\d+)',
-        "influx": r"drift_s=(-?\d+)i",
-        "nagios": r"\| drift=(-?\d+)s",
-        "prometheus": r"(?m)^time_drift_seconds (\S+)$",
-    }
-    (told,) = re.findall(patterns[form], done.stdout.rstrip("\n"))
-    assert float(told) == int(integer)
+    (found,) = re.findall(format_class(name).integer_pattern, done.stdout)
+    assert int(found) == int(integer)
     assert (done.stderr, done.returncode) == ("", 0)
     assert done.stdout.endswith("\n")
 
@@ -111,19 +106,19 @@ def test_influx_is_stamped_with_true_time(program: Program, lab: Start) -> None:
 # --- Without one ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_without_an_answer_there_is_no_drift(program: Program, lab: Start, form: str) -> None:
-    """Three that contradict each other: no form holds anything that could be taken for a drift."""
+@pytest.mark.parametrize("name", NAMES)
+def test_without_an_answer_there_is_no_drift(program: Program, lab: Start, name: str) -> None:
+    """Three that contradict each other: no format holds what could be taken for a drift."""
     path = lab(*(behaviour.shifted(s) for s in (0, 60, -60)))
 
-    done = program("--config", path, "--format", form)
+    done = program("--config", path, "--format", name)
 
     assert done.returncode == 3
-    if form == "json":
+    if name == "json":
         assert json.loads(done.stdout)["drift_s"] is None
     else:
         assert not DRIFT.search(done.stdout)
-    if form in SILENT_ON_STDERR:
+    if name in SILENT_ON_STDERR:
         assert done.stderr == ""
         assert "no majority" in done.stdout
     else:
@@ -162,48 +157,48 @@ def test_never_a_success(program: Program, lab: Start) -> None:
     assert found.keys() == {"time_drift_success", VERDICT}
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_a_configuration_that_does_not_hold(program: Program, tmp_path: Path, form: str) -> None:
-    """Each form says so in its own way; in that of a plugin it is UNKNOWN, 3."""
+@pytest.mark.parametrize("name", NAMES)
+def test_a_configuration_that_does_not_hold(program: Program, tmp_path: Path, name: str) -> None:
+    """Each format says so in its own way; in that of a plugin it is UNKNOWN, 3."""
     path = tmp_path / "broken.toml"
     path.write_text("tiemout = 3\n", encoding="utf-8")
 
-    done = program("--config", str(path), "--format", form)
+    done = program("--config", str(path), "--format", name)
 
-    assert done.returncode == (3 if form == "nagios" else 2)
+    assert done.returncode == (3 if name == "nagios" else 2)
     assert not DRIFT.search(done.stdout)
-    assert ("tiemout" in done.stdout) == (form in SILENT_ON_STDERR)
-    assert ("tiemout" in done.stderr) == (form not in SILENT_ON_STDERR)
-    if form == "prometheus":
+    assert ("tiemout" in done.stdout) == (name in SILENT_ON_STDERR)
+    assert ("tiemout" in done.stderr) == (name not in SILENT_ON_STDERR)
+    if name == "prometheus":
         assert metrics(done.stdout) == {"time_drift_success": [({}, 0)]}
-    if form == "influx":
+    if name == "influx":
         assert done.stdout == 'time_drift success=0i,reason="configuration"\n'
-    if form == "zabbix":
+    if name == "zabbix":
         assert json.loads(done.stdout)["reason"] == "configuration"
-    if form in ("integer", "json"):
+    if name in ("integer", "json"):
         assert done.stdout == ""
 
 
-@pytest.mark.parametrize("form", ["integer", "prometheus", "nagios", "zabbix"])
-def test_a_run_that_hangs(program: Program, tmp_path: Path, form: str) -> None:
-    """A configuration that cannot be read to its end: told by the timeout, in each form's way."""
+@pytest.mark.parametrize("name", ["integer", "prometheus", "nagios", "zabbix"])
+def test_a_run_that_hangs(program: Program, tmp_path: Path, name: str) -> None:
+    """A configuration that cannot be read to its end: told by the timeout, in each format's way."""
     pipe = tmp_path / "never.toml"
     os.mkfifo(pipe)
     began = time.monotonic()
 
-    done = program("--config", str(pipe), "--format", form)
+    done = program("--config", str(pipe), "--format", name)
 
     assert time.monotonic() - began < 2.8
     assert done.returncode == 3
-    assert ("still reading the configuration" in done.stdout) == (form in SILENT_ON_STDERR)
-    assert ("still reading the configuration" in done.stderr) == (form not in SILENT_ON_STDERR)
+    assert ("still reading the configuration" in done.stdout) == (name in SILENT_ON_STDERR)
+    assert ("still reading the configuration" in done.stderr) == (name not in SILENT_ON_STDERR)
     assert not DRIFT.search(done.stdout)
 
 
 _SABOTAGE = """
 import sys
 sys.argv = ["time-drift", *sys.argv[1:]]
-from drift import measure
+from drift.run import measure
 def broken(*arguments, **named):
     raise ZeroDivisionError("a bug\\nof ours")
 measure.gather = broken
@@ -212,23 +207,23 @@ main()
 """
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_a_bug(script: str, lab: Start, form: str) -> None:
-    """An exception of ours is told in each form's way, once, and is 70, or UNKNOWN."""
+@pytest.mark.parametrize("name", NAMES)
+def test_a_bug(script: str, lab: Start, name: str) -> None:
+    """An exception of ours is told in each format's way, once, and is 70, or UNKNOWN."""
     python = str(Path(script).parent / ".venv/bin/python")
     path = lab(*[behaviour.honest] * 3)
 
     done = subprocess.run(
-        [python, "-I", "-c", _SABOTAGE, "--config", path, "--format", form],
+        [python, "-I", "-c", _SABOTAGE, "--config", path, "--format", name],
         capture_output=True,
         text=True,
         check=False,
     )
 
     told = "bug: ZeroDivisionError: a bug of ours"
-    assert done.returncode == (3 if form == "nagios" else 70)
+    assert done.returncode == (3 if name == "nagios" else 70)
     assert not DRIFT.search(done.stdout)
-    if form in SILENT_ON_STDERR:
+    if name in SILENT_ON_STDERR:
         assert done.stderr == ""
         assert told in done.stdout
         assert done.stdout.count("\n") == 1
@@ -351,9 +346,9 @@ def test_more_words_with_v(program: Program, lab: Start) -> None:
 # --- Into a file --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_file_gets_what_stdout_would(
-    program: Program, lab: Start, tmp_path: Path, form: str
+    program: Program, lab: Start, tmp_path: Path, name: str
 ) -> None:
     """Answer, refusal, wrong configuration: the file is replaced each time, stdout stays empty."""
     target = tmp_path / "out"
@@ -366,14 +361,14 @@ def test_the_file_gets_what_stdout_would(
         ((str(broken),), 2),
     )
     for (path,), status in runs:
-        done = program("--config", path, "--format", form, "--output", str(target))
+        done = program("--config", path, "--format", name, "--output", str(target))
         text = target.read_text(encoding="utf-8")
 
         assert done.stdout == ""
-        assert done.returncode == (3 if form == "nagios" and status else status)
+        assert done.returncode == (3 if name == "nagios" and status else status)
         assert text != "-77\n"
         assert bool(FOUR_BEHIND.search(text)) == (status == 0)
-        if form == "integer":
+        if name == "integer":
             assert text == ("-4\n" if status == 0 else "")
     assert sorted(os.listdir(tmp_path)) == ["broken.toml", "lab-0.toml", "lab-1.toml", "out"]
 
@@ -419,14 +414,14 @@ def test_the_modes_of_the_file(program: Program, lab: Start, tmp_path: Path) -> 
     assert stat.S_IMODE(target.stat().st_mode) == 0o640
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("place", ["/dev/null", "/dev/stdout", "/proc/nowhere/out", "."])
-def test_where_no_file_can_be(program: Program, lab: Start, form: str, place: str) -> None:
+def test_where_no_file_can_be(program: Program, lab: Start, name: str, place: str) -> None:
     """A device, a directory, a place where nothing can be made: 70, named, and left as it is."""
-    done = program("--config", lab(*[behaviour.honest] * 3), "--format", form, "--output", place)
+    done = program("--config", lab(*[behaviour.honest] * 3), "--format", name, "--output", place)
 
-    told = done.stdout if form in SILENT_ON_STDERR else done.stderr
-    assert done.returncode == (3 if form == "nagios" else 70)
+    told = done.stdout if name in SILENT_ON_STDERR else done.stderr
+    assert done.returncode == (3 if name == "nagios" else 70)
     assert f"{place} cannot be written: " in told
     assert (done.stdout + done.stderr).count("\n") == told.count("\n") == 1
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
@@ -450,15 +445,15 @@ except subprocess.TimeoutExpired:
 """
 
 
-@pytest.mark.parametrize("form", ["integer", "influx", "nagios", "zabbix"])
+@pytest.mark.parametrize("name", ["integer", "influx", "nagios", "zabbix"])
 @pytest.mark.parametrize(
     "arguments", [(), ("--nonsense",), ("--config", "/nowhere"), ("--timeout", "x")]
 )
 def test_a_full_pipe_holds_nobody(
-    script: str, lab: Start, form: str, arguments: tuple[str, ...]
+    script: str, lab: Start, name: str, arguments: tuple[str, ...]
 ) -> None:
     """Where stdout takes nothing: an end by the timeout, whatever there is to be told."""
-    wanted = ("--config", lab(*[behaviour.honest] * 3), "--format", form, *arguments)
+    wanted = ("--config", lab(*[behaviour.honest] * 3), "--format", name, *arguments)
 
     done = subprocess.run(
         [sys.executable, "-c", FULL_PIPE, "3.5", script, *wanted],
@@ -467,7 +462,7 @@ def test_a_full_pipe_holds_nobody(
         check=True,
     )
 
-    assert int(done.stdout) == (3 if form == "nagios" else 2 if arguments else 70)
+    assert int(done.stdout) == (3 if name == "nagios" else 2 if arguments else 70)
 
 
 def test_a_plugin_that_is_ended_while_it_tells(script: str, lab: Start) -> None:
@@ -488,8 +483,8 @@ def test_a_plugin_that_is_ended_while_it_tells(script: str, lab: Start) -> None:
     assert process.returncode == 3
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_a_locale_costs_no_answer(program: Program, tmp_path: Path, form: str) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_a_locale_costs_no_answer(program: Program, tmp_path: Path, name: str) -> None:
     """Names that a terminal of Latin letters could not show are UTF-8 for programs."""
     servers = [NtpServer(name, behaviour.shifted(4)) for name in ("日本", "Ä", "Ω")]
     path = tmp_path / "lab.toml"
@@ -497,24 +492,24 @@ def test_a_locale_costs_no_answer(program: Program, tmp_path: Path, form: str) -
         path.write_text(running.toml, encoding="utf-8")
         for locale in ("C", "POSIX", "de_DE.ISO-8859-1", "C.UTF-8"):
             environ = {"LC_ALL": locale, "PYTHONIOENCODING": ""}
-            done = program("--config", str(path), "--format", form, "-v", environ=environ)
+            done = program("--config", str(path), "--format", name, "-v", environ=environ)
 
             assert done.returncode == 0, done.stderr
             assert "4" in done.stdout
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_a_clock_beyond_reach(program: Program, lab: Start, form: str) -> None:
-    """A clock that says 2270: no answer, in each form's way."""
+@pytest.mark.parametrize("name", NAMES)
+def test_a_clock_beyond_reach(program: Program, lab: Start, name: str) -> None:
+    """A clock that says 2270: no answer, in each format's way."""
     from tests.support.servers.chrony import faked
 
     path = lab(*[behaviour.honest] * 3)
 
-    done = program("--config", path, "--format", form, environ=faked("+245y"))
+    done = program("--config", path, "--format", name, environ=faked("+245y"))
 
     assert done.returncode == 3
     assert not DRIFT.search(done.stdout)
-    assert (done.stderr == "") == (form in SILENT_ON_STDERR)
+    assert (done.stderr == "") == (name in SILENT_ON_STDERR)
 
 
 def test_a_closed_stdout_does_not_matter_then(script: str, lab: Start, tmp_path: Path) -> None:
