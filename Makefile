@@ -102,7 +102,7 @@ wheel: .venv-supply   ## build build/wheel/*.whl
 	.venv-supply/bin/python -m build --wheel --no-isolation --outdir build/wheel
 
 # Those that need this checkout, and no installation has: its script, its layout, the site.
-TREE_ONLY = test_layers test_prepare test_site_commands test_site_picture test_site_template test_supply
+TREE_ONLY = test_layers drift/test_bootstrap
 INSTALLED = build/installed
 installed: wheel      ## run tests against the installed wheel, away from this checkout
 	rm -rf $(INSTALLED)
