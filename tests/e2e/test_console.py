@@ -25,7 +25,7 @@ from sources import kinds
 from tests.conftest import ROOT, Program
 from tests.e2e.conftest import Start
 from tests.e2e.test_contract import assert_refused
-from tests.processes import full_pipe
+from tests.support.processes import full_pipe
 
 COMMANDS = ((), ("watch",), ("verify-evidence",), ("import-servers",))
 FORMS = ("integer", "json", "prometheus", "influx", "nagios", "zabbix")

@@ -17,7 +17,7 @@ from lab.ntp import NtpServer, kiss
 from lab.world import world
 from tests.conftest import ROOT, Program
 from tests.e2e.conftest import Start
-from tests.processes import full_pipe
+from tests.support.processes import full_pipe
 
 NOTHING = ""
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.dns_server import NETWORK
 from tests.interop.test_resolver_namespace import (
     GRACE_S,
     HOSTS,
@@ -20,6 +19,7 @@ from tests.interop.test_resolver_namespace import (
     three,
     unshare,
 )
+from tests.support.servers.dns_server import NETWORK
 
 __all__ = ["namespace", "unshare"]
 
