@@ -150,8 +150,8 @@ def _add_arguments(parser: argparse.ArgumentParser, options: Options) -> None:
 
 
 def _help(parser: argparse.ArgumentParser, options: Options) -> str:
-    from drift.terminal import help_columns  # noqa: PLC0415
     from drift.wording import usage  # noqa: PLC0415 - only a person wants it
+    from drift.wording.terminal import help_columns  # noqa: PLC0415
 
     wide = help_columns()
     command = usage.WATCH if options.watch else usage.PROGRAM

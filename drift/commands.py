@@ -18,7 +18,7 @@ def run(arguments: Sequence[str]) -> tuple[str, int]:
     """
     command, *words = arguments
     if "-h" in words or "--help" in words:
-        from drift.terminal import help_columns  # noqa: PLC0415 - only a person wants it
+        from drift.wording.terminal import help_columns  # noqa: PLC0415 - only a person wants it
         from drift.wording.usage import help_of  # noqa: PLC0415
 
         return help_of(command, help_columns()), OK

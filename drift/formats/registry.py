@@ -10,7 +10,7 @@ from drift.formats.integer import Integer
 from drift.options import DEFAULT_FORMAT, Options
 from drift.textfile import previous_text
 
-_HELPERS = ("__init__", "base", "registry")
+_HELPERS = ("__init__", "base", "explain", "picture", "registry")
 
 
 def names() -> tuple[str, ...]:

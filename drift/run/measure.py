@@ -168,7 +168,7 @@ def _leave_undrawn(status: int) -> int:
 
 def _draw(result: "Result") -> None:
     """Draw the picture if anybody can see it. The result is out: whatever happens here is told."""
-    from drift.wording.explain import explain  # noqa: PLC0415 - rich costs 60 ms
+    from drift.formats.explain import explain  # noqa: PLC0415 - rich costs 60 ms
 
     if sys.stderr is None:
         return

@@ -433,7 +433,7 @@ def test_reports_that_nobody_can_see_harm_nothing(
 _SLOW_PICTURE = """
 import sys, threading
 sys.argv = ["time-drift", *sys.argv[1:]]
-from drift.wording import explain
+from drift.formats import explain
 def slow(*_):
     threading.Event().wait(30)
 explain.explain = slow

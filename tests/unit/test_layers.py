@@ -72,7 +72,7 @@ def is_shared(name: str) -> bool:
 def is_pure(name: str) -> bool:
     """Whether a module decides, and so is handed its time and its bytes: by its name or place."""
     if name.startswith(("drift.consensus.", "drift.formats.", "drift.wording.")):
-        return name not in ("drift.formats.registry", "drift.wording.explain")
+        return name not in _WRITERS
     if name.startswith("sources."):
         return is_wire(name) or name.endswith(".proof")
     return name in {
@@ -84,6 +84,10 @@ def is_pure(name: str) -> bool:
         "sources.nts.cookies",
         "sources.roughtime.versions",
     }
+
+
+_WRITERS = ("drift.formats.explain", "drift.formats.registry", "drift.wording.terminal")
+"""What lists formats, or writes to a terminal."""
 
 
 def targets(name: str) -> set[str]:

@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from drift import formats
 from drift.consensus.rule import Answer, NoAnswer
 from drift.consensus.verdict import Verdict, distinct_names
+from drift.formats.explain import explained
 from drift.formats.influx import Influx
 from drift.formats.integer import Integer
 from drift.formats.nagios import Nagios, read_threshold
@@ -23,7 +24,6 @@ from drift.formats.registry import format_class, format_named_in, format_of, nam
 from drift.formats.zabbix import Zabbix
 from drift.options import Options
 from drift.run.result import Result
-from drift.wording.explain import explained
 from drift.wording.letters import letters_of
 from drift.wording.refusal import refusal
 from drift.wording.sentences import decimal_s

@@ -12,9 +12,10 @@ from drift import formats
 from drift.config import parse
 from drift.consensus.rule import NoAnswer, Rule
 from drift.consensus.verdict import span_text, verdicts
+from drift.formats import explain
 from drift.formats.json import Json
 from drift.options import Options
-from drift.wording import explain, votes
+from drift.wording import votes
 from drift.wording.notes import notes
 from drift.wording.refusal import refusal
 from drift.wording.sentences import sentence

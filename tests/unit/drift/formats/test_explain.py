@@ -10,11 +10,11 @@ from rich.cells import cell_len
 
 from drift.consensus.rule import Answer
 from drift.consensus.verdict import Verdict
+from drift.formats.explain import explained
 from drift.run.result import Result
-from drift.terminal import columns, help_columns
-from drift.wording.explain import explained
 from drift.wording.letters import letters_of
 from drift.wording.table import wrapped
+from drift.wording.terminal import columns, help_columns
 from sources.base import Interval, Reason
 from sources.clock import NS
 from tests.support.fakes import a_sample

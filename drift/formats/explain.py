@@ -5,12 +5,12 @@ from rich.text import Text
 
 from drift.consensus.rule import Answer
 from drift.consensus.verdict import span_text
+from drift.formats.picture import picture
 from drift.run.result import Result
-from drift.terminal import columns
 from drift.wording.letters import Letters, letters_of
-from drift.wording.picture import picture
 from drift.wording.sentences import agreement, sentence
 from drift.wording.table import table, wrapped
+from drift.wording.terminal import columns
 from sources.base import Interval
 from sources.clock import NS
 
