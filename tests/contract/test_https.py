@@ -148,7 +148,7 @@ class World:
         self.go_on = threading.Event()
         self.wait_for: threading.Event | None = None
         self.waits_s: list[float] = []
-        monkeypatch.setattr("sources.https.threading", SimpleNamespace(Event=lambda: self))
+        monkeypatch.setattr("sources.https.source.threading", SimpleNamespace(Event=lambda: self))
 
     def wait(self, seconds: float) -> None:
         """Stand for threading.Event().wait; wait for nothing but what the test wants."""
