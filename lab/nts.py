@@ -25,7 +25,7 @@ from lab.ntp import HONEST
 from lab.udp import UdpServer
 from sources.base import SourceError
 from sources.ntp import wire as ntp
-from sources.nts import proof as sealed
+from sources.nts import proof as nts_proof
 from sources.nts import wire as nts
 from sources.nts import wire_ke as nts_ke
 from sources.nts.proof import Keys
@@ -178,7 +178,7 @@ class NtsServer:
             try:
                 request = _request(secured)
                 name, _, _ = secured.cipher() or ("", "", 0)
-                keys = sealed.keys_from(log.read(), name)
+                keys = nts_proof.keys_from(log.read(), name)
                 manner.send(secured, manner.bend(self._records(request, keys, manner)))
             finally:
                 self._links.discard(secured)
@@ -206,7 +206,7 @@ class NtsServer:
         try:
             if keys is None:
                 raise InvalidTag
-            sealed.opened(keys.client_to_server, asked)
+            nts_proof.opened(keys.client_to_server, asked)
         except (InvalidTag, SourceError):
             packet = HONEST.replaced(origin=origin)
             return [Reply(_nak(ntp.encode(packet) + nts.identifier_field(asked.identifier)))]
@@ -220,7 +220,9 @@ class NtsServer:
             ).replaced(**changes)
             before = ntp.encode(packet) + nts.identifier_field(identifier)
             cookies = nts.cookie_fields([self.cookie_for(keys)])
-            return sealed.seal(keys.server_to_client, before, os.urandom(nts.NONCE_BYTES), cookies)
+            return nts_proof.seal(
+                keys.server_to_client, before, os.urandom(nts.NONCE_BYTES), cookies
+            )
 
         return self._behaviour(Answer(make, asked.identifier))
 

@@ -8,7 +8,7 @@ import base64
 import binascii
 import json
 
-from sources import schema as keys
+from sources import schema
 from sources.base import DriftError
 
 _GOOGLE = (3_000_600_613, "Google-Roughtime")
@@ -49,13 +49,13 @@ def _server(number: int, server: object, seen: set[tuple[str, int, str]]) -> str
         new = {
             (host, port): protocols
             for (host, port), protocols in places.items()
-            if (keys.same(host), port, key) not in seen
+            if (schema.same(host), port, key) not in seen
         }
         if not new:
             raise ValueError("it is listed already")
     except ValueError as error:
         return f"# server {_quoted(name) if name else f'number {number}'} is left out: {error}\n"
-    seen |= {(keys.same(host), port, key) for host, port in new}
+    seen |= {(schema.same(host), port, key) for host, port in new}
     return "\n".join(
         f"[[sources.roughtime]]\nhost = {_quoted(host)}\nport = {port}\n"
         + (f"operator = {_quoted(name)}\n" if name else "")
@@ -87,7 +87,7 @@ def _places(server: dict[str, object], allowed: tuple[str, ...]) -> dict[_Place,
         if isinstance(address, dict) and address.get("protocol") in allowed:
             host, _, port = str(address.get("address")).rpartition(":")
             try:
-                place = keys.read_host(host.removeprefix("[").removesuffix("]")), _port(port)
+                place = schema.read_host(host.removeprefix("[").removesuffix("]")), _port(port)
             except ValueError:
                 continue
             places.setdefault(place, set()).add(str(address["protocol"]))

@@ -32,7 +32,7 @@ from sources.base import (
     lack_in,
 )
 from sources.clock import NS, Clock
-from sources.memory import back_off as manners
+from sources.memory import back_off
 from sources.memory.interface import Memory
 from sources.net.addresses import is_address
 from sources.net.resolver import Resolver
@@ -222,7 +222,7 @@ class _Gathering:
             if isinstance(source, RefinableSource):
                 self._converse(index, source)
             else:
-                self._inbox.put((index, manners.asked(source, self._run)))
+                self._inbox.put((index, back_off.asked(source, self._run)))
         except BaseException as error:  # noqa: BLE001 - some of cryptography's are no Exceptions
             self._inbox.put((index, self._failed(source, error)))
 

@@ -11,10 +11,10 @@ import threading
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from sources import schema as keys
+from sources import schema
 from sources.base import RefinableSource, Run, Sample, Source, admit, loading
 from sources.clock import NS
-from sources.https import proof as dated
+from sources.https import proof
 from sources.net import resolver, validity
 from sources.net.addresses import is_address
 
@@ -44,7 +44,7 @@ def _parts(url: str) -> tuple[str, int, str]:
     literal = (match[1] or "").replace("%25", "%", 1)
     if literal and not is_address(literal):
         raise ValueError(url)
-    host = keys.read_host(literal or match[2])
+    host = schema.read_host(literal or match[2])
     port, target = int(match[3] or PORT), match[4] or "/"
     if not 0 < port <= 65_535 or not _TARGET.fullmatch(target):  # noqa: PLR2004 - the last port
         raise ValueError(url)
@@ -52,17 +52,17 @@ def _parts(url: str) -> tuple[str, int, str]:
 
 
 def _read_url(value: object) -> str:
-    url = keys.read_text(value, _LONGEST)
+    url = schema.read_text(value, _LONGEST)
     _parts(url)
     return url
 
 
 KEYS = {
-    "url": keys.Key('an https URL ("https://time.example/"), no user, no fragment', _read_url),
-    "ca_file": keys.CA_FILE,
-    "date_lag": keys.seconds(1, default=_DATE_LAG_S),
-    "ignore_headers": keys.some_of(
-        "headers that do not mean a cache here", (name.title() for name in dated.CACHE_MARKS)
+    "url": schema.Key('an https URL ("https://time.example/"), no user, no fragment', _read_url),
+    "ca_file": schema.CA_FILE,
+    "date_lag": schema.seconds(1, default=_DATE_LAG_S),
+    "ignore_headers": schema.some_of(
+        "headers that do not mean a cache here", (name.title() for name in proof.CACHE_MARKS)
     ),
 }
 """What a [[sources.https]] table may hold beside the keys of every kind."""
@@ -91,7 +91,7 @@ class HttpsSource(RefinableSource):
         bare = self._host.removesuffix(".").partition("%")[0]  # a zone is of this machine only
         authority = f"[{bare}]" if ":" in bare else bare
         authority += "" if port == PORT else f":{port}"
-        endpoint = f"{keys.same(self._host)} {port} {target}"
+        endpoint = f"{schema.same(self._host)} {port} {target}"
         super().__init__(authority, operator, endpoint, self._host, fallback)
         self._url = f"https://{authority}{target}"
         self._fallback = fallback
@@ -111,12 +111,12 @@ class HttpsSource(RefinableSource):
             resolver.note_answer(self._host, addresses, sample.server, run)
             boundary_raw_ns = yield sample
             rtt_ns = sample.rtt_ns
-            for asked in range(2, dated.MOST_REQUESTS + 1):
-                if not dated.straddles(sample.likely, boundary_raw_ns):
+            for asked in range(2, proof.MOST_REQUESTS + 1):
+                if not proof.straddles(sample.likely, boundary_raw_ns):
                     return ""
                 session.ready()  # a handshake would come between the moment and the request
                 now_raw_ns = run.clock.raw_ns()
-                moment_raw_ns = dated.next_moment_raw_ns(
+                moment_raw_ns = proof.next_moment_raw_ns(
                     now_raw_ns, sample.likely, boundary_raw_ns, rtt_ns
                 )
                 if moment_raw_ns is None:
@@ -126,34 +126,34 @@ class HttpsSource(RefinableSource):
                 threading.Event().wait((moment_raw_ns - now_raw_ns) / NS)
                 again = self._sample(session.head())
                 rtt_ns = again.rtt_ns
-                sample = dated.narrowed(sample, again, lags=self._date_lag_ns > 0)
+                sample = proof.narrowed(sample, again, lags=self._date_lag_ns > 0)
                 sample = sample.replaced(detail=f"Date, asked {asked} times")
                 boundary_raw_ns = yield sample
         return ""
 
     def _sample(self, response: "Response") -> Sample:
-        proof = dated.prove(
+        proven = proof.prove(
             response.headers,
             response.sent_raw_ns,
             response.received_raw_ns,
             self._date_lag_ns,
             self._ignored_headers,
         )
-        validity.judge(response.chain, proof.earliest_unix_ns, proof.latest_unix_ns)
+        validity.judge(response.chain, proven.earliest_unix_ns, proven.latest_unix_ns)
         sample = Sample(
             operator=self.operator,
             kind=self.kind,
             authenticated=True,
-            certain=proof.certain,
-            likely=proof.likely,
-            rtt_ns=proof.rtt_ns,
+            certain=proven.certain,
+            likely=proven.likely,
+            rtt_ns=proven.rtt_ns,
             server=response.server,
             detail="Date",
         )
-        return admit(sample, proof.latest_unix_ns)
+        return admit(sample, proven.latest_unix_ns)
 
 
-def build(table: keys.Table) -> list[Source]:
+def build(table: schema.Table) -> list[Source]:
     """Return the source of one [[sources.https]] table."""
     url = table.text("url")
     return [

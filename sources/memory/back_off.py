@@ -38,7 +38,7 @@ def asked(source: Source, run: Run) -> Sample:
     rest_ns = left_ns(entry, run.clock.boot_ns()) if entry is not None else 0
     if entry is not None and rest_ns:
         kind = Refused if entry.get("code") else TimedOut
-        raise kind(told(entry, rest_ns))
+        raise kind(described(entry, rest_ns))
 
     def remember(update: Update) -> None:
         run.memory.change(_SHELF, name, update, REMEMBERED_NS)
@@ -82,7 +82,7 @@ def after_silence(entry: Entry | None, now_boot_ns: int) -> Entry:
     return _entry("", times, now_boot_ns + min(rest_ns, _DAY_NS))
 
 
-def told(entry: Entry, left_for_ns: int) -> str:
+def described(entry: Entry, left_for_ns: int) -> str:
     """Say why a server was not asked."""
     code = entry.get("code")
     said = f"said {code}" if code else "did not answer"

@@ -5,19 +5,19 @@ ours; anything else is ignored until the deadline, so junk can neither answer no
 matched reply proves is decided in sources/ntp/proof.py.
 """
 
-from sources import schema as keys
+from sources import schema
 from sources.base import Run, Sample, Source, TimedOut, Unreachable
 from sources.net import resolver, udp
 from sources.net.addresses import is_address
-from sources.ntp import proof as exchange
+from sources.ntp import proof as ntp_proof
 from sources.ntp import wire
 
 PORT = 123
 
 KEYS = {
-    "host": keys.HOST,
-    "port": keys.port(PORT),
-    "pool": keys.whole("the number of addresses to ask behind the name", 1, 16, default=1),
+    "host": schema.HOST,
+    "port": schema.port(PORT),
+    "pool": schema.whole("the number of addresses to ask behind the name", 1, 16, default=1),
 }
 """What a [[sources.ntp]] table may hold beside the keys of every kind."""
 
@@ -39,11 +39,11 @@ class NtpSource(Source):
         share_of: int = 1,
     ) -> None:
         """Configure it. `fallback` holds addresses for when `host` cannot be resolved."""
-        name = keys.shown(host, port, PORT)
+        name = schema.shown(host, port, PORT)
         super().__init__(
             name if share_of == 1 else f"{name} #{share + 1}",
             operator,
-            f"{keys.same(host)} {port}",
+            f"{schema.same(host)} {port}",
             host,
             fallback,
         )
@@ -71,8 +71,8 @@ class NtpSource(Source):
                 return None
             sent_raw_ns = datagram.sent_raw_ns[request]
             reply = wire.decode(datagram.data)
-            proof = exchange.prove(reply, sent_raw_ns, datagram.received_raw_ns)
-            return exchange.sampled(self, proof, datagram.server, authenticated=False)
+            proof = ntp_proof.prove(reply, sent_raw_ns, datagram.received_raw_ns)
+            return ntp_proof.sampled(self, proof, datagram.server, authenticated=False)
 
         def request() -> bytes:
             nonce = run.random_bytes(wire.STAMP_BYTES)
@@ -99,7 +99,7 @@ def _shown(origin: bytes) -> str:
     return "origin timestamp of another request" if any(origin) else "origin timestamp 0"
 
 
-def build(table: keys.Table) -> list[Source]:
+def build(table: schema.Table) -> list[Source]:
     """Return the sources of one [[sources.ntp]] table: as many as `pool` says, of one operator."""
     host, pool = table.text("host"), table.whole("pool")
     if pool > 1 and is_address(host):

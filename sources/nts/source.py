@@ -6,7 +6,7 @@ authenticated. A reply that is not ours is ignored; one that is ours and does no
 as well, since anybody on the path can send one, and names the failure if no other comes.
 """
 
-from sources import schema as keys
+from sources import schema
 from sources.base import (
     Refused,
     Run,
@@ -23,19 +23,19 @@ from sources.clock import NS
 from sources.memory.interface import Entry, Memory, Update
 from sources.net import resolver, udp, validity
 from sources.net.addresses import elsewhere, leads_here
-from sources.ntp import proof as exchange
+from sources.ntp import proof as ntp_proof
 from sources.ntp import wire as ntp
 from sources.nts import cookies
-from sources.nts import proof as sealed
+from sources.nts import proof as nts_proof
 from sources.nts import wire as nts
 from sources.nts import wire_ke as nts_ke
 from sources.nts.proof import Established
 from sources.record import Record
 
 KEYS = {
-    "host": keys.HOST,
-    "port": keys.port(nts_ke.PORT),
-    "ca_file": keys.CA_FILE,
+    "host": schema.HOST,
+    "port": schema.port(nts_ke.PORT),
+    "ca_file": schema.CA_FILE,
 }
 """What a [[sources.nts]] table may hold beside the keys of every kind."""
 
@@ -66,7 +66,7 @@ class NtsSource(Source):
         ca_file: str | None = None,
     ) -> None:
         """Configure it: the key server. `fallback` holds addresses for when it has no known one."""
-        name, endpoint = keys.shown(host, port, nts_ke.PORT), f"{keys.same(host)} {port}"
+        name, endpoint = schema.shown(host, port, nts_ke.PORT), f"{schema.same(host)} {port}"
         super().__init__(name, operator, endpoint, host, fallback)
         self._host = host
         self._port = port
@@ -159,13 +159,13 @@ class NtsSource(Source):
             raise TimedOut(f"keys exchanged, but {question.silence(str(error))}") from None
         resolver.note_answer(established.host or self._host, servers, found.server, run)
         reply = ntp.decode(found.data)
-        proof = exchange.prove(reply, question.sent_raw_ns(found), found.received_raw_ns)
+        proof = ntp_proof.prove(reply, question.sent_raw_ns(found), found.received_raw_ns)
         validity.judge(established.chain, proof.earliest_unix_ns, proof.latest_unix_ns)
         self._change(
             run.memory,
             lambda entry: cookies.with_more(entry, established, question.cookies_left),
         )
-        return exchange.sampled(self, proof, found.server, authenticated=True)
+        return ntp_proof.sampled(self, proof, found.server, authenticated=True)
 
     def _servers(self, established: Established, run: Run) -> tuple[str, ...]:
         """Return where the NTP server is: with the key server, unless that names another host.
@@ -174,7 +174,7 @@ class NtsSource(Source):
         """
         named = established.host
         meant = (self._host, *self._fallback)
-        if named is None or keys.same(named) == keys.same(self._host):
+        if named is None or schema.same(named) == schema.same(self._host):
             return _elsewhere((established.address,), meant)
         try:
             found = run.addresses(named, ())
@@ -226,7 +226,7 @@ class _Question:
         identifier = self._run.random_bytes(nts.IDENTIFIER_BYTES)
         unsealed = nts.unsealed_request(stamp, identifier, self._cookie)
         nonce = self._run.random_bytes(nts.NONCE_BYTES)
-        data = sealed.seal(self._keys.client_to_server, unsealed, nonce)
+        data = nts_proof.seal(self._keys.client_to_server, unsealed, nonce)
         self._asked[stamp] = _Asked(identifier, data)
         self._asked_bytes = len(data)
         return data
@@ -252,7 +252,7 @@ class _Question:
             datagram.listen_for_ns(_AFTER_DENIAL_NS)  # the truth may be right behind it
             return None
         try:
-            told = sealed.opened(self._keys.server_to_client, nts.take_apart(datagram.data))
+            told = nts_proof.opened(self._keys.server_to_client, nts.take_apart(datagram.data))
             self._new_cookies = tuple(filter(nts_ke.usable, nts.cookies_in(told)))
         except Unavailable:
             raise  # no other reply would do
@@ -266,7 +266,7 @@ class _Question:
         return answer.sent_raw_ns[self._asked[ntp.origin_bytes(answer.data)].data]
 
 
-def build(table: keys.Table) -> list[Source]:
+def build(table: schema.Table) -> list[Source]:
     """Return the source of one [[sources.nts]] table."""
     host = table.text("host")
     return [

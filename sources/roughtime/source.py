@@ -12,7 +12,7 @@ import base64
 import binascii
 from collections.abc import Callable
 
-from sources import schema as keys
+from sources import schema
 from sources.base import (
     Interval,
     Malformed,
@@ -52,7 +52,7 @@ _PATIENCE = udp.Patience((NS, 3 * NS // 2, 9 * NS // 4, 27 * NS // 8), after_err
 
 def _read_key(value: object) -> bytes:
     try:
-        key = base64.b64decode(keys.read_text(value), validate=True)
+        key = base64.b64decode(schema.read_text(value), validate=True)
     except binascii.Error as error:
         raise ValueError(value) from error
     if len(key) != _KEY_BYTES:
@@ -61,11 +61,11 @@ def _read_key(value: object) -> bytes:
 
 
 KEYS = {
-    "host": keys.HOST,
-    "port": keys.port(PORT),
-    "public_key": keys.Key("the base64 of the server's long-term key, 32 bytes", _read_key),
-    "transport": keys.one_of("auto", "udp", "tcp"),
-    "dialect": keys.one_of(*(form.value for form in Form), *versions.NAMED),
+    "host": schema.HOST,
+    "port": schema.port(PORT),
+    "public_key": schema.Key("the base64 of the server's long-term key, 32 bytes", _read_key),
+    "transport": schema.one_of("auto", "udp", "tcp"),
+    "dialect": schema.one_of(*(form.value for form in Form), *versions.NAMED),
 }
 """What a [[sources.roughtime]] table may hold beside the keys of every kind."""
 
@@ -113,8 +113,8 @@ class RoughtimeSource(Source):
     ) -> None:
         """Configure it. An `offer`, of versions that it is known to speak, is made alone."""
         host, port, fallback = endpoint
-        endpoint_key = f"{keys.same(host)} {port} {public_key.hex()}"
-        name = keys.shown(host, port, PORT)
+        endpoint_key = f"{schema.same(host)} {port} {public_key.hex()}"
+        name = schema.shown(host, port, PORT)
         super().__init__(name, operator, endpoint_key, host, fallback)
         self.precise = form is Form.GOOGLE
         self.public_key = public_key
@@ -352,7 +352,7 @@ class _Asking:
         return [each for each, nonce in self._nonces.items() if nonce == self._nonces[request]]
 
 
-def build(table: keys.Table) -> list[Source]:
+def build(table: schema.Table) -> list[Source]:
     """Return the source of one [[sources.roughtime]] table."""
     host, dialect = table.text("host"), table.text("dialect")
     offer = versions.NAMED.get(dialect, ())

@@ -1,6 +1,8 @@
 """Many NTP servers in one process: one socket and one epoll loop, so that they cost little.
 
-python -m tools.bench.crowd COUNT CONFIG [SECONDS]    writes the configuration, prints "ready", serves
+    python -m tools.bench.crowd COUNT CONFIG [SECONDS]
+
+writes the configuration, prints "ready", serves
 
 With SECONDS the servers are as far away as that, each way: they stamp a request so much later than
 it came, send the reply after twice the time, and stamp it so much earlier than it leaves.

@@ -1,6 +1,8 @@
 """Roughtime servers of the lab in one process.
 
-python -m tools.bench.rough COUNT CONFIG    writes their tables, prints "ready", serves until terminated
+    python -m tools.bench.rough COUNT CONFIG
+
+writes their tables, prints "ready", serves until terminated
 """
 
 import sys

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from drift import bootstrap as prepare
+from drift import bootstrap
 
 _STAND_IN = """#!/bin/sh
 printf '%s\\n' "$*" >>{notes}/steps
@@ -82,7 +82,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
 
 @pytest.fixture
 def handlers() -> Iterator[None]:
-    """Put the signal handlers back that prepare.main replaces."""
+    """Put the signal handlers back that bootstrap.main replaces."""
     numbers = (signal.SIGINT, signal.SIGTERM)
     kept = [signal.getsignal(number) for number in numbers]
     yield
@@ -100,12 +100,12 @@ def lock(tmp_path: Path) -> Path:
 
 def _prepare(lock: Path) -> Path:
     venv = lock.parent / ".venv"
-    prepare.prepare(str(venv), str(lock), show=False)
+    bootstrap.prepare(str(venv), str(lock), show=False)
     return venv
 
 
 def _ready(lock: Path) -> bool:
-    return prepare.is_ready(str(lock.parent / ".venv"), str(lock))
+    return bootstrap.is_ready(str(lock.parent / ".venv"), str(lock))
 
 
 def _made(lock: Path) -> list[str]:
@@ -217,7 +217,7 @@ def test_sources_are_compiled_in_a_linked_directory(
     link = tmp_path / "elsewhere" / "link"
     link.symlink_to(tmp_path / "inside")
     monkeypatch.chdir(link)
-    prepare.prepare(f"{link}/../.venv", f"{link}/../{lock.name}", show=False)
+    bootstrap.prepare(f"{link}/../.venv", f"{link}/../{lock.name}", show=False)
 
     (step,) = [step for step in tools.steps if "compileall" in step]
     assert [path for path in step.split() if Path(path).resolve() == tmp_path / "drift"]
@@ -229,7 +229,7 @@ def test_environment_finds_our_modules_from_a_linked_directory(lock: Path, tmp_p
     (tmp_path / "some" / "where").mkdir(parents=True)
     link = tmp_path / "some" / "where" / "link"
     link.symlink_to(tmp_path)
-    prepare.prepare(f"{link}/.venv", f"{link}/{lock.name}", show=False)
+    bootstrap.prepare(f"{link}/.venv", f"{link}/{lock.name}", show=False)
 
     (path,) = (tmp_path / ".venv").glob("lib/python3*/site-packages/*.pth")
     assert (path.parent / path.read_text().strip()).resolve() == tmp_path
@@ -326,7 +326,7 @@ def test_the_line_has_what_pip_complains_of(
     (lock.parent / "output").write_text(output)
     tools.while_installing(f"cat {shlex.quote(str(lock.parent / 'output'))}", "exit 1")
 
-    assert prepare.main([str(lock), str(lock.parent / ".venv")]) == 3
+    assert bootstrap.main([str(lock), str(lock.parent / ".venv")]) == 3
     line = capfd.readouterr().err
     assert line.count("\n") == 1
     assert len(line.encode()) < 512
@@ -349,7 +349,7 @@ def test_an_environment_that_lost_something_is_not_ready(lock: Path, damage: str
             (venv / "files.stamp").unlink()
 
     assert not _ready(lock)
-    assert prepare.lost(str(venv)) is not None
+    assert bootstrap.lost(str(venv)) is not None
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o750, 0o700, 0o775])
@@ -359,7 +359,7 @@ def test_who_may_read_the_checkout_may_read_the_environment(lock: Path, mode: in
     lock.parent.chmod(mode)
     kept = os.umask(0o077)
     try:
-        assert prepare.main([str(lock), str(lock.parent / ".venv")]) == 0
+        assert bootstrap.main([str(lock), str(lock.parent / ".venv")]) == 0
         after = os.umask(0o077)
     finally:
         os.umask(kept)
@@ -376,7 +376,7 @@ def test_surprise_is_told_in_one_line(
     """Tools that say they succeeded, but did not, lead to one line and 3, not to a traceback."""
     tools.idle()
 
-    status = prepare.main([str(lock), str(lock.parent / ".venv")])
+    status = bootstrap.main([str(lock), str(lock.parent / ".venv")])
 
     assert status == 3
     assert capfd.readouterr().err.count("\n") == 1

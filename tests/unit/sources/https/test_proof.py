@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sources.base import Interval, Malformed, Sample, SourceError, Stale
 from sources.clock import NS
-from sources.https import proof as dated
+from sources.https import proof
 from sources.https import wire_date as http_date
 from tests.support.fakes import TRUE_UNIX_NS
 
@@ -29,8 +29,8 @@ def headers_of(*more: tuple[str, str], date_unix_s: int = DATE_UNIX_S) -> Header
     return [("server", "lab"), ("date", http_date.encode(date_unix_s)), *more]
 
 
-def prove(headers: Headers, date_lag_ns: int = 0, ignored: tuple[str, ...] = ()) -> dated.Proof:
-    return dated.prove(headers, SENT_RAW_NS, RECEIVED_RAW_NS, date_lag_ns, ignored)
+def prove(headers: Headers, date_lag_ns: int = 0, ignored: tuple[str, ...] = ()) -> proof.Proof:
+    return proof.prove(headers, SENT_RAW_NS, RECEIVED_RAW_NS, date_lag_ns, ignored)
 
 
 # What one response proves
@@ -69,9 +69,9 @@ def test_a_clock_that_is_ahead_is_positive() -> None:
     """Where raw time is exactly 7 s more than the server's, the interval holds +7 s."""
     sent_raw_ns = TRUE_UNIX_NS + 7 * NS + 300 * MS
 
-    proof = dated.prove(headers_of(), sent_raw_ns, sent_raw_ns + MS, 0, ())
+    proven = proof.prove(headers_of(), sent_raw_ns, sent_raw_ns + MS, 0, ())
 
-    assert proof.certain == Interval(6 * NS + 300 * MS, 7 * NS + 301 * MS)
+    assert proven.certain == Interval(6 * NS + 300 * MS, 7 * NS + 301 * MS)
 
 
 def test_no_date_is_malformed() -> None:
@@ -99,7 +99,7 @@ def test_a_date_that_is_none_is_malformed() -> None:
 
 def test_headers_may_be_an_iterator() -> None:
     """They are gone through more than once, and so kept."""
-    response = dated.prove(iter(headers_of()), SENT_RAW_NS, RECEIVED_RAW_NS, 0, iter(()))
+    response = proof.prove(iter(headers_of()), SENT_RAW_NS, RECEIVED_RAW_NS, 0, iter(()))
 
     assert response == prove(headers_of())
 
@@ -186,7 +186,7 @@ def test_a_mark_can_be_ignored_where_it_means_no_cache(name: str, value: str) ->
     assert prove(headers_of((name, value)), ignored=("x", name)) == prove(headers_of())
 
 
-@pytest.mark.parametrize("ignored", sorted(dated.CACHE_MARKS))
+@pytest.mark.parametrize("ignored", sorted(proof.CACHE_MARKS))
 def test_only_the_header_that_is_ignored_is_ignored(ignored: str) -> None:
     """Beside one ignored header every other one still betrays its cache."""
     for name, value in FROM_CACHE:
@@ -197,7 +197,7 @@ def test_only_the_header_that_is_ignored_is_ignored(ignored: str) -> None:
 
 def test_every_mark_is_tried() -> None:
     """The examples above hold every header that can betray a cache."""
-    assert {name for name, _ in FROM_CACHE} == set(dated.CACHE_MARKS)
+    assert {name for name, _ in FROM_CACHE} == set(proof.CACHE_MARKS)
 
 
 def test_a_stale_date_is_named_before_a_malformed_one() -> None:
@@ -265,10 +265,10 @@ def test_two_replies_prove_what_both_prove() -> None:
     """The narrowed interval is where the two overlap, and the trip the shorter one."""
     first, second = a_sample(-500, 600, rtt_ns=70), a_sample(-200, 900, rtt_ns=50)
 
-    narrowed = dated.narrowed(first, second, lags=False)
+    narrowed = proof.narrowed(first, second, lags=False)
 
     assert narrowed == a_sample(-200, 600, rtt_ns=50)
-    assert dated.narrowed(second, first, lags=False) == narrowed
+    assert proof.narrowed(second, first, lags=False) == narrowed
 
 
 def test_a_date_that_may_lag_never_narrows_the_vote() -> None:
@@ -276,7 +276,7 @@ def test_a_date_that_may_lag_never_narrows_the_vote() -> None:
     first = a_sample(-500, 600, certain_low_ns=-1100, rtt_ns=50)
     second = a_sample(-200, 300, certain_low_ns=-800, rtt_ns=70)
 
-    narrowed = dated.narrowed(first, second, lags=True)
+    narrowed = proof.narrowed(first, second, lags=True)
 
     assert narrowed.certain == Interval(-1100, 600)
     assert narrowed.likely == Interval(-200, 300)
@@ -285,7 +285,7 @@ def test_a_date_that_may_lag_never_narrows_the_vote() -> None:
 
 def test_touching_replies_leave_a_point() -> None:
     """Closed intervals that share one end prove that very instant."""
-    narrowed = dated.narrowed(a_sample(0, 100), a_sample(100, 200), lags=False)
+    narrowed = proof.narrowed(a_sample(0, 100), a_sample(100, 200), lags=False)
 
     assert narrowed.certain == narrowed.likely == Interval(100, 100)
 
@@ -295,8 +295,8 @@ def test_a_small_contradiction_changes_nothing(gap_ns: int) -> None:
     """Two milliseconds apart may be a slewed clock; what was known before is kept as it is."""
     below, above = a_sample(0, 100, rtt_ns=70), a_sample(100 + gap_ns, NS, rtt_ns=50)
 
-    assert dated.narrowed(below, above, lags=False) == below
-    assert dated.narrowed(above, below, lags=False) == above
+    assert proof.narrowed(below, above, lags=False) == below
+    assert proof.narrowed(above, below, lags=False) == above
 
 
 @pytest.mark.parametrize("gap_ns", [SLACK_NS + 1, NS, 3600 * NS])
@@ -306,7 +306,7 @@ def test_a_contradiction_is_stale(gap_ns: int) -> None:
 
     for one, other in ((below, above), (above, below)):
         with pytest.raises(Stale, match=f"contradict each other by {gap_ns / NS:.3f} s"):
-            dated.narrowed(one, other, lags=False)
+            proof.narrowed(one, other, lags=False)
 
 
 ends = st.integers(-3 * MS, 3 * MS)
@@ -318,7 +318,7 @@ def test_narrowing_never_widens(one: int, two: int, three: int, four: int, lags:
     first = a_sample(min(one, two), max(one, two), certain_low_ns=min(one, two) - LAG_NS * lags)
     second = a_sample(min(three, four), max(three, four))
     try:
-        narrowed = dated.narrowed(first, second, lags=lags)
+        narrowed = proof.narrowed(first, second, lags=lags)
     except Stale:
         assert not first.likely.widened(SLACK_NS).meets(second.likely)
         return
@@ -343,7 +343,7 @@ def test_straddling_is_holding_a_boundary(one: int, two: int, boundary_raw_ns: i
     likely = Interval(min(one, two), max(one, two))
     all_of_them = [boundary_raw_ns + number * NS for number in range(-10, 11)]
 
-    assert dated.straddles(likely, boundary_raw_ns) == any(
+    assert proof.straddles(likely, boundary_raw_ns) == any(
         likely.low_ns <= boundary <= likely.high_ns for boundary in all_of_them
     )
 
@@ -365,8 +365,8 @@ def test_straddling_is_holding_a_boundary(one: int, two: int, boundary_raw_ns: i
 )
 def test_the_ends_count(low_ns: int, high_ns: int, expected: bool) -> None:
     """An interval that only touches a boundary straddles it: both integers are still possible."""
-    assert dated.straddles(Interval(low_ns, high_ns), 0) is expected
-    assert dated.straddles(Interval(low_ns - 7, high_ns - 7), 3 * NS - 7) is expected
+    assert proof.straddles(Interval(low_ns, high_ns), 0) is expected
+    assert proof.straddles(Interval(low_ns - 7, high_ns - 7), 3 * NS - 7) is expected
 
 
 boundaries = st.integers(-(2**62), 2**62)
@@ -386,7 +386,7 @@ def test_the_next_moment_is_just_before_or_just_after(
     """
     likely = Interval(boundary_raw_ns - below_ns, boundary_raw_ns + above_ns)
 
-    moment_ns = dated.next_moment_raw_ns(now_ns, likely, boundary_raw_ns, rtt_ns)
+    moment_ns = proof.next_moment_raw_ns(now_ns, likely, boundary_raw_ns, rtt_ns)
 
     if moment_ns is None:
         assert max(below_ns, above_ns) <= 10 * MS
@@ -408,7 +408,7 @@ def test_no_moment_is_passed_over(
     upper = Interval(boundary_raw_ns, boundary_raw_ns + NS // 2)
 
     both, before, after = (
-        dated.next_moment_raw_ns(now_ns, likely, boundary_raw_ns, rtt_ns)
+        proof.next_moment_raw_ns(now_ns, likely, boundary_raw_ns, rtt_ns)
         for likely in (wide, lower, upper)
     )
 
@@ -421,11 +421,11 @@ def test_two_boundaries_are_told_from_both_sides() -> None:
     """An interval of a second and more may hold two: the truth between them takes two replies."""
     both = Interval(-1, NS + 1)
 
-    after_ns = dated.next_moment_raw_ns(NS // 2, both, 0, MS)
+    after_ns = proof.next_moment_raw_ns(NS // 2, both, 0, MS)
 
     assert after_ns is not None
     assert NS - 20 * MS < after_ns < NS
-    assert dated.next_moment_raw_ns(after_ns + 1, both, 0, MS) == NS + MS
+    assert proof.next_moment_raw_ns(after_ns + 1, both, 0, MS) == NS + MS
 
 
 @given(st.integers(0, 10 * NS), boundaries, round_trips)
@@ -433,7 +433,7 @@ def test_what_is_clear_needs_no_moment(now_ns: int, boundary_raw_ns: int, rtt_ns
     """An interval that holds no boundary is asked no more about."""
     clear = Interval(boundary_raw_ns + 1, boundary_raw_ns + NS - 1)
 
-    assert dated.next_moment_raw_ns(now_ns, clear, boundary_raw_ns, rtt_ns) is None
+    assert proof.next_moment_raw_ns(now_ns, clear, boundary_raw_ns, rtt_ns) is None
 
 
 class HonestServer:
@@ -447,7 +447,7 @@ class HonestServer:
     def ask(self, sent_raw_ns: int, there_ns: int, back_ns: int, date_lag_ns: int = 0) -> Sample:
         true_unix_ns = sent_raw_ns + there_ns - self.off_ns
         date_unix_s = (true_unix_ns - self.refreshed_ns) // NS
-        proof = dated.prove(
+        proven = proof.prove(
             headers_of(date_unix_s=date_unix_s),
             sent_raw_ns,
             sent_raw_ns + there_ns + back_ns,
@@ -455,7 +455,14 @@ class HonestServer:
             (),
         )
         return Sample(
-            "Alpha", "https", True, proof.certain, proof.likely, proof.rtt_ns, "127.0.0.1", "Date"
+            "Alpha",
+            "https",
+            True,
+            proven.certain,
+            proven.likely,
+            proven.rtt_ns,
+            "127.0.0.1",
+            "Date",
         )
 
 
@@ -500,7 +507,7 @@ def test_narrowing_keeps_the_truth(
 
     sample, *others = (server.ask(*request, date_lag_ns=refreshed_ns) for request in requests)
     for other in others:
-        sample = dated.narrowed(sample, other, lags=lags)
+        sample = proof.narrowed(sample, other, lags=lags)
 
     assert sample.certain.low_ns < off_ns <= sample.certain.high_ns
     assert sample.certain.contains(sample.likely)
@@ -519,16 +526,16 @@ def requests_until_clear(
     rtt_ns = there_ns + back_ns
     now_ns = start_ns + rtt_ns
     for number, (late_ns, there_ns, back_ns) in enumerate(trips_ns[1:], start=1):
-        if not dated.straddles(sample.likely, boundary_raw_ns):
+        if not proof.straddles(sample.likely, boundary_raw_ns):
             return number
-        moment_ns = dated.next_moment_raw_ns(now_ns, sample.likely, boundary_raw_ns, rtt_ns)
+        moment_ns = proof.next_moment_raw_ns(now_ns, sample.likely, boundary_raw_ns, rtt_ns)
         if moment_ns is None:
             return 0
         moment_ns += late_ns
-        sample = dated.narrowed(sample, server.ask(moment_ns, there_ns, back_ns), lags=False)
+        sample = proof.narrowed(sample, server.ask(moment_ns, there_ns, back_ns), lags=False)
         rtt_ns = there_ns + back_ns
         now_ns = moment_ns + rtt_ns
-    return 0 if dated.straddles(sample.likely, boundary_raw_ns) else len(trips_ns)
+    return 0 if proof.straddles(sample.likely, boundary_raw_ns) else len(trips_ns)
 
 
 @st.composite
@@ -583,12 +590,12 @@ def test_two_well_timed_replies_leave_a_round_trip_of_doubt(rtt_ms: int, phase_n
     assert sample.likely.width_ns >= NS
     now_ns = rtt_ns
     for _ in range(2):
-        moment_ns = dated.next_moment_raw_ns(now_ns, sample.likely, boundary_raw_ns, rtt_ns)
+        moment_ns = proof.next_moment_raw_ns(now_ns, sample.likely, boundary_raw_ns, rtt_ns)
         if moment_ns is None:
             break
         now_ns = moment_ns
         again = server.ask(now_ns, rtt_ns // 2, rtt_ns - rtt_ns // 2)
-        sample = dated.narrowed(sample, again, lags=False)
+        sample = proof.narrowed(sample, again, lags=False)
         now_ns += rtt_ns
 
     assert sample.likely.width_ns <= 20 * MS + 2 * rtt_ns
@@ -611,7 +618,7 @@ def test_an_honest_server_is_never_stale(
         now_ns = sent_ns + there_ns + back_ns
     sample = samples[0]
     for again in samples[1:]:
-        sample = dated.narrowed(sample, again, lags=True)
+        sample = proof.narrowed(sample, again, lags=True)
 
     assert sample.certain == samples[0].certain
     assert sample.certain.low_ns <= server.off_ns <= sample.certain.high_ns

@@ -15,7 +15,7 @@ from sources.base import (
     Unreachable,
 )
 from sources.clock import NS
-from sources.memory import back_off as manners
+from sources.memory import back_off
 from sources.memory.back_off import after_kiss, after_silence, left_ns
 from sources.memory.interface import Entry, Memory, Update
 from tests.support.fakes import FakeClock, FakeSource, a_sample
@@ -51,7 +51,7 @@ class Kept(Memory):
         self.entries: dict[tuple[str, str], Entry] = {}
 
     def recall(self, shelf: str, name: str, most_age_ns: int | None = None) -> Entry | None:
-        assert most_age_ns == manners.REMEMBERED_NS
+        assert most_age_ns == back_off.REMEMBERED_NS
         return self.entries.get((shelf, name))
 
     def change(self, shelf: str, name: str, update: Update, most_age_ns: int | None = None) -> bool:
@@ -86,7 +86,7 @@ class Asked:
 
     def ask(self) -> Sample:
         run = Run(NS, self.clock, lambda host, _: (host,), lambda n: b"\0" * n, self.memory)
-        return manners.asked(self.source, run)
+        return back_off.asked(self.source, run)
 
     def fail(self, says: SourceError) -> SourceError:
         """Ask it while it says this; return what is raised."""
@@ -180,7 +180,7 @@ def test_odd_ends_of_rests(until: int | str | list[str]) -> None:
 
 @given(entry=st.none() | JUNK, code=CODES, now_ns=st.integers(0, 10**18))
 def test_junk_makes_an_ordinary_entry(entry: Entry | None, code: str, now_ns: int) -> None:
-    """What is made of junk is within the caps, and can be told."""
+    """What is made of junk is within the caps, and can be described."""
     for made in (after_kiss(entry, code, now_ns), after_silence(entry, now_ns)):
         assert made is not None
         assert set(made) == {"code", "times", "until_boot_ns"}
@@ -189,7 +189,7 @@ def test_junk_makes_an_ordinary_entry(entry: Entry | None, code: str, now_ns: in
         assert isinstance(until_ns, int)
         assert 1 <= times <= 60
         assert now_ns + NS <= until_ns <= now_ns + DAY_NS
-        assert "until" in manners.told(made, left_ns(made, now_ns))
+        assert "until" in back_off.described(made, left_ns(made, now_ns))
 
 
 # --- Asking ---------------------------------------------------------------------------------

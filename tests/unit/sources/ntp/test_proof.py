@@ -13,7 +13,7 @@ from sources.base import (
     Unsynchronised,
 )
 from sources.clock import NS
-from sources.ntp import proof as exchange
+from sources.ntp import proof as ntp_proof
 from sources.ntp import wire as ntp
 from tests.support.fakes import TRUE_UNIX_NS
 
@@ -32,7 +32,7 @@ SERVER = ntp.Packet(
 
 def test_the_interval_holds_the_truth_and_is_as_wide_as_the_trip() -> None:
     """With a 10 ms trip of which the server held 2 the interval is 8 ms wide around the truth."""
-    proof = exchange.prove(SERVER, SENT_RAW_NS, RECEIVED_RAW_NS)
+    proof = ntp_proof.prove(SERVER, SENT_RAW_NS, RECEIVED_RAW_NS)
     true_drift_ns = SENT_RAW_NS - TRUE_UNIX_NS
 
     assert proof.interval.low_ns <= true_drift_ns <= proof.interval.high_ns
@@ -42,8 +42,8 @@ def test_the_interval_holds_the_truth_and_is_as_wide_as_the_trip() -> None:
 
 def test_what_the_server_admits_widens_both_sides() -> None:
     """Half the root delay and the whole root dispersion are added to either side."""
-    sharp = exchange.prove(SERVER, SENT_RAW_NS, RECEIVED_RAW_NS).interval
-    vague = exchange.prove(
+    sharp = ntp_proof.prove(SERVER, SENT_RAW_NS, RECEIVED_RAW_NS).interval
+    vague = ntp_proof.prove(
         SERVER.replaced(root_delay=1 << 14, root_dispersion=1 << 13), SENT_RAW_NS, RECEIVED_RAW_NS
     ).interval
 
@@ -68,7 +68,7 @@ def test_an_honest_server_is_always_right(
     sent_raw_ns = true_ns + drift_ns
     received_raw_ns = sent_raw_ns + there_ns + held_ns + back_ns
 
-    proof = exchange.prove(reply, sent_raw_ns, received_raw_ns)
+    proof = ntp_proof.prove(reply, sent_raw_ns, received_raw_ns)
 
     assert proof.interval.low_ns <= drift_ns <= proof.interval.high_ns
 
@@ -108,7 +108,7 @@ def test_one_wrong_field_has_its_own_error(
 ) -> None:
     """A valid reply with one thing changed fails with the error and the words for that thing."""
     with pytest.raises(error, match=says):
-        exchange.prove(SERVER.replaced(**change), SENT_RAW_NS, RECEIVED_RAW_NS)
+        ntp_proof.prove(SERVER.replaced(**change), SENT_RAW_NS, RECEIVED_RAW_NS)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_what_makes_a_reply_too_wide_is_said_part_by_part(
 ) -> None:
     """An operator has to know which of the three values to mend."""
     with pytest.raises(TooWide) as caught:
-        exchange.prove(SERVER.replaced(**change), SENT_RAW_NS, RECEIVED_RAW_NS)
+        ntp_proof.prove(SERVER.replaced(**change), SENT_RAW_NS, RECEIVED_RAW_NS)
 
     assert str(caught.value) == says
 
@@ -157,7 +157,7 @@ def test_what_makes_a_reply_too_wide_is_said_part_by_part(
 )
 def test_a_value_that_the_proof_does_not_need_may_be_unknown(change: dict[str, object]) -> None:
     """Simple servers leave some fields zero, and chrony blurs the last bits of its stamps."""
-    exchange.prove(SERVER.replaced(**change), SENT_RAW_NS, RECEIVED_RAW_NS)
+    ntp_proof.prove(SERVER.replaced(**change), SENT_RAW_NS, RECEIVED_RAW_NS)
 
 
 @pytest.mark.parametrize("stratum", [1, 15])
@@ -167,14 +167,14 @@ def test_the_allowed_bounds_are_allowed(stratum: int, version: int, leap: int) -
     """Stratum 1 to 15, version 3 or 4 and announced leap seconds are good replies."""
     reply = SERVER.replaced(stratum=stratum, version=version, leap=leap)
 
-    assert f"stratum {stratum}" in exchange.prove(reply, SENT_RAW_NS, RECEIVED_RAW_NS).detail
+    assert f"stratum {stratum}" in ntp_proof.prove(reply, SENT_RAW_NS, RECEIVED_RAW_NS).detail
 
 
 def test_a_server_that_says_1970_is_taken_to_mean_2106() -> None:
     """NTP cannot say "1970": its stamps are read from the floor on, so consensus outvotes it."""
     reply = SERVER.replaced(receive=ntp.stamp_of(0), transmit=ntp.stamp_of(0))
 
-    proof = exchange.prove(reply, SENT_RAW_NS, RECEIVED_RAW_NS)
+    proof = ntp_proof.prove(reply, SENT_RAW_NS, RECEIVED_RAW_NS)
 
     assert proof.latest_unix_ns > EPOCH_FLOOR_UNIX_NS + 75 * 365 * 86_400 * NS
 
@@ -186,7 +186,7 @@ def test_a_server_that_says_1900_is_taken_to_mean_2036() -> None:
     """
     reply = SERVER.replaced(receive=1, transmit=1)
 
-    proof = exchange.prove(reply, SENT_RAW_NS, RECEIVED_RAW_NS)
+    proof = ntp_proof.prove(reply, SENT_RAW_NS, RECEIVED_RAW_NS)
 
     assert proof.latest_unix_ns > EPOCH_FLOOR_UNIX_NS + 9 * 365 * 86_400 * NS
 
@@ -195,7 +195,7 @@ def test_a_server_that_says_1900_is_taken_to_mean_2036() -> None:
 def test_any_packet_proves_something_or_fails_by_name(data: bytes, trip_ns: int) -> None:
     """Arbitrary packets end in a proof or in one of our errors, never in anything else."""
     try:
-        proof = exchange.prove(ntp.decode(data), SENT_RAW_NS, SENT_RAW_NS + trip_ns)
+        proof = ntp_proof.prove(ntp.decode(data), SENT_RAW_NS, SENT_RAW_NS + trip_ns)
     except SourceError as error:
         assert str(error)
     else:

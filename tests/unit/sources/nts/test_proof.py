@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sources.base import Malformed, SourceError, Unavailable, Unverified
-from sources.nts import proof as sealed
+from sources.nts import proof as nts_proof
 from sources.nts import wire as nts
 from sources.nts.proof import Keys
 
@@ -60,7 +60,7 @@ def test_keys_are_what_another_library_derives(cipher: str, secret: bytes) -> No
     """NTPv4, AEAD 15, and 0 for the client's key, 1 for the server's (RFC 8915 section 5.1)."""
     secret = secret if cipher == SHA384 else secret[:32]
 
-    keys = sealed.keys_from(line(secret), cipher)
+    keys = nts_proof.keys_from(line(secret), cipher)
 
     assert keys == Keys(
         exported(cipher, secret, b"\0\0\0\x0f\0"), exported(cipher, secret, b"\0\0\0\x0f\1")
@@ -73,8 +73,8 @@ def test_expansion_by_the_vector_of_rfc_8448() -> None:
     """Section 3, {server} derive write traffic keys: key and iv of the handshake's secret."""
     secret = bytes.fromhex("b67b7d690cc16c4e75e54213cb2d37b4e9c912bcded9105d42befd59d391ad38")
 
-    key = sealed._expanded("sha256", secret, b"key", b"", 16)
-    iv = sealed._expanded("sha256", secret, b"iv", b"", 12)
+    key = nts_proof._expanded("sha256", secret, b"key", b"", 16)
+    iv = nts_proof._expanded("sha256", secret, b"iv", b"", 12)
 
     assert key == bytes.fromhex("3fce516009c21727d0f2e4e86ee403bc")
     assert iv == bytes.fromhex("5d313eb2671276ee13000b30")
@@ -94,7 +94,7 @@ def test_expansion_is_what_another_library_expands(
     algorithm: hashes.HashAlgorithm = hashes.SHA384() if digest == "sha384" else hashes.SHA256()
     expected = expand_label(algorithm, secret, label, context, length)
 
-    assert sealed._expanded(digest, secret, label.encode(), context, length) == expected
+    assert nts_proof._expanded(digest, secret, label.encode(), context, length) == expected
 
 
 def test_other_lines_of_a_key_log_are_passed_over() -> None:
@@ -109,20 +109,20 @@ def test_other_lines_of_a_key_log_are_passed_over() -> None:
         + line(bytes(32), "CLIENT_TRAFFIC_SECRET_0")
     )
 
-    assert sealed.keys_from(log, SHA256) == sealed.keys_from(line(secret), SHA256)
+    assert nts_proof.keys_from(log, SHA256) == nts_proof.keys_from(line(secret), SHA256)
 
 
 @pytest.mark.parametrize("log", [b"", line(bytes(32), "CLIENT_RANDOM"), b"\xff\0junk\n" * 9])
 def test_a_key_log_without_the_secret_is_unavailable(log: bytes) -> None:
     """By name; it is OpenSSL here that writes none, whatever the server does."""
     with pytest.raises(Unavailable, match=r"^TLS logged 0 exporter secrets: one wanted$"):
-        sealed.keys_from(log, SHA256)
+        nts_proof.keys_from(log, SHA256)
 
 
 def test_a_key_log_of_two_connections_is_unavailable() -> None:
     """Nobody knows which secret is whose."""
     with pytest.raises(Unavailable, match=r"^TLS logged 2 exporter secrets: one wanted$"):
-        sealed.keys_from(line(bytes(32)) + line(bytes(range(32))), SHA256)
+        nts_proof.keys_from(line(bytes(32)) + line(bytes(range(32))), SHA256)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_key_log_of_two_connections_is_unavailable() -> None:
 def test_a_line_that_is_broken_is_our_error(log: bytes) -> None:
     """A disk that is full cuts lines; that is no traceback."""
     with pytest.raises(SourceError):
-        sealed.keys_from(log, SHA256)
+        nts_proof.keys_from(log, SHA256)
 
 
 def test_aes_siv_by_the_vector_of_rfc_5297() -> None:
@@ -167,7 +167,7 @@ def test_aes_siv_by_the_vector_of_rfc_5297() -> None:
 
 def test_a_seal_is_made_of_what_stands_before_and_of_the_nonce() -> None:
     """Associated data in that order (RFC 8915 section 5.6), in a field of its own."""
-    data = sealed.seal(KEY, BEFORE, NONCE, COOKIES)
+    data = nts_proof.seal(KEY, BEFORE, NONCE, COOKIES)
 
     ciphertext = AESSIV(KEY).encrypt(COOKIES, [BEFORE, NONCE])
     lengths = struct.pack("!HHHH", 0x0404, 8 + 16 + len(ciphertext), 16, len(ciphertext))
@@ -181,33 +181,33 @@ def test_a_seal_is_made_of_what_stands_before_and_of_the_nonce() -> None:
 )
 def test_what_is_sealed_is_opened_again(key: bytes, nonce: bytes, plaintext: bytes) -> None:
     """Nonces of any length, none and 15 bytes included; plaintexts of any, none included."""
-    packet = nts.take_apart(sealed.seal(key, BEFORE, nonce, plaintext))
+    packet = nts.take_apart(nts_proof.seal(key, BEFORE, nonce, plaintext))
 
     assert packet.nonce == nonce
-    assert sealed.opened(key, packet) == plaintext
+    assert nts_proof.opened(key, packet) == plaintext
 
 
 @pytest.mark.parametrize("length", [0, 1, 15, 16, 17, 32])
 def test_a_nonce_is_authenticated_whatever_its_length(length: int) -> None:
     """Another one of the same length, or one that is a byte longer, does not open."""
-    packet = nts.take_apart(sealed.seal(KEY, BEFORE, bytes(length)))
+    packet = nts.take_apart(nts_proof.seal(KEY, BEFORE, bytes(length)))
 
-    assert sealed.opened(KEY, packet) == b""
+    assert nts_proof.opened(KEY, packet) == b""
     for nonce in {bytes(length + 1), b"\1" * length} - {packet.nonce}:
         with pytest.raises(Unverified, match=r"^NTS: the authenticator does not hold$"):
-            sealed.opened(KEY, packet.replaced(nonce=nonce))
+            nts_proof.opened(KEY, packet.replaced(nonce=nonce))
 
 
 def test_no_flipped_bit_is_opened() -> None:
     """Every bit of header, identifier and authenticator, one at a time."""
-    data = sealed.seal(KEY, BEFORE, NONCE, COOKIES)
-    assert sealed.opened(KEY, nts.take_apart(data)) == COOKIES
+    data = nts_proof.seal(KEY, BEFORE, NONCE, COOKIES)
+    assert nts_proof.opened(KEY, nts.take_apart(data)) == COOKIES
 
     for position, bit in product(range(len(data)), range(8)):
         flipped = bytearray(data)
         flipped[position] ^= 1 << bit
         with pytest.raises((Malformed, Unverified)):
-            sealed.opened(KEY, nts.take_apart(bytes(flipped)))
+            nts_proof.opened(KEY, nts.take_apart(bytes(flipped)))
 
 
 @pytest.mark.parametrize("length", range(17))
@@ -216,7 +216,7 @@ def test_a_short_ciphertext_is_our_error(length: int) -> None:
     packet = nts.Sealed(IDENTIFIER, BEFORE, NONCE, bytes(length))
 
     with pytest.raises(Malformed if length < 16 else Unverified) as caught:
-        sealed.opened(KEY, packet)
+        nts_proof.opened(KEY, packet)
 
     says = f"NTS: ciphertext of {length} bytes: 16 or more wanted"
     assert str(caught.value) == (says if length < 16 else "NTS: the authenticator does not hold")
@@ -225,17 +225,17 @@ def test_a_short_ciphertext_is_our_error(length: int) -> None:
 @pytest.mark.parametrize("key", [OTHER_KEY, KEY[::-1], bytes(32), KEY[:31], b"", KEY + OTHER_KEY])
 def test_another_key_does_not_open(key: bytes) -> None:
     """Of the right length or not."""
-    packet = nts.take_apart(sealed.seal(KEY, BEFORE, NONCE, COOKIES))
+    packet = nts.take_apart(nts_proof.seal(KEY, BEFORE, NONCE, COOKIES))
 
     with pytest.raises(Unverified, match=r"^NTS: the authenticator does not hold$"):
-        sealed.opened(key, packet)
+        nts_proof.opened(key, packet)
 
 
 @given(st.binary(max_size=100), st.binary(max_size=40), st.binary(max_size=100))
 def test_anything_is_opened_by_nobody(before: bytes, nonce: bytes, ciphertext: bytes) -> None:
     """Only our errors come of it."""
     with pytest.raises((Malformed, Unverified)):
-        sealed.opened(KEY, nts.Sealed(IDENTIFIER, before, nonce, ciphertext))
+        nts_proof.opened(KEY, nts.Sealed(IDENTIFIER, before, nonce, ciphertext))
 
 
 def test_a_machine_without_aes_siv_blames_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,17 +244,17 @@ def test_a_machine_without_aes_siv_blames_no_server(monkeypatch: pytest.MonkeyPa
     def refused(_key: bytes) -> aead.AESSIV:
         raise UnsupportedAlgorithm("AES-SIV is not supported by this version of OpenSSL")
 
-    packet = nts.take_apart(sealed.seal(KEY, BEFORE, NONCE, COOKIES))
+    packet = nts.take_apart(nts_proof.seal(KEY, BEFORE, NONCE, COOKIES))
     monkeypatch.setattr(aead, "AESSIV", refused)
     says = "^AES-SIV cannot be had: AES-SIV is not supported by this version of OpenSSL$"
     with pytest.raises(Unavailable, match=says):
-        sealed.opened(KEY, packet)
+        nts_proof.opened(KEY, packet)
     with pytest.raises(Unavailable, match=says):
-        sealed.seal(KEY, BEFORE, NONCE)
+        nts_proof.seal(KEY, BEFORE, NONCE)
 
 
 def test_a_library_that_cannot_be_loaded_blames_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a file system that is mounted noexec."""
     monkeypatch.setitem(sys.modules, aead.__name__, None)
     with pytest.raises(Unavailable, match=r"^cryptography cannot be loaded: "):
-        sealed.seal(KEY, BEFORE, NONCE)
+        nts_proof.seal(KEY, BEFORE, NONCE)

@@ -10,8 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from lab.roughtime import HONEST, Change, Signer
 from sources.base import Malformed, SourceError, Unavailable, Unverified
 from sources.clock import NS
-from sources.roughtime import proof as signed
-from sources.roughtime import wire
+from sources.roughtime import proof, wire
 from sources.roughtime.proof import verify
 from sources.roughtime.wire_dialects import DIALECTS, GOOGLE, Dialect, Form, Reply, encode_request
 from tests.support.fakes import TRUE_UNIX_NS
@@ -768,7 +767,7 @@ def test_what_this_machine_lacks_is_no_fault_of_the_server(
 ) -> None:
     """Under FIPS an honest server's signature cannot be verified; that is not a wrong one."""
     monkeypatch.setattr(ed25519, "Ed25519PublicKey", _Broken(refuses))
-    signed._check_machine.cache_clear()
+    proof._check_machine.cache_clear()
     with pytest.raises(Unavailable) as caught:
         verified(1, honest(1))
 
