@@ -686,7 +686,7 @@ def test_candidates_are_run_not_merely_found(
         result = fresh(command=(*mounting(HIDE_SYSTEMS, str(shims / "python3")), *command))
 
     _assert_refused(result, 3, "another run is preparing")
-    assert "prepare.py" in called.read_text().splitlines()[-1]
+    assert "bootstrap.py" in called.read_text().splitlines()[-1]
 
 
 def test_no_python_at_all(
@@ -790,7 +790,7 @@ def test_make_heals_lost_files(ready: Checkout, damage: str) -> None:
         path.write_text("")
     ready.use_small_lock()
     shutil.copy2(ready.lock, ready.venv / STAMP)
-    command = (PYTHON, "-I", str(ready.path / "drift" / "prepare.py"), "requirements.txt")
+    command = (PYTHON, "-I", str(ready.path / "drift" / "bootstrap.py"), "requirements.txt")
 
     result = ready(".venv", command=command, cwd=ready.path)
 
