@@ -25,7 +25,7 @@ from enum import Enum
 from typing import ClassVar, Self
 
 from sources.clock import NS, Clock
-from sources.memory.interface import Memory
+from sources.memory import Memory
 from sources.record import Record
 
 RELEASED_UNIX_S = 1_795_305_600
