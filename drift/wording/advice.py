@@ -2,7 +2,7 @@
 
 Sources say what they met; only all of them together show what is in the way. A kind is *dead* where
 none of its sources got through to a server, *alive* where one has answered. Nothing is suggested
-where nothing can be concluded. README's troubleshooting table has each sentence.
+where nothing can be concluded. docs/troubleshooting.md has each sentence.
 """
 
 import re
@@ -168,7 +168,7 @@ def _vague(kinds: _Kinds, _: NoAnswer) -> str:
         return ""
     return (
         "a server that admits to be off by more than 1 s has no good time itself (a Windows "
-        "domain controller? README): give it a source, or ask others"
+        "domain controller? docs/troubleshooting.md): give it a source, or ask others"
     )
 
 

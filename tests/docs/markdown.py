@@ -44,6 +44,7 @@ def pages() -> list[Path]:
     """Return the pages whose commands are held to run."""
     return [
         ROOT / "README.md",
+        *sorted((ROOT / "docs").rglob("*.md")),
         *sorted((ROOT / "monitoring").rglob("README.md")),
         ROOT / "cloudformation" / "README.md",
     ]

@@ -78,6 +78,9 @@ NO_TELEGRAF = "no package here; tests/monitoring/test_telegraf.py has its rules"
 NO_DATADOG = "no package here; tests/monitoring/test_datadog.py runs the check in the agent's base"
 NO_GRAFANA = "no package here; tests/monitoring/test_grafana.py has what it reads"
 
+_CONFIGURATION = "docs/configuration.md"
+_DECISIONS = "docs/decisions"
+_TROUBLES = "docs/troubleshooting.md"
 _SITE = "cloudformation/README.md"
 _CRON = "monitoring/cron/README.md"
 _DATADOG = "monitoring/datadog/README.md"
@@ -120,6 +123,11 @@ _PROGRAM = (
 _SET_UP = (
     Entry(_INDEX, "umask 022", Taken("clone")),
     Entry(ROOT_PAGE, "apt-get install python3-venv", Runs(programs=("apt-get",))),
+    Entry(_TROUBLES, "apt-get install python3-venv", Runs(programs=("apt-get",))),
+    Entry(_TROUBLES, "w32tm /config …", NotHere("it takes Windows")),
+    Entry(f"{_DECISIONS}/setup.md", "make audit", Make()),
+    Entry(f"{_DECISIONS}/setup.md", "pip install -r", WORDS),
+    Entry(f"{_DECISIONS}/setup.md", "pip install --require-hashes -r requirements.txt", WORDS),
     Entry(ROOT_PAGE, "pip install .", INDEX),
     Entry(ROOT_PAGE, "pipx install .", INDEX),
     Entry(ROOT_PAGE, "pipenv install --dev", INDEX),
