@@ -69,6 +69,7 @@ REGISTRY = NotHere("it takes a registry of images")
 CLUSTER = NotHere("it takes a cluster; tests/monitoring/test_kubernetes.py runs what a pod runs")
 AWS = NotHere("it takes an account of AWS and costs money")
 TYPED = Elsewhere("tests/site/test_commands.py", "def documented()")
+EVIDENCE = Elsewhere("tests/docs/test_root.py", "def test_a_report_is_checked(")
 MAKE_TEST = ("make test", "it is what runs this test")
 INSTALL = "install -m 0644 /opt/time-drift/monitoring"
 NEGATE = "/usr/lib/nagios/plugins/negate"
@@ -105,10 +106,22 @@ _PROGRAM = (
     Entry(ROOT_PAGE, "./time-drift.sh --config /etc/my.toml", ANSWER),
     Entry(ROOT_PAGE, "./time-drift.sh --help", Runs(stdout="usage: ")),
     Entry(ROOT_PAGE, "./time-drift.sh watch --every 60s", Runs(143, "-4\n", stopped=True)),
-    Entry(ROOT_PAGE, "./time-drift.sh verify-evidence FILE", Taken("evidence")),
+    Entry(ROOT_PAGE, "./time-drift.sh verify-evidence FILE", EVIDENCE),
     Entry(ROOT_PAGE, "./time-drift.sh import-servers LIST.json >>my.toml", Runs()),
     Entry(ROOT_PAGE, "python3 -c ''", Runs()),
     Entry(ROOT_PAGE, "chronyd -Q", WORDS),
+    Entry(_CONFIGURATION, "./time-drift.sh --config my.toml --check-config", Runs()),
+    Entry(
+        _CONFIGURATION,
+        "[[sources.ntp]]",
+        Elsewhere("tests/docs/test_configuration.py", "def test_the_example_is_a_whole"),
+    ),
+    Entry(
+        _CONFIGURATION,
+        "./time-drift.sh import-servers LIST.json",
+        Runs(stdout="[[sources.roughtime]]"),
+    ),
+    Entry(_CONFIGURATION, "./time-drift.sh verify-evidence FILE", Taken("evidence")),
     Entry(_INDEX, "time-drift.sh --json", OBJECT),
     Entry(_INDEX, "time-drift.sh --explain", ANSWER),
     Entry(_CRON, "env -i HOME=/tmp …", ANSWER),
