@@ -114,7 +114,7 @@ _PROGRAM = (
     Entry(
         _CONFIGURATION,
         "[[sources.ntp]]",
-        Elsewhere("tests/docs/test_configuration.py", "def test_the_example_is_a_whole"),
+        Elsewhere("tests/docs/pages/test_configuration.py", "def test_the_example_is_a_whole"),
     ),
     Entry(
         _CONFIGURATION,

@@ -23,7 +23,7 @@ def program_text() -> str:
     return re.sub(r'"\s*\n\s*f?"', "", text)
 
 
-@pytest.mark.parametrize("row", list(filter(is_of_processes, rows())))
+@pytest.mark.parametrize("row", [row for row in rows() if is_of_processes(row)])
 def test_what_processes_say_is_in_the_program(row: str) -> None:
     """The part of a message that is always the same stands in the program, to the letter."""
     part = max((part.strip(": ") for part in row.split("...")), key=len)
