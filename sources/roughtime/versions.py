@@ -9,7 +9,7 @@ for two or three; the next run goes on where it ended.
 from collections.abc import Sequence
 
 from sources.clock import NS
-from sources.memory.interface import Entry
+from sources.memory import Entry
 from sources.record import Record
 from sources.roughtime.wire_dialects import DIALECTS
 
