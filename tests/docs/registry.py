@@ -81,13 +81,13 @@ NO_GRAFANA = "no package here; tests/monitoring/test_grafana.py has what it read
 _CONSENSUS_PAGE = "docs/consensus.md"
 _CONTAINERS_PAGE = "docs/containers.md"
 _CONTRIBUTING = "CONTRIBUTING.md"
-_CONFIGURATION = "docs/configuration.md"
-_DECISIONS = "docs/decisions/setup.md"
 _EVIDENCE = "docs/evidence.md"
 _FORMATS = "docs/formats.md"
 _INSTALL_PAGE = "docs/install.md"
 _RELEASING = "docs/releasing.md"
 _SECURITY = "SECURITY.md"
+_CONFIGURATION = "docs/configuration.md"
+_DECISIONS = "docs/decisions"
 _TROUBLES = "docs/troubleshooting.md"
 _SITE = "cloudformation/README.md"
 _CRON = "monitoring/cron/README.md"
@@ -143,13 +143,14 @@ _PROGRAM = (
 )
 _SET_UP = (
     Entry(_INDEX, "umask 022", Taken("clone")),
-    Entry(_TROUBLES, "apt-get install python3-venv", Runs(programs=("apt-get",))),
-    Entry(_TROUBLES, "w32tm /config …", NotHere("it takes Windows")),
-    Entry(_DECISIONS, "pip install -r", WORDS),
-    Entry(_DECISIONS, "pip install --require-hashes -r requirements.txt", WORDS),
     Entry(ROOT_PAGE, "git clone …", Taken("README's clone")),
     Entry(_INSTALL_PAGE, "apt-get install git python3 python3-venv", Taken("install's clone")),
     Entry(_INSTALL_PAGE, "git -C /opt/time-drift pull", Taken("update")),
+    Entry(_TROUBLES, "apt-get install python3-venv", Runs(programs=("apt-get",))),
+    Entry(_TROUBLES, "w32tm /config …", NotHere("it takes Windows")),
+    Entry(f"{_DECISIONS}/setup.md", "make audit", Make()),
+    Entry(f"{_DECISIONS}/setup.md", "pip install -r", WORDS),
+    Entry(f"{_DECISIONS}/setup.md", "pip install --require-hashes -r requirements.txt", WORDS),
     Entry(ROOT_PAGE, "pip install .", INDEX),
     Entry(_INSTALL_PAGE, "pip install .", INDEX),
     Entry(_INSTALL_PAGE, "pipx install .", INDEX),
@@ -164,7 +165,6 @@ _SET_UP = (
                 *("lock", "audit", "sbom", "bench-image"),
                 "image BASE=python:3.13-slim@sha256:...",
             ),
-            _DECISIONS: ("audit",),
             _CONTRIBUTING: ("check", "tools build/base build/ntpsec"),
             _RELEASING: ("lock", "audit", "wheel", "sbom", "image VERSION=...", "site"),
             _SECURITY: ("audit",),
