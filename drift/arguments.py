@@ -60,13 +60,7 @@ def parse(arguments: Sequence[str]) -> Options:
     """
     options = Options()
     options.watch = list(arguments[:1]) == [WATCH]
-    parser = _Parser(
-        prog="time-drift watch" if options.watch else "time-drift",
-        formatter_class=_formatter(_USUAL_COLUMNS),
-        allow_abbrev=False,
-        add_help=False,
-    )
-    _add_arguments(parser, options)
+    parser = parser_for(options)
     try:
         parser.parse_args(_joined(arguments[options.watch :]), namespace=options)
     except _Shown as shown:
@@ -74,6 +68,18 @@ def parse(arguments: Sequence[str]) -> Options:
         return options
     _check(parser, options)
     return options
+
+
+def parser_for(options: Options) -> argparse.ArgumentParser:
+    """Return the parser that fills in these options: that of `watch`, if they are of `watch`."""
+    parser = _Parser(
+        prog="time-drift watch" if options.watch else "time-drift",
+        formatter_class=_formatter(_USUAL_COLUMNS),
+        allow_abbrev=False,
+        add_help=False,
+    )
+    _add_arguments(parser, options)
+    return parser
 
 
 def _formatter(wide: int) -> "partial[argparse.RawDescriptionHelpFormatter]":
