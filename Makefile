@@ -7,7 +7,7 @@ URL ?= https://example.org/
 # Two workers: what measures time, one test at a time, beside what only computes.
 TWICE = -n 2
 
-.PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed image bench bench-image recipes site clean
+.PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed image bench bench-image recipes pages site clean
 
 help:            ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -36,7 +36,7 @@ build/ntpsec:
 	mv build/ntpsec.new build/ntpsec
 
 interop: $(DEV) tools  ## the tests against real servers and other implementations
-	$(RUN) -m pytest tests/interop tests/monitoring tests/docs tests/site tests/image tests/supply $(PYTEST)
+	$(RUN) -m pytest tests/interop tests/monitoring tests/docs tests/pages tests/site tests/image tests/supply $(PYTEST)
 
 # Peers and heavy tools, in environments of their own: some 1 GB.
 tools: .venv-interop/bin/roughly .venv-aws .venv-checkov .venv-datadog .venv-setups .venv-supply  ## what only the interop tests need
@@ -67,6 +67,9 @@ bench: .venv-bench    ## compare with ntpdig and chronyd (root, and Debian's chr
 
 recipes:         ## write the generated files of monitoring/ again
 	$(PYTHON) -m tools.recipes
+
+pages: $(DEV)    ## write the generated files of docs/ again: manual pages, completions
+	$(RUN) -m tools.pages
 
 site: .venv-site      ## build the hand-over site in build/site (URL=https://...), from a clean clone
 	.venv-site/bin/python -m cloudformation site --url $(URL)

@@ -114,10 +114,18 @@ def _add_arguments(parser: argparse.ArgumentParser, options: Options) -> None:
     names = format_names()
     formats = [one for one in names if one != "nagios" or not options.watch]
     parser.add_argument(
-        "--format", type=str.lower, choices=names, metavar="NAME", help=", ".join(formats)
+        "--format",
+        type=str.lower,
+        choices=names,
+        metavar="NAME",
+        help=f"the output format: {', '.join(formats)}",
     )
     parser.add_argument(
-        "--json", action="store_const", dest="format", const="json", help="--format json"
+        "--json",
+        action="store_const",
+        dest="format",
+        const="json",
+        help="the same as --format json",
     )
     parser.add_argument(
         "--output",

@@ -8,7 +8,7 @@ _time_drift() {
     elif [[ $before == = ]]; then
         before=${COMP_WORDS[COMP_CWORD - 2]}
     fi
-    local command= words=
+    local command='' words=''
     if ((COMP_CWORD == 1)); then
         words='watch verify-evidence import-servers '
     else

@@ -64,7 +64,9 @@ def sections(shipped: str) -> tuple[Section, ...]:
     _same("[[sources]]", explained, [EVERY, *kinds()])
     return (
         Section("", "", {key: _with_default(key, assigned[key]) for key in top}),
-        Section("consensus", "", {key: _with_default(key, assigned[key]) for key in CONSENSUS_KEYS}),
+        Section(
+            "consensus", "", {key: _with_default(key, assigned[key]) for key in CONSENSUS_KEYS}
+        ),
         *(_merged(section, _keys(name)) for name, section in explained.items()),
     )
 

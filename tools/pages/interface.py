@@ -1,11 +1,14 @@
 """What can be typed: the commands, their options, and what an option takes. From the parser."""
 
+import re
 from collections.abc import Iterator
 
 from drift.arguments import parser_for
 from drift.options import Options
 from drift.wording import usage
 from sources.record import Record
+
+_WORD = re.compile(r"[\w-]+")
 
 
 class Option(Record):
@@ -57,6 +60,6 @@ def _options(options: Options) -> Iterator[Option]:
         offered = action.help or ""
         if offered == "==SUPPRESS==":
             continue
-        choices = tuple(name for name in action.choices or () if name in offered.split(", "))
+        choices = tuple(name for name in action.choices or () if name in _WORD.findall(offered))
         value = str(action.metavar) if action.nargs != 0 else ""
         yield Option(tuple(action.option_strings), offered, value, choices)

@@ -22,9 +22,10 @@ _QUOTED = re.compile("`([^`]*)`")
 
 def head(title: str, section: int, date: str, version: str, manual: str) -> str:
     """Return the first lines of a page."""
-    words = (title.upper(), str(section), date, f"time-drift {version}", manual)
-    quoted = " ".join(f'"{_escaped(word)}"' for word in words)
-    return f'.\\" Generated: `make pages` writes it again.\n.TH {quoted}\n'
+    words = (_escaped(title.upper()), str(section), date, f"time\\-drift {version}", manual)
+    quoted = " ".join(f'"{word}"' for word in words)
+    # Ragged, and no word divided: what is typed can be copied.
+    return f'.\\" Generated: `make pages` writes it again.\n.TH {quoted}\n.nh\n.ad l\n'
 
 
 def section(title: str, *blocks: str) -> str:
@@ -37,13 +38,18 @@ def subsection(title: str, *blocks: str) -> str:
     return f'.SS "{_escaped(title)}"\n' + "".join(blocks)
 
 
-def paragraph(text: str) -> str:
-    """Return prose, between other blocks or at the start of a section."""
-    return prose(text) + ".PP\n"
+def paragraphs(*texts: str) -> str:
+    """Return prose after a heading, one paragraph a text."""
+    return ".PP\n".join(map(prose, texts))
+
+
+def further(text: str) -> str:
+    """Return prose that follows anything but a heading."""
+    return f".PP\n{prose(text)}"
 
 
 def prose(text: str) -> str:
-    """Return prose as it goes after a heading or a tag."""
+    """Return prose after a heading or a tag."""
     marked = _QUOTED.sub(lambda found: f"\\fB{found[1]}\\fR", _escaped(text))
     wrapped = textwrap.wrap(marked, _LONGEST, break_long_words=False, break_on_hyphens=False)
     return "".join(f"{_protected(line)}\n" for line in wrapped)
@@ -57,7 +63,13 @@ def tagged(rows: Iterable[tuple[str, str]]) -> str:
 def verbatim(text: str) -> str:
     """Return lines as they are typed."""
     lines = "".join(f"{_protected(_escaped(line))}\n" for line in text.splitlines())
-    return f".PP\n.RS 4\n.EX\n{lines}.EE\n.RE\n"
+    return f".RS 4\n.EX\n{lines}.EE\n.RE\n"
+
+
+def references(*pages: str) -> str:
+    """Return the names of other pages, as in "ls(1)"."""
+    split = (_escaped(page).partition("(") for page in pages)
+    return ",\n".join(f".BR {name} ({rest}" for name, _, rest in split) + "\n"
 
 
 def bold(text: str) -> str:

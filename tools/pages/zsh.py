@@ -72,7 +72,9 @@ def _specification(option: Option) -> str:
     value = ""
     if option.value:
         action = "_files" if option.takes_file else " "
-        value = f":{option.value}:" + (f"({' '.join(option.choices)})" if option.choices else action)
+        value = f":{option.value}:" + (
+            f"({' '.join(option.choices)})" if option.choices else action
+        )
     rest = f"'[{_quoted(option.text)}]{value}'"
     flags = [flag + _joint(flag) if option.value else flag for flag in option.flags]
     if len(flags) == 1:
