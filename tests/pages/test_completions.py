@@ -1,5 +1,6 @@
 """The completions, by the keys that a person presses in bash, zsh and fish."""
 
+import re
 import shlex
 import subprocess
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ import pytest
 from drift import arguments
 from drift.formats.registry import names
 from drift.wording.usage import COMMANDS
+from tests.conftest import Program
 from tests.pages.shells import ALL, COMPLETIONS, STARTS, Shell, started
 from tools.pages.__main__ import generated
 from tools.pages.interface import commands
@@ -65,6 +67,19 @@ def test_everything_is_offered(shell: Shell) -> None:
     assert sorted(formats) == sorted(["--format", *names()])
     formats = shell.words_after("time-drift watch --format " + ALL)
     assert sorted(formats) == sorted(["watch", "--format", *OF_WATCH])
+
+
+def test_each_command_has_the_options_of_its_help(program: Program) -> None:
+    """Those that its usage and its list of options name, and no others."""
+    for command in commands():
+        shown = program(*filter(None, [command.name]), "--help").stdout
+        usage, _, rest = shown.partition("\n\n")
+        listed = rest.partition("options:\n")[2].partition("\n\n")[0]
+        lines = re.findall("^  (-.*?)(?:  |$)", listed, re.MULTILINE)
+        named = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", " ".join([usage, *lines])))
+
+        flags = {flag for option in command.options for flag in option.flags}
+        assert flags == named | {"--help"}
 
 
 def test_a_new_format_needs_nothing_but_its_file(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from drift import config
+from drift.wording.usage import COMMANDS
 from sources import kinds
 from tests.conftest import ROOT, Program
 from tools.pages.__main__ import generated
@@ -19,9 +20,10 @@ PAGES = sorted((ROOT / "docs" / "man").iterdir())
 SHIPPED = (ROOT / "config.toml").read_text(encoding="utf-8")
 CHECKERS = {
     "mandoc": ("mandoc", "-Tlint"),
-    "groff": ("groff", "-man", "-ww", "-z"),
+    "groff": ("groff", "-man", "-ww", "-Tutf8", "-z"),
     "man": ("man", "--warnings", "-E", "UTF-8", "-Tutf8", "-Z", "-l"),
 }
+SURROUNDINGS = {"PATH": "/usr/bin:/bin", "MANWIDTH": "80", "LC_ALL": "C.UTF-8"}
 OURS_ALONE = {"TIME_DRIFT_STARTED", "TIME_DRIFT_PREPARED"}
 """What time-drift.sh and the program say to each other."""
 ANOTHERS = {"NO_COLOR"}
@@ -43,7 +45,12 @@ def test_the_committed_files_are_the_generated_ones() -> None:
 def complaints(checker: str, page: Path) -> str:
     """Return what a checker says of a page."""
     done = subprocess.run(
-        [*CHECKERS[checker], str(page)], capture_output=True, text=True, check=False, timeout=30
+        [*CHECKERS[checker], str(page)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+        env=SURROUNDINGS,
     )
     return done.stderr + (done.stdout if checker == "mandoc" else "")  # man's is the page
 
@@ -77,7 +84,7 @@ def printed(page: str) -> str:
         text=True,
         check=True,
         timeout=30,
-        env={"PATH": "/usr/bin:/bin", "MANWIDTH": "80", "LC_ALL": "C.UTF-8"},
+        env=SURROUNDINGS,
     )
     return done.stdout
 
@@ -92,7 +99,7 @@ def test_the_page_has_what_help_has(needs: Needs, program: Program) -> None:
     for wanted in ("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "COMMANDS", "EXIT STATUS"):
         assert wanted in headings
     assert {"ENVIRONMENT", "FILES", "EXAMPLES", "SEE ALSO"} <= set(headings)
-    for command in ((), ("watch",), ("verify-evidence",), ("import-servers",)):
+    for command in ((), *((name,) for name in COMMANDS)):
         shown = program(*command, "--help").stdout
         for option in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", shown):
             assert option in page

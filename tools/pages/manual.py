@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from drift.config import DEFAULT_TIMEOUT_S
 from drift.wording import usage
 from tools.pages.configuration import EVERY, Section
 from tools.pages.interface import Command, Option
@@ -28,7 +29,8 @@ _ANSWER = (
     "The integer is rounded once, to nearest, ties away from zero. Where there is no trustworthy "
     "answer, stdout is empty and stderr has one line: what was found, what was needed, and who "
     "failed. An empty answer is never zero: alert on a missing value, too.",
-    "It ends by its timeout, whatever hangs. It needs no root and no inbound traffic.",
+    f"It ends by its timeout, {DEFAULT_TIMEOUT_S:g} s unless configured, whatever hangs. It needs "
+    "no root and no inbound traffic.",
 )
 ENVIRONMENT = {
     "TIME_DRIFT_CONFIG": "The configuration to use, where `--config` is not given.",
