@@ -57,8 +57,7 @@ def sections(shipped: str) -> tuple[Section, ...]:
     """
     lines = shipped.splitlines()
     assigned = dict(_assigned(lines))
-    tables = [key for key in TOP_KEYS if key in ("consensus", "sources")]
-    top = [key for key in TOP_KEYS if key not in tables]
+    top = [key for key in TOP_KEYS if key not in ("consensus", "sources")]
     explained = {section.name: section for section in _explained(lines)}
     _same("the top level and [consensus]", assigned, [*top, *CONSENSUS_KEYS])
     _same("[[sources]]", explained, [EVERY, *kinds()])
