@@ -36,7 +36,7 @@ build/ntpsec:
 	mv build/ntpsec.new build/ntpsec
 
 interop: $(DEV) tools  ## the tests against real servers and other implementations
-	$(RUN) -m pytest tests/interop tests/monitoring tests/docs tests/pages tests/site tests/image tests/supply $(PYTEST)
+	$(RUN) -m pytest tests/interop tests/monitoring tests/docs tests/site tests/image tests/supply $(PYTEST)
 
 # Peers and heavy tools, in environments of their own: some 1 GB.
 tools: .venv-interop/bin/roughly .venv-aws .venv-checkov .venv-datadog .venv-setups .venv-supply  ## what only the interop tests need
@@ -55,7 +55,7 @@ lint: $(DEV)     ## ruff, its formatter, and shellcheck where it is installed
 type: $(DEV)     ## mypy, strict
 	$(RUN) -m mypy
 
-format: $(DEV)   ## put the code in form
+format: $(DEV)   ## format the code
 	$(RUN) -m ruff format .
 	$(RUN) -m ruff check --fix .
 
@@ -68,7 +68,7 @@ bench: .venv-bench    ## compare with ntpdig and chronyd (root, and Debian's chr
 recipes:         ## write the generated files of monitoring/ again
 	$(PYTHON) -m tools.recipes
 
-pages: $(DEV)    ## write the generated files of docs/ again: manual pages, completions
+pages: $(DEV)    ## write the generated files of docs/ again
 	$(RUN) -m tools.pages
 
 site: .venv-site      ## build the hand-over site in build/site (URL=https://...), from a clean clone
@@ -112,7 +112,7 @@ installed: wheel      ## run tests against the installed wheel, away from this c
 	$(PYTHON) -m venv $(INSTALLED)/venv
 	$(INSTALLED)/venv/bin/python -m pip install --quiet --require-hashes -r requirements-dev.txt
 	$(INSTALLED)/venv/bin/python -m pip install --quiet --no-deps --no-index build/wheel/*.whl
-	cp -R tests pyproject.toml README.md CHANGELOG.md config.toml $(INSTALLED)/
+	cp -R tests docs pyproject.toml README.md CHANGELOG.md config.toml $(INSTALLED)/
 	cd $(INSTALLED) && venv/bin/python -m pytest -q $(TWICE) --hypothesis-profile=brief \
 		tests/unit tests/contract/test_source_contract.py \
 		$(TREE_ONLY:%=--ignore=tests/unit/%.py) \
@@ -130,7 +130,7 @@ REVISION = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 clean:           ## remove what the other verbs made
 	rm -rf .venv .venv-* .venv*.lock .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
-# The preparation itself sees whether a lock has changed, and does nothing if it has not.
+# The bootstrap itself sees whether a lock has changed, and does nothing if it has not.
 .PHONY: $(DEV) .venv-bench .venv-site .venv-aws .venv-checkov .venv-datadog .venv-setups .venv-supply
 $(DEV):
 	@$(PYTHON) -I drift/bootstrap.py requirements-dev.txt $@

@@ -43,7 +43,6 @@ _BESIDE = (
     "tests/supply/",
     "tests/monitoring/",
     "tests/docs/",
-    "tests/pages/",
     "tests/e2e/test_pip_configuration.py",
     "tests/e2e/test_watch_for_long.py",
 )

@@ -43,7 +43,8 @@ class Block(Record):
 def pages() -> list[Path]:
     """Return the pages whose commands are held to run."""
     return [
-        ROOT / "README.md",
+        *sorted(page for page in ROOT.glob("*.md") if page.name != "CHANGELOG.md"),
+        *sorted((ROOT / "docs").rglob("*.md")),
         *sorted((ROOT / "monitoring").rglob("README.md")),
         ROOT / "cloudformation" / "README.md",
     ]

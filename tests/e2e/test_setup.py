@@ -686,7 +686,7 @@ def test_candidates_are_run_not_merely_found(
         result = fresh(command=(*mounting(HIDE_SYSTEMS, str(shims / "python3")), *command))
 
     _assert_refused(result, 3, "another run is preparing")
-    assert "prepare.py" in called.read_text().splitlines()[-1]
+    assert "bootstrap.py" in called.read_text().splitlines()[-1]
 
 
 def test_no_python_at_all(
@@ -757,8 +757,10 @@ def unwrapped(text: str) -> str:
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("lost", ["rich", "h11/_state.py", "."], ids=["package", "module", "all"])
-def test_lost_files_heal(ready: Checkout, lost: str) -> None:
+def test_lost_files_heal(ready: Checkout, tmp_path: Path, lost: str) -> None:
     """A run that misses a library says so where that matters, and the next one makes it anew."""
+    nobody = tmp_path / "nobody.toml"
+    nobody.write_text('[[sources.ntp]]\nhost = "127.0.0.1"\nport = 9\n')
     path = ready.venv / "packages" / lost
     if path.is_dir():
         shutil.rmtree(path.resolve())
@@ -766,7 +768,7 @@ def test_lost_files_heal(ready: Checkout, lost: str) -> None:
         path.unlink()
         for code in path.parent.glob(f"__pycache__/{path.stem}.*"):
             code.unlink()
-    ask = ("-v", "--demo") if lost != "rich" else ("--explain", "--timeout", "0.1")
+    ask = ("-v", "--demo") if lost != "rich" else ("--explain", "--config", str(nobody))
 
     result = ready(*ask)
 
@@ -790,7 +792,7 @@ def test_make_heals_lost_files(ready: Checkout, damage: str) -> None:
         path.write_text("")
     ready.use_small_lock()
     shutil.copy2(ready.lock, ready.venv / STAMP)
-    command = (PYTHON, "-I", str(ready.path / "drift" / "prepare.py"), "requirements.txt")
+    command = (PYTHON, "-I", str(ready.path / "drift" / "bootstrap.py"), "requirements.txt")
 
     result = ready(".venv", command=command, cwd=ready.path)
 

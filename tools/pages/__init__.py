@@ -1,1 +1,1 @@
-"""The manual pages and the completions of shells, made from the parser and from the schema."""
+"""Generators of docs/: manual pages, completions of shells, the picture of the demo."""

@@ -1,11 +1,11 @@
-"""Write docs/man/ and docs/completions/ again: python -m tools.pages."""
+"""Write the generated files of docs/ again: python -m tools.pages."""
 
 from datetime import UTC, datetime
 from pathlib import Path
 
 from drift import __version__
 from sources.base import RELEASED_UNIX_S
-from tools.pages import bash, fish, manual, zsh
+from tools.pages import bash, demo, fish, manual, zsh
 from tools.pages.configuration import sections
 from tools.pages.interface import commands
 
@@ -22,6 +22,7 @@ def generated() -> dict[Path, str]:
     # The day of the release, so that the same tree makes the same pages.
     as_of = datetime.fromtimestamp(RELEASED_UNIX_S, UTC).date().isoformat(), __version__
     return {
+        HERE / "demo.svg": demo.text(),
         manuals / "time-drift.1": manual.program(typed, *as_of),
         manuals / "time-drift.toml.5": manual.configuration(sections(shipped), *as_of),
         completions / "time-drift.bash": bash.text(typed),

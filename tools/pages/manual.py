@@ -42,6 +42,7 @@ ENVIRONMENT = {
     "HOME": "Its directory `.local/state/time-drift` is the last place for state.",
     "SSL_CERT_FILE": "A file of CAs to trust instead of the system's.",
     "SSL_CERT_DIR": "Directories of such files, separated by colons.",
+    "PIP_*": "Where the first run of `time-drift.sh` gets its packages, as pip has it.",
     "COLUMNS": "How wide `--help`, `--explain` and `--demo` print. Without it that is the width of "
     "the terminal.",
     "NO_COLOR": "Not empty: `--explain` and `--demo` print without colours.",

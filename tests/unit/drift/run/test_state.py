@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from drift.run import state
 from drift.run.state import State, directory_of
 from sources.clock import NS, Clock
-from sources.memory.interface import Entry, Update
+from sources.memory import Entry, Update
 from tests.conftest import ROOT
 
 SHELF = "address"

@@ -12,7 +12,7 @@ from drift import arguments
 from drift.formats.registry import names
 from drift.wording.usage import COMMANDS
 from tests.conftest import Program
-from tests.pages.shells import ALL, COMPLETIONS, STARTS, Shell, started
+from tests.docs.pages.shells import ALL, COMPLETIONS, STARTS, Shell, started
 from tools.pages.__main__ import generated
 from tools.pages.interface import commands
 
