@@ -5,7 +5,7 @@ from pathlib import Path
 
 from drift import __version__
 from sources.base import RELEASED_UNIX_S
-from tools.pages import bash, demo, fish, manual, zsh
+from tools.pages import bash, demo, fish, formats, manual, zsh
 from tools.pages.configuration import sections
 from tools.pages.interface import commands
 
@@ -23,6 +23,7 @@ def generated() -> dict[Path, str]:
     as_of = datetime.fromtimestamp(RELEASED_UNIX_S, UTC).date().isoformat(), __version__
     return {
         HERE / "demo.svg": demo.text(),
+        HERE / "formats.md": formats.text((HERE / "formats.md").read_text(encoding="utf-8")),
         manuals / "time-drift.1": manual.program(typed, *as_of),
         manuals / "time-drift.toml.5": manual.configuration(sections(shipped), *as_of),
         completions / "time-drift.bash": bash.text(typed),
