@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from drift.consensus.rule import Answer, Lack, NoAnswer, Rule, rounded_s
 from sources.base import Interval, Outcome, Pending, Sample
 from sources.clock import NS
-from tests.support.drift.consensus import Reference, _nearest, quick, thorough
+from tests.support.drift.consensus import Reference, nearest_s, quick, thorough
 from tests.support.strategies import (
     ANY_MAJORITY,
     KINDS,
@@ -163,6 +163,6 @@ def test_seconds_are_the_nearest_and_ties_go_away_from_zero(ns: int) -> None:
     """`rounded_s` equals rounding in fractions, and half a second is a whole one."""
     seconds = rounded_s(ns)
 
-    assert seconds == _nearest(ns)
+    assert seconds == nearest_s(ns)
     assert abs(Fraction(ns, NS) - seconds) <= Fraction(1, 2)
     assert rounded_s(-ns) == -seconds

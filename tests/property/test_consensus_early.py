@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from drift.consensus.rule import Answer, Lack, Rule
 from sources.base import Outcome
-from tests.support.drift.consensus import _without_outstanding, quick, thorough
+from tests.support.drift.consensus import quick, thorough, without_outstanding
 from tests.support.strategies import (
     ANY_MAJORITY,
     completions,
@@ -43,7 +43,7 @@ def test_an_early_answer_reports_what_was_measured_and_nothing_else(
     early = final(outcomes, rule)
     assume(isinstance(early, Answer))
 
-    assert early == final(_without_outstanding(outcomes), rule)
+    assert early == final(without_outstanding(outcomes), rule)
 
 
 @quick

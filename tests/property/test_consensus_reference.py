@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from drift.consensus.rule import Answer, Lack, NoAnswer, Rule
 from sources.base import Outcome, Pending
-from tests.support.drift.consensus import Expected, Reference, _without_outstanding, thorough
+from tests.support.drift.consensus import Expected, Reference, thorough, without_outstanding
 from tests.support.strategies import final, nearly_settled, rules, runs
 
 
@@ -45,5 +45,5 @@ def test_an_unfinished_run_is_settled_exactly_when_the_reference_settles_it(
     if isinstance(found, Answer) and isinstance(expected, Expected):
         assert found.drift_s == expected.drift_s
         if any(isinstance(outcome, Pending) for outcome in outcomes):
-            expected_now = Reference(_without_outstanding(outcomes), rule).answer()
+            expected_now = Reference(without_outstanding(outcomes), rule).answer()
             _agrees_with_reference(found, expected_now)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from drift.consensus.rule import Answer, Lack, NoAnswer, Rule, unless_unrefined
 from sources.base import Interval, Outcome, Sample
 from sources.clock import NS
-from tests.support.drift.consensus import Reference, _nearest, thorough
+from tests.support.drift.consensus import Reference, nearest_s, thorough
 from tests.support.strategies import final, rules, runs
 
 
@@ -20,7 +20,7 @@ def _missed(draw: st.DrawFn, outcomes: Sequence[Outcome]) -> dict[int, str]:
 
 
 def _sharp(one: Sample) -> bool:
-    return one.likely.width_ns < NS // 2 or _nearest(one.likely.low_ns) == _nearest(
+    return one.likely.width_ns < NS // 2 or nearest_s(one.likely.low_ns) == nearest_s(
         one.likely.high_ns
     )
 
@@ -65,7 +65,7 @@ def _sure_operators(outcomes: Sequence[Outcome], answer: Answer, rule: Rule) -> 
             operator
             for operator, _, one in reference.samples
             if reference.holds(one, reference.agreed)
-            and _nearest(one.likely.low_ns) == answer.drift_s == _nearest(one.likely.high_ns)
+            and nearest_s(one.likely.low_ns) == answer.drift_s == nearest_s(one.likely.high_ns)
         }
     )
 
@@ -87,7 +87,7 @@ def test_a_telling_majority_answers_whatever_failed(
     telling = sum(
         v
         for v, s in agreeing
-        if _nearest(s.likely.low_ns) == answer.drift_s == _nearest(s.likely.high_ns)
+        if nearest_s(s.likely.low_ns) == answer.drift_s == nearest_s(s.likely.high_ns)
     )
 
     assert unless_unrefined(answer, outcomes, {}, rule, 0) == answer

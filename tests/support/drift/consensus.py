@@ -101,15 +101,15 @@ class Reference:
         if not self.agreed:
             return Lack.NO_MAJORITY if self.total else Lack.NOTHING
         low, high = self.estimates()
-        drift_s = _nearest(low)
-        if _nearest(high) != drift_s:
+        drift_s = nearest_s(low)
+        if nearest_s(high) != drift_s:
             return Lack.UNSETTLED
         support: dict[str, Fraction] = defaultdict(Fraction)
         supporting = [
             (o, v, s)
             for o, v, s in self.samples
             if self.holds(s, self.agreed)
-            and _nearest(s.likely.low_ns) <= drift_s <= _nearest(s.likely.high_ns)
+            and nearest_s(s.likely.low_ns) <= drift_s <= nearest_s(s.likely.high_ns)
         ]
         for operator, vote, _ in supporting:
             support[operator] += vote
@@ -133,7 +133,7 @@ def _medians(weighted: Sequence[tuple[Number, Fraction]]) -> list[Number]:
     ]
 
 
-def _nearest(ns: Number) -> int:
+def nearest_s(ns: Number) -> int:
     """Round to whole seconds, to nearest, ties away from zero."""
     if isinstance(ns, float):
         raise TypeError("an estimate without bounds")
@@ -141,5 +141,5 @@ def _nearest(ns: Number) -> int:
     return int(math.copysign(1, seconds)) * math.floor(abs(seconds) + Fraction(1, 2))
 
 
-def _without_outstanding(outcomes: Sequence[Outcome]) -> list[Outcome]:
+def without_outstanding(outcomes: Sequence[Outcome]) -> list[Outcome]:
     return [outcome for outcome in outcomes if not isinstance(outcome, Pending)]
