@@ -13,7 +13,7 @@ COPY requirements.txt time-drift.sh LICENSE ./
 COPY sources sources
 COPY lab lab
 COPY drift drift
-# The script prepares its environment as it does on any machine: from the hashed lock, and without
+# The script makes its environment as it does on any machine: from the hashed lock, and without
 # pip in it. Byte code that is not compared with its source: nothing changes here any more.
 RUN ./time-drift.sh --version \
     && .venv/bin/python -m compileall -q -f --invalidation-mode unchecked-hash \

@@ -55,7 +55,7 @@ lint: $(DEV)     ## ruff, its formatter, and shellcheck where it is installed
 type: $(DEV)     ## mypy, strict
 	$(RUN) -m mypy
 
-format: $(DEV)   ## put the code in form
+format: $(DEV)   ## format the code
 	$(RUN) -m ruff format .
 	$(RUN) -m ruff check --fix .
 
@@ -128,7 +128,7 @@ REVISION = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 clean:           ## remove what the other verbs made
 	rm -rf .venv .venv-* .venv*.lock .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
-# The preparation itself sees whether a lock has changed, and does nothing if it has not.
+# The bootstrap itself sees whether a lock has changed, and does nothing if it has not.
 .PHONY: .venv $(DEV) .venv-site .venv-aws .venv-checkov .venv-datadog .venv-setups .venv-supply
 .venv:
 	@./time-drift.sh --version >/dev/null

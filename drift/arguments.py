@@ -45,7 +45,7 @@ class _Show(argparse.Action):
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse, with errors in our one-line form."""
+    """argparse, with errors on one line."""
 
     def error(self, message: str) -> NoReturn:
         if message.startswith("unrecognized arguments:") and WATCH in message.split():

@@ -143,7 +143,7 @@ def _bytes(number: int, entry: dict[str, object], key: str) -> bytes:
         raise Unreadable(f'response {number}: "{key}" is not base64') from error
 
 
-def told(links: Sequence[Link], judgement: Judgement) -> list[str]:
+def described(links: Sequence[Link], judgement: Judgement) -> list[str]:
     """Return in words who signed what, in which order, and whom it convicts."""
     lines = [
         f"{number}. {_base64(link.public_key)} signed {_time(reply.midpoint_unix_ns)} "

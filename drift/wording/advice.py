@@ -38,7 +38,7 @@ _Rule = Callable[["_Kinds", NoAnswer], str]
 
 
 class _Kinds:
-    """The verdicts by kind, those of sources that tell nothing about the way left out."""
+    """The verdicts by kind, those of sources that say nothing about the way left out."""
 
     def __init__(self, verdicts: Iterable[Verdict]) -> None:
         self.all = [

@@ -1,4 +1,4 @@
-"""What one run tells later ones: the interface, and the memory of who has none.
+"""What one run leaves for later ones: the interface, and the memory of who has none.
 
 Entries stand on shelves, under names. Ages are counted on CLOCK_BOOTTIME and within one boot, never
 on the clock that is in doubt; what is older than it may be, of another boot, or of the future is
@@ -16,7 +16,7 @@ class Memory:
     """Forgets everything at once."""
 
     def __init__(self) -> None:
-        """Begin with nothing to tell."""
+        """Begin with nothing to remember."""
         self.notes: list[str] = []
         """What could not be read or kept, for -v."""
 

@@ -74,7 +74,7 @@ def _check_machine() -> None:
 
 
 def _holds(public_key: bytes, signature: bytes, data: bytes) -> bool:
-    """Whether a signature holds; raise Unavailable where this machine cannot tell."""
+    """Whether a signature holds; raise Unavailable where this machine cannot verify."""
     with loading("cryptography"):  # 25 ms
         from cryptography.exceptions import (  # noqa: PLC0415
             InvalidSignature,

@@ -19,7 +19,8 @@ from typing import NamedTuple
 from drift import __version__
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-COPIED = ("time-drift.sh", "drift", "sources", "lab", "config.toml", "requirements.txt")
+PACKAGES = ("drift", "sources", "lab")
+COPIED = ("time-drift.sh", *PACKAGES, "config.toml", "requirements.txt")
 AWKWARD = "a b'[x]*"
 """A directory name that every careless quoting, globbing or splitting breaks on."""
 VERSION = f"time-drift {__version__}\n"

@@ -152,7 +152,7 @@ def _table(width: int, title: str, description: str, unit: str, *queries: Query)
 
 
 _OVERVIEW = (
-    _stat("Nodes", "Nodes that tell of their clock.", f"count(time_drift_success{_WHERE})", _GREEN),
+    _stat("Nodes", "Nodes that report their clock.", f"count(time_drift_success{_WHERE})", _GREEN),
     _stat(
         "Critical",
         "Nodes that are off by their chain's critical threshold or more.",
@@ -396,7 +396,7 @@ _ITS_SOURCES = (
     _table(
         12,
         "$node: verdicts",
-        "What became of each source in the last run; time-drift.sh --explain on the node tells"
+        "What became of each source in the last run; time-drift.sh --explain on the node says"
         " more.",
         "none",
         Query(f"time_drift_source_verdict{_NODE}"),

@@ -10,6 +10,7 @@ import pytest
 
 from drift.bootstrap import STAMP
 from tests.support.checkout import (
+    PACKAGES,
     PYTHON,
     Checkout,
     Prepared,
@@ -44,8 +45,10 @@ def unwrapped(text: str) -> str:
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("lost", ["rich", "h11/_state.py", "."], ids=["package", "module", "all"])
-def test_lost_files_heal(ready: Checkout, lost: str) -> None:
+def test_lost_files_heal(ready: Checkout, tmp_path: Path, lost: str) -> None:
     """A run that misses a library says so where that matters, and the next one makes it anew."""
+    nobody = tmp_path / "nobody.toml"
+    nobody.write_text('[[sources.ntp]]\nhost = "127.0.0.1"\nport = 9\n')
     path = ready.venv / "packages" / lost
     if path.is_dir():
         shutil.rmtree(path.resolve())
@@ -53,7 +56,7 @@ def test_lost_files_heal(ready: Checkout, lost: str) -> None:
         path.unlink()
         for code in path.parent.glob(f"__pycache__/{path.stem}.*"):
             code.unlink()
-    ask = ("-v", "--demo") if lost != "rich" else ("--explain", "--timeout", "0.1")
+    ask = ("-v", "--demo") if lost != "rich" else ("--explain", "--config", str(nobody))
 
     result = ready(*ask)
 
@@ -77,7 +80,7 @@ def test_make_heals_lost_files(ready: Checkout, damage: str) -> None:
         path.write_text("")
     ready.use_small_lock()
     shutil.copy2(ready.lock, ready.venv / STAMP)
-    command = (PYTHON, "-I", str(ready.path / "drift" / "prepare.py"), "requirements.txt")
+    command = (PYTHON, "-I", str(ready.path / "drift" / "bootstrap.py"), "requirements.txt")
 
     result = ready(".venv", command=command, cwd=ready.path)
 
@@ -133,7 +136,7 @@ def test_everybody_runs_what_root_prepared(
     """Root's umask hides no file of the environment from those who may read the checkout."""
     fresh = copy_to(open_to_all / "fresh")
     fresh.use_small_lock()
-    for place in ("drift", "sources", "lab"):
+    for place in PACKAGES:
         (fresh.path / place / "__pycache__").mkdir(mode=0o700)
     shell = ("sh", "-c", f'umask {umask}; exec "$0" "$@"')
     real = {"TIME_DRIFT_PYTHON": "/usr/bin/python3"}  # which is nobody's, too
@@ -142,7 +145,7 @@ def test_everybody_runs_what_root_prepared(
 
     before = fresh.identity
     assert_version(fresh(command=(*as_nobody, str(fresh.script))))
-    places = [fresh.path / place for place in (".venv", "drift", "sources", "lab")]
+    places = [fresh.path / place for place in (".venv", *PACKAGES)]
     made = [path for place in places for path in place.rglob("*") if not path.is_symlink()]
     assert [path for path in made if not path.stat().st_mode & 0o004] == []
     assert (fresh.path / ".venv.lock").stat().st_mode & 0o004

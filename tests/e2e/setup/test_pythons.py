@@ -96,7 +96,7 @@ def test_candidates_are_run_not_merely_found(
         result = fresh(command=(*mounting(HIDE_SYSTEMS, str(shims / "python3")), *command))
 
     assert_refused(result, 3, "another run is preparing")
-    assert "prepare.py" in called.read_text().splitlines()[-1]
+    assert "bootstrap.py" in called.read_text().splitlines()[-1]
 
 
 def test_no_python_at_all(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.checkout import (
+    PACKAGES,
     Checkout,
     Prepared,
     assert_refused,
@@ -50,7 +51,7 @@ def test_first_run_compiles_everything(prepared: Prepared) -> None:
 
 def _assert_compiled(checkout: Checkout) -> None:
     (packages,) = checkout.venv.glob("lib/python3*/site-packages")
-    ours = [checkout.path / name for name in ("drift", "sources", "lab")]
+    ours = [checkout.path / name for name in PACKAGES]
     modules = [module for place in (packages, *ours) for module in place.rglob("*.py")]
     missing = [
         module

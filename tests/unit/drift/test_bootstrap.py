@@ -1,4 +1,4 @@
-"""drift.prepare with a stand-in for Python that plays venv and pip, as a process, in no time."""
+"""drift.bootstrap with a stand-in for Python that plays venv and pip, as a process, in no time."""
 
 import os
 import shlex
@@ -100,7 +100,7 @@ def lock(tmp_path: Path) -> Path:
 
 def _prepare(lock: Path) -> Path:
     venv = lock.parent / ".venv"
-    bootstrap.prepare(str(venv), str(lock), show=False)
+    bootstrap.bootstrap(str(venv), str(lock), show=False)
     return venv
 
 
@@ -217,7 +217,7 @@ def test_sources_are_compiled_in_a_linked_directory(
     link = tmp_path / "elsewhere" / "link"
     link.symlink_to(tmp_path / "inside")
     monkeypatch.chdir(link)
-    bootstrap.prepare(f"{link}/../.venv", f"{link}/../{lock.name}", show=False)
+    bootstrap.bootstrap(f"{link}/../.venv", f"{link}/../{lock.name}", show=False)
 
     (step,) = [step for step in tools.steps if "compileall" in step]
     assert [path for path in step.split() if Path(path).resolve() == tmp_path / "drift"]
@@ -229,7 +229,7 @@ def test_environment_finds_our_modules_from_a_linked_directory(lock: Path, tmp_p
     (tmp_path / "some" / "where").mkdir(parents=True)
     link = tmp_path / "some" / "where" / "link"
     link.symlink_to(tmp_path)
-    bootstrap.prepare(f"{link}/.venv", f"{link}/{lock.name}", show=False)
+    bootstrap.bootstrap(f"{link}/.venv", f"{link}/{lock.name}", show=False)
 
     (path,) = (tmp_path / ".venv").glob("lib/python3*/site-packages/*.pth")
     assert (path.parent / path.read_text().strip()).resolve() == tmp_path

@@ -14,10 +14,10 @@ from drift.evidence.malfeasance import (
     Link,
     Unreadable,
     chained_nonce,
+    described,
     judge,
     parse,
     to_json,
-    told,
 )
 from lab.roughtime import Signer
 from sources.clock import NS
@@ -461,7 +461,7 @@ def test_any_text_is_a_report_or_unreadable(text: str) -> None:
     judgement = judge(links)
 
     assert judgement.contradictions == ()
-    assert told(links, judgement)[-1].startswith("This proves nothing: ")
+    assert described(links, judgement)[-1].startswith("This proves nothing: ")
 
 
 # --- In words -------------------------------------------------------------------------------------
@@ -469,7 +469,7 @@ def test_any_text_is_a_report_or_unreadable(text: str) -> None:
 
 def lines_of(*all_said: Said) -> list[str]:
     links = chain(*all_said)
-    return told(links, judge(links))
+    return described(links, judge(links))
 
 
 def test_a_conviction_in_words() -> None:
@@ -512,7 +512,7 @@ def test_consistent_times_in_words() -> None:
 def test_a_flaw_in_words() -> None:
     """What does not hold is named, and nobody is."""
     links = [PROOF[0], *PROOF[2:]]
-    lines = told(links, judge(links))
+    lines = described(links, judge(links))
 
     assert lines == ["This proves nothing: request 2: its nonce is not made from response 1"]
 
@@ -527,7 +527,7 @@ def test_a_flaw_in_words() -> None:
     ],
 )
 def test_a_time_that_no_calendar_has_is_told_all_the_same(unix_s: int, shown: str) -> None:
-    """A liar may claim any seconds that 64 bits hold; it is told them, and convicted."""
+    """A liar may claim any seconds that 64 bits hold; it is described them, and convicted."""
     lines = lines_of(LIAR.says(unix_s - NOW_NS // NS), LIAR.says(0), RFC.says(0))
 
     assert f"signed {shown} +- 1 s" in lines[0]
