@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from drift import __version__
 from drift.config import LONGEST_TIMEOUT_S
+from drift.formats.registry import format_class
 from drift.formats.registry import names as format_names
 from drift.options import DEFAULT_FORMAT, Options
 from sources.base import ConfigError
@@ -106,7 +107,7 @@ def _add_arguments(parser: argparse.ArgumentParser, options: Options) -> None:
             help="from one measurement to the next, 1s to 1d, as in 60s, 5m, 1h",
         )
     names = format_names()
-    formats = [one for one in names if one != "nagios" or not options.watch]
+    formats = [one for one in names if not (options.watch and format_class(one).is_plugin)]
     parser.add_argument(
         "--format", type=str.lower, choices=names, metavar="NAME", help=", ".join(formats)
     )
@@ -171,9 +172,10 @@ def _check(parser: argparse.ArgumentParser, options: Options) -> None:
         parser.error("--check-config asks nobody: --explain, --json and the like do not go with it")
     if options.output_mode is not None and options.output is None:
         parser.error("--output-mode goes with --output only")
-    if options.format != "nagios" and (options.warning or options.critical):
+    is_plugin = format_class(options.format).is_plugin
+    if not is_plugin and (options.warning or options.critical):
         parser.error("-w and -c go with --format nagios only")
-    if options.watch and options.format == "nagios":
+    if options.watch and is_plugin:
         parser.error("watch: --format nagios does not go with it: its state is an exit status")
     if options.watch and (options.picture or options.check_config):
         parser.error("watch: --explain, --demo and --check-config do not go with it")

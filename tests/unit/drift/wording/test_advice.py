@@ -11,6 +11,7 @@ from drift.consensus.rule import Lack, NoAnswer
 from drift.consensus.verdict import Verdict
 from drift.wording.advice import advice, no_network
 from drift.wording.refusal import refusal
+from sources import kinds
 from sources.base import LONGEST_MESSAGE, Reason
 from tests.conftest import ROOT
 from tests.support.fakes import a_sample
@@ -264,7 +265,7 @@ _TEXTS = st.sampled_from(
 _VERDICTS = st.builds(
     lambda name, kind, word, text: Verdict(name, "O", kind, word, text),
     st.text(st.characters(categories=("L", "N")), min_size=1, max_size=253),
-    st.sampled_from(["ntp", "nts", "https", "roughtime"]),
+    st.sampled_from(kinds()),
     st.sampled_from([*(reason.value for reason in Reason), "undecided", "some new word"]),
     _TEXTS,
 )
