@@ -102,8 +102,10 @@ wheel: .venv-supply   ## build build/wheel/*.whl
 	rm -rf build/wheel
 	.venv-supply/bin/python -m build --wheel --no-isolation --outdir build/wheel
 
-# Those that need this checkout, and no installation has: its script, its layout, the site.
-TREE_ONLY = test_layers drift/test_bootstrap
+# What is about this checkout: its layout, the file beside its script, its documents.
+TREE_ONLY = --ignore=tests/unit/test_layers.py \
+	--deselect tests/unit/drift/test_config.py::test_where_the_configuration_is_looked_for \
+	--deselect tests/unit/drift/formats/test_formats.py::test_the_documents_spell_thresholds_alike
 INSTALLED = build/installed
 installed: wheel      ## run tests against the installed wheel, away from this checkout
 	rm -rf $(INSTALLED)
@@ -112,10 +114,7 @@ installed: wheel      ## run tests against the installed wheel, away from this c
 	$(INSTALLED)/venv/bin/python -m pip install --quiet --no-deps --no-index build/wheel/*.whl
 	cp -R tests pyproject.toml README.md CHANGELOG.md config.toml $(INSTALLED)/
 	cd $(INSTALLED) && venv/bin/python -m pytest -q $(TWICE) --hypothesis-profile=brief \
-		tests/unit tests/contract/test_source_contract.py \
-		$(TREE_ONLY:%=--ignore=tests/unit/%.py) \
-		--deselect tests/unit/drift/test_config.py::test_where_the_configuration_is_looked_for \
-		--deselect tests/unit/drift/formats/test_formats.py::test_the_documents_spell_thresholds_alike
+		tests/unit tests/contract/test_source_contract.py $(TREE_ONLY)
 
 ENGINE ?= docker
 image:           ## build the image (ENGINE=podman, BASE=python:3.13-slim@sha256:...)
