@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from drift.consensus.rule import Lack, NoAnswer
 from drift.consensus.verdict import Verdict
-from drift.wording.advice import advice, no_network
+from drift.wording.advice import _PORTS, advice, no_network
 from drift.wording.refusal import refusal
 from sources import kinds
 from sources.base import LONGEST_MESSAGE, Reason
 from tests.conftest import ROOT
 from tests.support.fakes import a_sample
+from tests.support.sources.ports import usual_port
 
 NOTHING = NoAnswer(Lack.NOTHING, "no votes", "a majority")
 QUORUM = NoAnswer(
@@ -257,6 +258,11 @@ def test_a_reason_of_one_keeps_its_addresses() -> None:
     line = refusal(QUORUM, [*alive("ntp"), *unsent("https", 1)])
 
     assert "(no address can be reached (192.0.2.0 port 123: Network is unreachable))" in line
+
+
+def test_the_usual_ports_are_those_of_the_kinds() -> None:
+    """Each kind whose ports are named in an advice has its own constant; here they are alike."""
+    assert {kind: usual_port(kind) for kind in _PORTS} == _PORTS
 
 
 _TEXTS = st.sampled_from(
