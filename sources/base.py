@@ -1,7 +1,7 @@
 """What every kind of source shares: the one interface, its outcomes, the errors.
 
 Rules of this file: no socket, no reading of a clock, nothing that only one kind needs.
-How a kind is added, and what its adapter has to keep to, is in design.md.
+How a kind is added, and what its adapter has to keep to, is in docs/extending.md.
 
 Frames. `_raw_ns` is a reading of CLOCK_MONOTONIC_RAW, `_unix_ns` is true time since 1970. An
 interval of `raw - true` becomes an interval of drift, local - true, once wall - raw is added to
@@ -25,7 +25,7 @@ from enum import Enum
 from typing import ClassVar, Self
 
 from sources.clock import NS, Clock
-from sources.memory.interface import Memory
+from sources.memory import Memory
 from sources.record import Record
 
 RELEASED_UNIX_S = 1_795_305_600

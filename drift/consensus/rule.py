@@ -1,6 +1,6 @@
 """The consensus rule. Pure: no clock, no socket, no logging, no order of arrival.
 
-The proof is in design.md. In short: every operator has one vote, shared by
+The proof is in docs/consensus.md. In short: every operator has one vote, shared by
 those of its sources that have not failed. C is where certain intervals of more than half of all
 votes meet; P is where they still may, once the outstanding have answered. The estimate is the
 weighted median of the likely ends of the samples that agree with C. The integer is settled when

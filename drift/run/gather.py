@@ -32,8 +32,7 @@ from sources.base import (
     lack_in,
 )
 from sources.clock import NS, Clock
-from sources.memory import back_off
-from sources.memory.interface import Memory
+from sources.memory import Memory, back_off
 from sources.net.addresses import is_address
 from sources.net.resolver import Resolver
 from sources.record import Record

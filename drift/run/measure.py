@@ -15,7 +15,7 @@ from drift.run import state
 from drift.run.gather import Gathered, gather
 from sources.base import Run, lack_in
 from sources.clock import NS, BeyondReach, Clock
-from sources.memory.interface import Memory
+from sources.memory import Memory
 
 if TYPE_CHECKING:
     from drift.run.result import Result

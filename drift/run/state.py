@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sources.clock import Clock
-from sources.memory.interface import Entry, Memory, Update
+from sources.memory import Entry, Memory, Update
 
 _FORMAT = 1
 _LONGEST_FILE = 1 << 16

@@ -2,7 +2,7 @@
 
 Sources say what they met; only all of them together show what is in the way. A kind is *dead* where
 none of its sources got through to a server, *alive* where one has answered. Nothing is suggested
-where nothing can be concluded. README's troubleshooting table has each sentence.
+where nothing can be concluded. docs/troubleshooting.md has each sentence.
 """
 
 import re

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from sources.base import Run, TimedOut, Unavailable, Unreachable
 from sources.clock import NS, Clock
-from sources.memory.interface import Entry, Memory
+from sources.memory import Entry, Memory
 from sources.net.addresses import elsewhere, is_address, plain
 from sources.net.udp import shortage
 from sources.record import Record

@@ -5,7 +5,7 @@ A cookie is used once, so that nobody on the path can see that two requests come
 """
 
 from sources.clock import NS
-from sources.memory.interface import Entry
+from sources.memory import Entry
 from sources.net.addresses import is_address
 from sources.net.validity import Validity
 from sources.nts.proof import Established, Keys

@@ -20,7 +20,7 @@ from sources.base import (
     loading,
 )
 from sources.clock import NS
-from sources.memory.interface import Entry, Memory, Update
+from sources.memory import Entry, Memory, Update
 from sources.net import resolver, udp, validity
 from sources.net.addresses import elsewhere, leads_here
 from sources.ntp import proof as ntp_proof

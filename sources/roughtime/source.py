@@ -27,7 +27,7 @@ from sources.base import (
     admit,
 )
 from sources.clock import NS
-from sources.memory.interface import Memory
+from sources.memory import Memory
 from sources.net import resolver, tcp, udp
 from sources.record import Record
 from sources.roughtime import versions, wire

@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 INLINE = "inline"
 """The language of a command that stands between backticks in a sentence or a table."""
 
-FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+FENCED = re.compile(r"^```(\w*)[^\n`]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SPAN = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 _PROGRAMS = (
     "[", "apt-get", "aws", "cat", "cd", "chronyd", "cp", "curl", "dig", "docker", "echo", "editor",
@@ -43,7 +43,8 @@ class Block(Record):
 def pages() -> list[Path]:
     """Return the pages whose commands are held to run."""
     return [
-        ROOT / "README.md",
+        *sorted(page for page in ROOT.glob("*.md") if page.name != "CHANGELOG.md"),
+        *sorted((ROOT / "docs").rglob("*.md")),
         *sorted((ROOT / "monitoring").rglob("README.md")),
         ROOT / "cloudformation" / "README.md",
     ]

@@ -1,7 +1,7 @@
 """The consensus rule spelt out as a reference, and how many runs its properties are tried on.
 
-It was written from the text of the rule (design.md), in fractions and by trying every point, and
-shares no code with drift/consensus/rule.py.
+It was written from the text of the rule (docs/consensus.md), in fractions and by trying every
+point, and shares no code with drift/consensus/rule.py.
 """
 
 import math

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from drift.run.state import State
 from sources.clock import NS, Clock
-from sources.memory.interface import Entry, Update
+from sources.memory import Entry, Update
 
 SHELF = "address"
 NAME = "a.example"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from drift.run import state
 from drift.run.state import directory_of
 from sources.clock import NS
-from sources.memory.interface import Entry
+from sources.memory import Entry
 from tests.support.drift.state import (
     ENTRY,
     LETTERS,

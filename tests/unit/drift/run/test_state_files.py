@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from drift.run import state
-from sources.memory.interface import Entry
+from sources.memory import Entry
 from tests.conftest import ROOT
 from tests.support.drift.state import (
     ENTRY,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sources.memory.interface import Entry
+from sources.memory import Entry
 from tests.conftest import ROOT
 from tests.support.drift.state import ENTRY, NAME, SHELF, keep, noting, opened, recalled
 
