@@ -7,7 +7,7 @@ URL ?= https://example.org/
 # Two workers: what measures time, one test at a time, beside what only computes.
 TWICE = -n 2
 
-.PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed image bench bench-image recipes site clean
+.PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed image bench bench-image recipes pages site clean
 
 help:            ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -72,6 +72,9 @@ bench-image: .venv  ## size and start-up of the image (root, and Debian's builda
 recipes:         ## write the generated files of monitoring/ again
 	$(PYTHON) -m tools.recipes
 
+pages: $(DEV)    ## write the generated files of docs/ again
+	$(RUN) -m tools.pages
+
 site: .venv-site      ## build the hand-over site in build/site (URL=https://...), from a clean clone
 	.venv-site/bin/python -m cloudformation site --url $(URL)
 
@@ -112,7 +115,7 @@ installed: wheel      ## run tests against the installed wheel, away from this c
 	$(PYTHON) -m venv $(INSTALLED)/venv
 	$(INSTALLED)/venv/bin/python -m pip install --quiet --require-hashes -r requirements-dev.txt
 	$(INSTALLED)/venv/bin/python -m pip install --quiet --no-deps --no-index build/wheel/*.whl
-	cp -R tests pyproject.toml README.md CHANGELOG.md config.toml $(INSTALLED)/
+	cp -R tests docs pyproject.toml README.md CHANGELOG.md config.toml $(INSTALLED)/
 	cd $(INSTALLED) && venv/bin/python -m pytest -q $(TWICE) --hypothesis-profile=brief \
 		tests/unit tests/contract/test_source_contract.py $(TREE_ONLY)
 

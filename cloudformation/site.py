@@ -19,7 +19,7 @@ from pathlib import Path
 from string import Template
 
 from cloudformation.archive import Archive, write
-from cloudformation.picture import Picture, draw
+from cloudformation.picture import Picture, draw, session
 
 PAGES = Path(__file__).parent / "pages"
 SUMS = "SHA256SUMS.txt"
@@ -127,7 +127,7 @@ def _demo(script: Path) -> str:
     reader.join(_SHOWN_WITHIN_S)
     os.close(ours)
     shown = b"".join(output).decode(errors="replace")
-    return f"\x1b[1m$ ./time-drift.sh --demo\x1b[0m\n\x1b[1m{printed}\x1b[0m{shown}"
+    return session("./time-drift.sh --demo", printed, shown)
 
 
 def _read_all(terminal: int, output: list[bytes]) -> None:

@@ -1,8 +1,8 @@
 """config.toml to Config: everything checked, every error naming file, table, key and remedy.
 
 The schema is public interface. Kinds of source describe their own keys (`KEYS` of
-sources/KIND.py); this module knows none of them, imports only the kinds that are configured, and
-applies the same checks to all.
+sources/KIND/source.py); this module knows none of them, imports only the kinds that are configured,
+and applies the same checks to all.
 """
 
 import os

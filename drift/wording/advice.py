@@ -168,7 +168,7 @@ def _vague(kinds: _Kinds, _: NoAnswer) -> str:
         return ""
     return (
         "a server that admits to be off by more than 1 s has no good time itself (a Windows "
-        "domain controller? README): give it a source, or ask others"
+        "domain controller? docs/troubleshooting.md): give it a source, or ask others"
     )
 
 

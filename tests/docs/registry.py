@@ -87,6 +87,9 @@ _FORMATS = "docs/formats.md"
 _INSTALL_PAGE = "docs/install.md"
 _RELEASING = "docs/releasing.md"
 _SECURITY = "SECURITY.md"
+_CONFIGURATION = "docs/configuration.md"
+_DECISIONS = "docs/decisions"
+_TROUBLES = "docs/troubleshooting.md"
 _SITE = "cloudformation/README.md"
 _CRON = "monitoring/cron/README.md"
 _DATADOG = "monitoring/datadog/README.md"
@@ -122,6 +125,12 @@ _PROGRAM = (
     Entry(_INSTALL_PAGE, "./time-drift.sh", WORDS),
     Entry(_CONTAINERS_PAGE, "python3 -c ''", Runs()),
     Entry(_SECURITY, "git log", WORDS),
+    Entry(_CONFIGURATION, "./time-drift.sh --config my.toml --check-config", Runs()),
+    Entry(
+        _CONFIGURATION,
+        "[[sources.ntp]]",
+        Elsewhere("tests/docs/pages/test_configuration.py", "def test_the_example_is_a_whole"),
+    ),
     Entry(_INDEX, "time-drift.sh --json", OBJECT),
     Entry(_INDEX, "time-drift.sh --explain", ANSWER),
     Entry(_CRON, "env -i HOME=/tmp …", ANSWER),
@@ -138,6 +147,11 @@ _SET_UP = (
     Entry(ROOT_PAGE, "git clone …", Taken("README's clone")),
     Entry(_INSTALL_PAGE, "apt-get install git python3 python3-venv", Taken("install's clone")),
     Entry(_INSTALL_PAGE, "git -C /opt/time-drift pull", Taken("update")),
+    Entry(_TROUBLES, "apt-get install python3-venv", Runs(programs=("apt-get",))),
+    Entry(_TROUBLES, "w32tm /config …", NotHere("it takes Windows")),
+    Entry(f"{_DECISIONS}/setup.md", "make audit", Make()),
+    Entry(f"{_DECISIONS}/setup.md", "pip install -r", WORDS),
+    Entry(f"{_DECISIONS}/setup.md", "pip install --require-hashes -r requirements.txt", WORDS),
     Entry(ROOT_PAGE, "pip install .", INDEX),
     Entry(_INSTALL_PAGE, "pip install .", INDEX),
     Entry(_INSTALL_PAGE, "pipx install .", INDEX),

@@ -47,7 +47,7 @@ def assert_refused(done: "subprocess.CompletedProcess[str]", status: int, *words
         (0.6, "-1"),
         (-0.6, "1"),
         (10_000_000, "-10000000"),
-        # Before the release minus 30 days: NTP's era makes it 136 years later (docs/limitations.md).
+        # Before the release minus 30 days: NTP's era makes it 136 years later.
         (-20_000_000, "-4274967296"),
     ],
 )
