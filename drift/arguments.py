@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from drift import __version__
 from drift.config import LONGEST_TIMEOUT_S
+from drift.formats.registry import format_class
 from drift.formats.registry import names as format_names
 from drift.options import DEFAULT_FORMAT, Options
 from sources.base import ConfigError
@@ -112,13 +113,12 @@ def _add_arguments(parser: argparse.ArgumentParser, options: Options) -> None:
             help="from one measurement to the next, 1s to 1d, as in 60s, 5m, 1h",
         )
     names = format_names()
-    formats = [one for one in names if one != "nagios" or not options.watch]
     parser.add_argument(
         "--format",
         type=str.lower,
         choices=names,
         metavar="NAME",
-        help=f"the output format: {', '.join(formats)}",
+        help=f"the output format: {', '.join(_formats(options))}",
     )
     parser.add_argument(
         "--json",
@@ -163,6 +163,12 @@ def _add_arguments(parser: argparse.ArgumentParser, options: Options) -> None:
     )
 
 
+def _formats(options: Options) -> list[str]:
+    """Return the formats that go with the command: watch has no exit status of its own to give."""
+    names = format_names()
+    return [name for name in names if not (options.watch and format_class(name).is_plugin)]
+
+
 def _help(parser: argparse.ArgumentParser, options: Options) -> str:
     from drift.wording import usage  # noqa: PLC0415 - only a person wants it
     from drift.wording.terminal import help_columns  # noqa: PLC0415
@@ -171,7 +177,8 @@ def _help(parser: argparse.ArgumentParser, options: Options) -> str:
     command = usage.WATCH if options.watch else usage.PROGRAM
     parser.formatter_class = _formatter(wide)
     parser.description = usage.description(command, wide)
-    parser.epilog = usage.epilog(command, wide)
+    rows = [(name, format_class(name).summary) for name in _formats(options)]
+    parser.epilog = usage.epilog(command, wide, rows)
     return parser.format_help()
 
 
@@ -185,9 +192,10 @@ def _check(parser: argparse.ArgumentParser, options: Options) -> None:
         parser.error("--check-config asks nobody: --explain, --json and the like do not go with it")
     if options.output_mode is not None and options.output is None:
         parser.error("--output-mode goes with --output only")
-    if options.format != "nagios" and (options.warning or options.critical):
+    is_plugin = format_class(options.format).is_plugin
+    if not is_plugin and (options.warning or options.critical):
         parser.error("-w and -c go with --format nagios only")
-    if options.watch and options.format == "nagios":
+    if options.watch and is_plugin:
         parser.error("watch: --format nagios does not go with it: its state is an exit status")
     if options.watch and (options.picture or options.check_config):
         parser.error("watch: --explain, --demo and --check-config do not go with it")

@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 INLINE = "inline"
 """The language of a command that stands between backticks in a sentence or a table."""
 
-FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+FENCED = re.compile(r"^```(\w*)[^\n`]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SPAN = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 _PROGRAMS = (
     "[", "apt-get", "aws", "cat", "cd", "chronyd", "cp", "curl", "dig", "docker", "echo", "editor",

@@ -83,6 +83,7 @@ _CONSENSUS_PAGE = "docs/consensus.md"
 _CONTAINERS_PAGE = "docs/containers.md"
 _CONTRIBUTING = "CONTRIBUTING.md"
 _EVIDENCE = "docs/evidence.md"
+_EXTENDING = "docs/extending.md"
 _FORMATS = "docs/formats.md"
 _INSTALL_PAGE = "docs/install.md"
 _RELEASING = "docs/releasing.md"
@@ -172,11 +173,29 @@ _SET_UP = (
             ),
             _CONTRIBUTING: ("check", "lint type", "pages", "tools build/base build/ntpsec"),
             _RELEASING: ("lock", "audit", "pages", "wheel", "sbom", "image VERSION=...", "site"),
+            _EXTENDING: ("lock", "pages", "test PYTEST=tests/contract/test_source_contract.py"),
             _SECURITY: ("audit",),
             _KUBERNETES: ("image",),
             "THIRD-PARTY.md": ("sbom",),
         }.items()
         for target in targets
+    ),
+)
+_EXAMPLES = (
+    Entry(
+        _EXTENDING,
+        "./time-drift.sh --help",
+        Runs(stdout="usage: ", leaving=(MAKE_TEST, ("make check", "it runs this test, too"))),
+    ),
+    *(
+        Entry(_EXTENDING, first, Elsewhere("tests/docs/test_extending.py", what))
+        for first, what in (
+            ('"""StatsD: gauges …', "drift/formats/statsd.py"),
+            ('"""The Date of HTTP servers …', "sources/http/__init__.py"),
+            ('"""Plain HTTP `Date`: …', "sources/http/source.py"),
+            ('"""An HTTP server …', "lab/http.py"),
+            ("[[sources.http]]", "[[sources.http]]"),
+        )
     ),
 )
 _CONTAINERS = (
@@ -277,6 +296,7 @@ _HAND_OVER = (
 ENTRIES = (
     *_PROGRAM,
     *_SET_UP,
+    *_EXAMPLES,
     *_CONTAINERS,
     *_TEXTFILES,
     *_SERVERS,

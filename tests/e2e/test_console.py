@@ -25,10 +25,10 @@ from sources import kinds
 from tests.conftest import ROOT, Program
 from tests.e2e.conftest import Start
 from tests.e2e.test_contract import assert_refused
+from tests.support.output_formats import NAMES, PLUGINS, words_of
 from tests.support.processes import full_pipe
 
 COMMANDS = ((), ("watch",), ("verify-evidence",), ("import-servers",))
-FORMS = ("integer", "json", "prometheus", "influx", "nagios", "zabbix")
 
 
 # --- Help ---------------------------------------------------------------------------------------
@@ -235,12 +235,12 @@ def test_a_watch_that_never_can_measure_says_so(script: str, lab: Start, stdin: 
     assert_refused(done, 2, "watch: stdin is at its end", "--every 60s")
 
 
-@pytest.mark.parametrize("form", [form for form in FORMS if form != "nagios"])
+@pytest.mark.parametrize("form", [form for form in NAMES if form not in PLUGINS])
 def test_it_says_so_in_each_format(program: Program, lab: Start, form: str) -> None:
     """Where stderr is kept empty it is on stdout, like any wrong usage."""
     done = program("watch", "--config", lab(behaviour.honest), "--format", form)
 
-    told = done.stdout if form == "zabbix" else done.stderr
+    told = words_of(done, form)
     assert "watch: stdin is at its end" in told
     assert done.returncode == 2
 
@@ -272,7 +272,7 @@ def written(script: str, path: str, target: Path, umask: int, *arguments: str) -
 
 
 @pytest.mark.parametrize("umask", [0o077, 0o027, 0o022, 0])
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", NAMES)
 def test_a_new_file_can_be_read_whatever_the_umask(
     script: str, lab: Start, tmp_path: Path, form: str, umask: int
 ) -> None:
@@ -405,7 +405,7 @@ def test_without_any_network_one_sentence_says_so(
         wrap=(*offline, "sh", "-c", f'ip link set lo {loopback}; exec "$@"', "sh"),
     )
 
-    told = done.stdout if form in ("nagios", "zabbix") else done.stderr
+    told = words_of(done, form)
     assert done.returncode == 3
     wanted = r"no answer: no network: none of [0-9]+ sources can be reached from this machine \("
     assert re.search(wanted, told)
@@ -444,7 +444,7 @@ main()
 """
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", NAMES)
 @pytest.mark.parametrize(
     "clock", ["CLOCK_REALTIME", "CLOCK_MONOTONIC_RAW", "CLOCK_BOOTTIME", "CLOCK_MONOTONIC"]
 )
@@ -462,7 +462,7 @@ def test_a_clock_that_may_not_be_read_is_named(
         check=False,
     )
 
-    told = done.stdout if form in ("nagios", "zabbix") else done.stderr
+    told = words_of(done, form)
     assert f"no answer: {clock} cannot be read: Operation not permitted: in a container" in told
     assert "bug" not in done.stdout + done.stderr
     assert done.returncode == 3

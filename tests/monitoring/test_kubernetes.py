@@ -21,6 +21,7 @@ from lab.ntp import NtpServer
 from lab.world import world
 from tests.conftest import ROOT
 from tests.support.servers.chrony import faked
+from tests.support.sources.ports import usual_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
 
@@ -286,11 +287,10 @@ def shipped() -> Iterator[tuple[str, int]]:
     import tomllib
 
     assert load(str(ROOT / "config.toml"))  # the program takes it
-    usual = {"ntp": 123, "nts": 4460, "roughtime": 5319, "https": 443}
     tree = tomllib.loads((ROOT / "config.toml").read_text(encoding="utf-8"))
     for kind, tables in tree["sources"].items():
         for table in tables:
-            yield kind, table.get("port", usual[kind])
+            yield kind, table.get("port", usual_port(kind))
 
 
 def test_the_paths_are_those_of_the_image() -> None:

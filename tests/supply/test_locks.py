@@ -25,7 +25,6 @@ pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
 
 ENVIRONMENTS = {
     "requirements.txt": ".venv",
-    "requirements-bench.txt": ".venv",
     "requirements-dev.txt": ".venv-dev",
     "requirements-site.txt": ".venv-dev",
     "tests/tools/aws.txt": ".venv-aws",

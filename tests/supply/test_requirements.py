@@ -141,15 +141,14 @@ def test_each_purpose_has_its_lock() -> None:
     """Whoever runs the program installs no tool of a developer, and the other way round."""
     names = {path.relative_to(ROOT).as_posix() for path in LOCKS}
 
-    assert {f"requirements{end}.txt" for end in ("", "-bench", "-dev", "-site")} <= names
+    assert {f"requirements{end}.txt" for end in ("", "-dev", "-site")} <= names
     assert not {"pytest", "mypy", "troposphere"} & RUNTIME.keys()
     assert not {"httpx", "pytest"} & lock("requirements-site.txt").keys()
 
 
-@pytest.mark.parametrize("name", ["requirements-bench.txt", "requirements-dev.txt"])
-def test_what_is_tested_and_measured_is_what_runs(name: str) -> None:
-    """The other locks that hold the program's libraries hold them in the same versions."""
-    other = lock(name)
+def test_what_is_tested_is_what_runs() -> None:
+    """The developers' lock holds the program's libraries in the same versions."""
+    other = lock("requirements-dev.txt")
 
     assert {package: other[package] for package in RUNTIME} == RUNTIME
 

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 TOOLS = ROOT / ".venv-setups" / "bin"
 PYTHON = os.path.realpath(sys.executable)
-SOME = "test_schema or test_wording or test_formats or test_advice or test_server_list"
+SOME = "test_wording or test_formats or test_advice or test_server_list"
 """Files that use what only developers install; all others are imported at least."""
 
 

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from hypothesis import strategies as st
 
 from drift.consensus.rule import Answer, NoAnswer, Rule, settle
+from sources import kinds
 from sources.base import Failure, Interval, Outcome, Pending, Reason, Sample
 from sources.clock import NS
 
-KINDS = ("ntp", "nts", "https", "roughtime")
+KINDS = kinds()
 ANY_MAJORITY = Rule(min_operators=0, min_kinds=0, tolerance_ns=0)
 """No quorum and no tolerance: what is left is the vote and the estimate."""
 

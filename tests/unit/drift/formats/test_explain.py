@@ -15,6 +15,7 @@ from drift.run.result import Result
 from drift.wording.letters import letters_of
 from drift.wording.table import wrapped
 from drift.wording.terminal import columns, help_columns
+from sources import kinds
 from sources.base import Interval, Reason
 from sources.clock import NS
 from tests.support.fakes import a_sample
@@ -266,7 +267,7 @@ def _verdicts(draw: st.DrawFn) -> Verdict:
     return Verdict(
         draw(_NAMES),
         draw(_NAMES),
-        draw(st.sampled_from(["ntp", "nts", "https", "roughtime"])),
+        draw(st.sampled_from(kinds())),
         draw(
             st.sampled_from(
                 ["agrees", "falseticker", "some new word", *(reason.value for reason in Reason)]

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from drift.consensus.rule import Lack, NoAnswer
 from drift.consensus.verdict import Verdict
-from drift.wording.advice import advice, no_network
+from drift.wording.advice import _PORTS, advice, no_network
 from drift.wording.refusal import refusal
+from sources import kinds
 from sources.base import LONGEST_MESSAGE, Reason
 from tests.support.fakes import a_sample
+from tests.support.sources.ports import usual_port
 from tests.support.troubleshooting import is_of_processes, rows
 
 NOTHING = NoAnswer(Lack.NOTHING, "no votes", "a majority")
@@ -258,13 +260,18 @@ def test_a_reason_of_one_keeps_its_addresses() -> None:
     assert "(no address can be reached (192.0.2.0 port 123: Network is unreachable))" in line
 
 
+def test_the_usual_ports_are_those_of_the_kinds() -> None:
+    """Each kind whose ports are named in an advice has its own constant; here they are alike."""
+    assert {kind: usual_port(kind) for kind in _PORTS} == _PORTS
+
+
 _TEXTS = st.sampled_from(
     [SILENT, CLOSED, UNSENT, UNRESOLVED, NO_DNS, KEYS_ONLY, "é" * 400]
 ) | st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), max_size=LONGEST_MESSAGE)
 _VERDICTS = st.builds(
     lambda name, kind, word, text: Verdict(name, "O", kind, word, text),
     st.text(st.characters(categories=("L", "N")), min_size=1, max_size=253),
-    st.sampled_from(["ntp", "nts", "https", "roughtime"]),
+    st.sampled_from(kinds()),
     st.sampled_from([*(reason.value for reason in Reason), "undecided", "some new word"]),
     _TEXTS,
 )

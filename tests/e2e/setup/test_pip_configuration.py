@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from lab.authority import Authority
-from tests.e2e.test_setup import _assert_refused, _assert_version, _copy
+from tests.support.checkout import assert_refused, assert_version, copy_to
 from tests.support.package_index import PackageIndex, Wheel, lock_of, write_files
 
 pytestmark = pytest.mark.timeout(120)
@@ -28,7 +28,7 @@ class Configured:
     """A checkout that never ran, and a home and an index of its own."""
 
     def __init__(self, place: Path) -> None:
-        self.checkout = _copy(place / "checkout")
+        self.checkout = copy_to(place / "checkout")
         self.checkout.lock.write_text(lock_of([PINNED]))
         self.home = place / "home"
         self.home.mkdir()
@@ -58,7 +58,7 @@ class Configured:
 
     def assert_prepared(self) -> None:
         """Run, and find just what the lock names."""
-        _assert_version(self.checkout(only=self.environ))
+        assert_version(self.checkout(only=self.environ))
         assert self.installed == ["mdurl-0.1.2"]
         assert self.checkout.made == [".venv"]
 
@@ -169,7 +169,7 @@ def test_no_index_alone(configured: Configured, index: PackageIndex) -> None:
     asked = len(index.requests)
     configured.configure(f"index-url = {index.url}", "no-index = true")
 
-    _assert_refused(configured.checkout(only=configured.environ), 3, "mdurl==0.1.2")
+    assert_refused(configured.checkout(only=configured.environ), 3, "mdurl==0.1.2")
     assert len(index.requests) == asked
 
 
@@ -194,7 +194,7 @@ def test_tls(configured: Configured, authority: Authority, key: str) -> None:
         if key:
             configured.assert_prepared()
         else:
-            _assert_refused(configured.checkout(only=configured.environ), 3, "mdurl==0.1.2")
+            assert_refused(configured.checkout(only=configured.environ), 3, "mdurl==0.1.2")
 
 
 def test_proxy(configured: Configured, index: PackageIndex) -> None:
@@ -234,7 +234,7 @@ def test_retries_and_timeout(configured: Configured) -> None:
     for link in links:
         link.close()
 
-    _assert_refused(result, 3, "mdurl==0.1.2")
+    assert_refused(result, 3, "mdurl==0.1.2")
     assert len(links) == 2
     assert took_s < 15  # pip's own timeout, once
 
@@ -332,7 +332,7 @@ def test_markers_are_evaluated(
     lock.write_text(lock_of([PINNED]).replace("0.1.2", f"0.1.2 ; {marker}"))
     configured.configure(f"index-url = {index.url}")
 
-    _assert_version(configured.checkout(only=configured.environ))
+    assert_version(configured.checkout(only=configured.environ))
     assert configured.installed == installed
 
 
@@ -344,5 +344,5 @@ def test_a_package_that_is_not_what_it_is_called(configured: Configured) -> None
         configured.configure(f"index-url = {index.url}")
         result = configured.checkout(only=configured.environ)
 
-    _assert_refused(result, 3, "needless")
+    assert_refused(result, 3, "needless")
     assert configured.checkout.made == []
