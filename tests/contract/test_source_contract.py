@@ -133,7 +133,7 @@ def test_a_doubled_reply_counts_once(serve: Callable[..., Source]) -> None:
 
 
 def test_a_late_reply_is_wide_but_true(serve: Callable[..., Source]) -> None:
-    """A reply that took 0.4 s to come back still holds the truth, and its width tells the delay."""
+    """A reply that took 0.4 s to come back still holds the truth, and its width shows the delay."""
     sample = serve(behaviour.late(0.4)).sample(a_run())
 
     assert_holds_the_truth(sample.certain)

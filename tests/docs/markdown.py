@@ -1,4 +1,4 @@
-"""What a page tells people to copy: its fenced blocks, and the commands within its sentences."""
+"""What a page shows people to copy: its fenced blocks, and the commands within its sentences."""
 
 import re
 from collections.abc import Iterator

@@ -306,7 +306,7 @@ ENTRIES = (
 
 
 def names(entry: Entry, block: Block) -> bool:
-    """Tell whether an entry is of a block."""
+    """Return whether an entry is of a block."""
     first = block.text.split("\n", 1)[0]
     begins = entry.begins.removesuffix(REST)
     same = first.startswith(begins) if begins != entry.begins else first == begins

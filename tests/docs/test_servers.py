@@ -60,7 +60,7 @@ def test_prometheus_takes_rules_and_targets(root: Machine, needs: Needs) -> None
     with started(root, "prometheus.service", 9090):
         typed(root, commands(taken("rules")))
         root.write("/etc/prometheus/prometheus.yml", taken("prometheus.yml").text)
-        told = typed(root, commands(taken("promtool")))
+        reported = typed(root, commands(taken("promtool")))
         query = "curl -fsS http://127.0.0.1:9090/api/v1"
 
         def chains() -> dict[str, str]:
@@ -71,7 +71,7 @@ def test_prometheus_takes_rules_and_targets(root: Machine, needs: Needs) -> None
         until(lambda: "TimeDriftGone" in typed(root, f"{query}/rules"), "it has the rules")
         until(lambda: chains() == CHAINS, "it has the targets")
 
-    assert "SUCCESS" in told
+    assert "SUCCESS" in reported
 
 
 def test_relabelling_in_a_cluster_is_accepted(root: Machine, needs: Needs) -> None:

@@ -92,8 +92,8 @@ def answers_everything(agent: Machine) -> None:
     wanted = list(keys())
     assert wanted
     for key in wanted:
-        told = json.loads(asked(agent, key))
-        assert (told["success"], told["drift_s"]) == (1, -4)
+        reported = json.loads(asked(agent, key))
+        assert (reported["success"], reported["drift_s"]) == (1, -4)
     assert asked(agent, "time.drift") == "-4"
 
 

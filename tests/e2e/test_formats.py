@@ -184,7 +184,7 @@ def test_a_configuration_that_does_not_hold(program: Program, tmp_path: Path, na
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_run_that_hangs(program: Program, tmp_path: Path, name: str) -> None:
-    """A configuration that cannot be read to its end: told by the timeout, in each format's way."""
+    """A configuration that cannot be read to its end: the timeout, in each format's way."""
     pipe = tmp_path / "never.toml"
     os.mkfifo(pipe)
     began = time.monotonic()
@@ -212,7 +212,7 @@ main()
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_bug(script: str, lab: Start, name: str) -> None:
-    """An exception of ours is told in each format's way, once, and is 70, or UNKNOWN."""
+    """An exception of ours is reported in each format's way, once, and is 70, or UNKNOWN."""
     python = str(Path(script).parent / ".venv/bin/python")
     path = lab(*[behaviour.honest] * 3)
 
@@ -223,15 +223,15 @@ def test_a_bug(script: str, lab: Start, name: str) -> None:
         check=False,
     )
 
-    told = "bug: ZeroDivisionError: a bug of ours"
+    reported = "bug: ZeroDivisionError: a bug of ours"
     assert done.returncode == status_of(name, 70)
     assert not DRIFT.search(done.stdout)
     if name in SILENT_ON_STDERR:
         assert done.stderr == ""
-        assert told in done.stdout
+        assert reported in done.stdout
         assert done.stdout.count("\n") == 1
     else:
-        assert done.stderr == f"time-drift: {told}\n"
+        assert done.stderr == f"time-drift: {reported}\n"
 
 
 @pytest.mark.parametrize("arguments", [("--fromat", "x"), ("--timeout", "0"), ("--explian",)])
@@ -295,7 +295,7 @@ def test_wrong_usage(program: Program, arguments: tuple[str, ...], words: tuple[
 def test_states_by_the_ranges(
     program: Program, lab: Start, ranges: tuple[str, ...], status: int, word: str
 ) -> None:
-    """Ranges of every form, before and after a blank, compared with the integer."""
+    """Ranges of every kind, before and after a blank, compared with the integer."""
     done = program("--config", lab(*[behaviour.shifted(4)] * 3), "--format", "nagios", *ranges)
 
     assert (done.stderr, done.returncode) == ("", status)
@@ -423,10 +423,10 @@ def test_where_no_file_can_be(program: Program, lab: Start, name: str, place: st
     """A device, a directory, a place where nothing can be made: 70, named, and left as it is."""
     done = program("--config", lab(*[behaviour.honest] * 3), "--format", name, "--output", place)
 
-    told = words_of(done, name)
+    reported = words_of(done, name)
     assert done.returncode == status_of(name, 70)
-    assert f"{place} cannot be written: " in told
-    assert (done.stdout + done.stderr).count("\n") == told.count("\n") == 1
+    assert f"{place} cannot be written: " in reported
+    assert (done.stdout + done.stderr).count("\n") == reported.count("\n") == 1
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
 
 
@@ -455,7 +455,7 @@ except subprocess.TimeoutExpired:
 def test_a_full_pipe_holds_nobody(
     script: str, lab: Start, name: str, arguments: tuple[str, ...]
 ) -> None:
-    """Where stdout takes nothing: an end by the timeout, whatever there is to be told."""
+    """Where stdout takes nothing: an end by the timeout, whatever there is to be reported."""
     wanted = ("--config", lab(*[behaviour.honest] * 3), "--format", name, *arguments)
 
     done = subprocess.run(
@@ -468,7 +468,7 @@ def test_a_full_pipe_holds_nobody(
     assert int(done.stdout) == status_of(name, 2 if arguments else 70)
 
 
-def test_a_plugin_that_is_ended_while_it_tells(script: str, lab: Start) -> None:
+def test_a_plugin_that_is_ended_while_it_says(script: str, lab: Start) -> None:
     """Half a result is not followed by another one."""
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)

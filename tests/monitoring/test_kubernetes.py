@@ -86,7 +86,7 @@ def test_the_schemas_of_kubernetes_accept_them() -> None:
 
 
 def test_the_schemas_of_kubernetes_would_refuse_another_key(tmp_path: Path) -> None:
-    """A key that is misspelt deep in a container is told."""
+    """A key that is misspelt deep in a container is reported."""
     text = (MANIFESTS / "daemonset.yaml").read_text(encoding="utf-8")
     spoilt = tmp_path / "spoilt.yaml"
     spoilt.write_text(text.replace("readOnlyRootFilesystem", "readonlyRootFilesystem"))

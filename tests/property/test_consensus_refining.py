@@ -84,12 +84,12 @@ def test_a_telling_majority_answers_whatever_failed(
     missed = data.draw(_missed(outcomes))
     reference = Reference(outcomes, rule)
     agreeing = [(v, s) for _, v, s in reference.samples if reference.holds(s, reference.agreed)]
-    telling = sum(
+    deciding = sum(
         v
         for v, s in agreeing
         if nearest_s(s.likely.low_ns) == answer.drift_s == nearest_s(s.likely.high_ns)
     )
 
     assert unless_unrefined(answer, outcomes, {}, rule, 0) == answer
-    if 2 * telling > sum(v for v, _ in agreeing):
+    if 2 * deciding > sum(v for v, _ in agreeing):
         assert unless_unrefined(answer, outcomes, missed, rule, 0) == answer

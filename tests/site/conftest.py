@@ -117,8 +117,8 @@ class Aws(NamedTuple):
         try:
             client.request(method, path, body or None, headers or {})
             answer = client.getresponse()
-            told = {name.lower(): value for name, value in answer.getheaders()}
-            found = Fetched(told, answer.read())
+            reported = {name.lower(): value for name, value in answer.getheaders()}
+            found = Fetched(reported, answer.read())
         finally:
             client.close()
         assert answer.status == 200, found.body

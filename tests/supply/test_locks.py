@@ -128,8 +128,8 @@ def pip(tmp_path_factory: pytest.TempPathFactory) -> Pip:
     environment = tmp_path_factory.mktemp("oldest") / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     pip = Pip(wheels[0], environment)
-    if (told := pip("--version")).returncode:
-        missing(f"{wheels[0].name} does not run with this Python: {told.stderr[-200:]}")
+    if (reported := pip("--version")).returncode:
+        missing(f"{wheels[0].name} does not run with this Python: {reported.stderr[-200:]}")
     return pip
 
 

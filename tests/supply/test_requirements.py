@@ -1,4 +1,4 @@
-"""The locks hold what is needed and nothing else, by hash; and the licences are told."""
+"""The locks hold what is needed and nothing else, by hash; and the licences are reported."""
 
 import ast
 import re
@@ -155,13 +155,13 @@ def test_what_is_tested_is_what_runs() -> None:
 
 def licence(name: str) -> str:
     """Return a package's licence by its metadata, as SPDX names it."""
-    told = distribution(name).metadata
-    text = (told.get_all("License-Expression") or told.get_all("License") or [""])[0]
-    known = [CLASSIFIERS[one] for one in told.get_all("Classifier") or [] if one in CLASSIFIERS]
+    reported = distribution(name).metadata
+    text = (reported.get_all("License-Expression") or reported.get_all("License") or [""])[0]
+    known = [CLASSIFIERS[one] for one in reported.get_all("Classifier") or [] if one in CLASSIFIERS]
     return text if text and len(text) < 60 else known[0]
 
 
-def test_the_licences_are_told() -> None:
+def test_the_licences_are_reported() -> None:
     """THIRD-PARTY.md lists just what is installed, with the licence that each package states."""
     text = (ROOT / "THIRD-PARTY.md").read_text(encoding="utf-8")
     listed = dict(re.findall(r"^\| ([a-z0-9-]+) \| ([^|]+) \|", text, re.MULTILINE))

@@ -70,14 +70,16 @@ def test_the_bill_of_materials_is_that_of_the_lock(script: str) -> None:
     assert Path(script).exists()  # its environment is what is listed
     done = make("sbom")
     assert done.returncode == 0, done.stderr
-    told = json.loads((ROOT / "build" / "sbom.cdx.json").read_text(encoding="utf-8"))
-    listed = {one["name"].lower().replace("_", "-"): one["version"] for one in told["components"]}
-    component = told["metadata"]["component"]
+    reported = json.loads((ROOT / "build" / "sbom.cdx.json").read_text(encoding="utf-8"))
+    listed = {
+        one["name"].lower().replace("_", "-"): one["version"] for one in reported["components"]
+    }
+    component = reported["metadata"]["component"]
 
-    assert told["bomFormat"] == "CycloneDX"
+    assert reported["bomFormat"] == "CycloneDX"
     assert (component["name"], component["version"]) == ("time-drift", __version__)
     assert listed == lock("requirements.txt")
-    assert all(one.get("licenses") for one in told["components"])
+    assert all(one.get("licenses") for one in reported["components"])
 
 
 def test_it_is_a_product_of_the_build(script: str) -> None:

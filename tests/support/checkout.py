@@ -2,7 +2,7 @@
 
 A preparation takes seconds, nearly all of them venv's own. So one environment is prepared for the
 whole session and copied where only the way in matters; where it only matters WHETHER a run would
-prepare, and with which Python, the test holds the lock itself and the run is told to come back.
+prepare, and with which Python, the test holds the lock itself and the run is asked to come back.
 """
 
 import fcntl
@@ -99,14 +99,14 @@ def assert_version(result: Finished) -> None:
     assert (result.returncode, result.stdout, result.stderr) == (0, VERSION, "")
 
 
-def assert_refused(result: Finished, status: int, *told: str) -> None:
-    """Hold the contract of a run without an answer: its status, and one line that tells."""
+def assert_refused(result: Finished, status: int, *reported: str) -> None:
+    """Hold the contract of a run without an answer: its status, and one line that says why."""
     assert (result.returncode, result.stdout) == (status, ""), result.stderr
     assert result.stderr.endswith("\n")
     assert result.stderr.count("\n") == 1, result.stderr
     assert len(result.stderr.encode()) < 512
     assert result.stderr.startswith("time-drift: ")
-    for part in told:
+    for part in reported:
         assert part in result.stderr
 
 

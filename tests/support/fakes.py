@@ -1,4 +1,4 @@
-"""Fakes that tests share: a clock that stands still, sources that say what they are told."""
+"""Fakes that tests share: a clock that stands still, sources that say what they are reported."""
 
 import threading
 from collections.abc import Callable, Generator

@@ -122,7 +122,7 @@ def runs(
 
 @st.composite
 def nearly_settled(draw: st.DrawFn) -> list[Outcome]:
-    """Draw a run that an early answer is to be expected of: most are in and tell the truth."""
+    """Draw a run that an early answer is to be expected of: most are in and say the truth."""
     truth_ns = draw(points_ns)
     total = draw(st.integers(3, 7))
     found: list[Outcome] = []

@@ -42,7 +42,7 @@ def responses(draw: st.DrawFn) -> bytes:
 
 
 class Mirror:
-    """A server that answers with the bytes it is told to, and closes."""
+    """A server that answers with the bytes it is asked to, and closes."""
 
     def __init__(self) -> None:
         self.data = b""
@@ -86,7 +86,7 @@ def test_any_bytes_are_a_true_sample_or_a_failure_by_name(mirror: Mirror, data: 
 
 
 def test_a_message_is_short_whatever_the_server_says(mirror: Mirror) -> None:
-    """What is wrong with a response is told in a line, however long the response is."""
+    """What is wrong with a response is reported in a line, however long the response is."""
     mirror.data = b"HTTP/1.1 204 No Content\r\nbad " + b"x" * 60_000 + b"\r\n\r\n"
 
     with pytest.raises(Malformed) as error:

@@ -43,7 +43,7 @@ from tests.support.sources.https import (
         ),
     ],
 )
-def test_a_certificate_that_does_not_hold_is_told(identity: Identity, says: str) -> None:
+def test_a_certificate_that_does_not_hold_is_reported(identity: Identity, says: str) -> None:
     """Wrong name, unknown authority, wrong dates anywhere in the chain: each in its own words."""
     with HttpsServer("Alpha", identity=identity) as server:
         (source,) = parse(server.toml(), "the test").sources

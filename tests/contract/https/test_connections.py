@@ -79,13 +79,13 @@ def test_a_failed_handshake_leaves_no_socket_open(identity: Identity) -> None:
     gc.collect()
     with HttpsServer("Alpha", identity=identity) as server:
         (source,) = parse(server.toml(), "the test").sources
-        with warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as reported:
             warnings.simplefilter("always", ResourceWarning)
             with suppress(Unverified):
                 source.sample(a_run())
             gc.collect()
 
-    assert [str(warning.message) for warning in told] == []
+    assert [str(warning.message) for warning in reported] == []
 
 
 def test_a_connection_that_is_not_clean_is_replaced_before_the_moment(world: World) -> None:

@@ -69,7 +69,7 @@ def test_a_date_that_may_lag_narrows_the_estimate_only(world: World) -> None:
 
 
 def test_nothing_is_asked_that_could_not_be_answered_by_the_deadline(world: World) -> None:
-    """Where the next moment that tells is later than the deadline, the conversation is over."""
+    """Where the next moment that says more is later than the deadline, the conversation is over."""
     with world.server() as server:
         source = source_of(server)
         boundary_raw_ns = world.clock.raw_ns() + 600 * MS

@@ -79,7 +79,7 @@ def test_no_two_requests_are_the_same() -> None:
     ],
 )
 def test_the_host_is_named_by_its_name(host: str, expected: str) -> None:
-    """A configured name is what the server is told, without a final dot, and the port."""
+    """A configured name is what the server is reported, without a final dot, and the port."""
     with HttpsServer("Alpha", identity=Identity((expected,))) as server:
         source_of(server, host=host).sample(a_run())
 
@@ -158,7 +158,7 @@ def test_cookies_are_not_kept(world: World) -> None:
 
 @pytest.mark.parametrize("host", ["xn--ls8h.example", "xn--a", "xn--zzzzzzzz999999", "256.1.1.1"])
 def test_a_name_that_no_registry_takes_is_unreachable(host: str) -> None:
-    """What IDNA rejects, or no name can be, is told as what it is, and does not end the run."""
+    """What IDNA rejects, or no name can be, is reported as what it is, and does not end the run."""
     table = f'[[sources.https]]\nurl = "https://{host}:9/"\naddresses = ["127.0.0.1"]\n'
     (source,) = parse(table, "the test").sources
 

@@ -32,7 +32,7 @@ def test_a_response_that_drips_is_cut_off_at_the_deadline() -> None:
     assert 0.45 < elapsed.s < 0.5 + SLACK_S
 
 
-def test_an_end_without_a_response_is_told() -> None:
+def test_an_end_without_a_response_is_reported() -> None:
     """A server that closes the connection after the request is unreachable, and says so."""
     with (
         Scripted(lambda link, _: None) as server,

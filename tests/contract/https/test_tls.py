@@ -136,7 +136,7 @@ OLD_HELLO = b"\x02\0\0\x26%s" + bytes(32) + b"\0\0\x2f\0"
 @pytest.mark.parametrize(
     ("version", "shown"), [(b"\3\0", "SSL 3.0"), (b"\3\1", "TLS 1.0"), (b"\3\2", "TLS 1.1")]
 )
-def test_an_old_version_of_tls_is_told(ca_file: str, version: bytes, shown: str) -> None:
+def test_an_old_version_of_tls_is_reported(ca_file: str, version: bytes, shown: str) -> None:
     """A server that chooses what is older than TLS 1.2 is malformed, and the version is named."""
 
     def answer(link: socket.socket) -> None:

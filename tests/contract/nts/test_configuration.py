@@ -8,7 +8,7 @@ from sources.nts.source import NtsSource
 
 
 def test_two_tables_of_one_server_are_twins() -> None:
-    """Host and port tell servers apart; the way to write the host does not."""
+    """Host and port distinguish servers; the way to write the host does not."""
 
     def endpoint(host: str, port: int) -> str:
         return NtsSource(host, port, "Alpha", ()).endpoint

@@ -159,7 +159,7 @@ def test_a_reply_that_does_not_hold_is_not_the_end(name: str) -> None:
 
 
 @pytest.mark.parametrize("cookies", [1, 8])
-def test_keys_that_come_and_a_time_that_does_not_are_told_apart(cookies: int) -> None:
+def test_keys_that_come_and_a_time_that_does_not_are_distinguished(cookies: int) -> None:
     """Some networks drop NTP packets of more than 48 bytes: how large ours are is said.
 
     They cannot be smaller: header, identifier, the server's own cookie, authenticator, no more.
@@ -178,7 +178,7 @@ def test_keys_that_come_and_a_time_that_does_not_are_told_apart(cookies: int) ->
 
 
 def test_the_last_reply_that_did_not_hold_names_the_failure() -> None:
-    """Of two failures the later one is told."""
+    """Of two failures the later one is reported."""
     behave = both(twice_identified, flipped(0))
     with NtsServer("Alpha", behave) as server, pytest.raises(Unverified, match=NOT_HELD):
         asked(server, 0.3)

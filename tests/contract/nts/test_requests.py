@@ -25,7 +25,7 @@ def test_what_a_sample_says() -> None:
     assert sample.detail.startswith("stratum 1, root distance ")
 
 
-def test_the_request_tells_nothing() -> None:
+def test_the_request_says_nothing() -> None:
     """Version 4, mode client, zeros, 8 random bytes; identifier, cookie, authenticator; no time."""
     dice: list[bytes] = []
 

@@ -6,11 +6,11 @@ from drift.config import parse
 from sources.base import ConfigError
 from sources.roughtime.source import PORT, Endpoint, RoughtimeSource
 from sources.roughtime.versions import Offer
-from sources.roughtime.wire_dialects import Form
+from sources.roughtime.wire_dialects import Framing
 from tests.support.sources.roughtime import D7, D8, D11, D12
 
 
-def test_twins_are_told_apart_by_host_port_and_key() -> None:
+def test_twins_are_distinguished_by_host_port_and_key() -> None:
     """Two tables of one server have one endpoint; another key is another server."""
 
     def endpoint(host: str, port: int, key: bytes) -> str:
@@ -45,23 +45,23 @@ TABLE = f'[[sources.roughtime]]\nhost = "time.test"\npublic_key = "{KEY}"\n'
 
 
 @pytest.mark.parametrize(
-    ("dialect", "form", "offer"),
+    ("dialect", "framing", "offer"),
     [
-        ("ietf", Form.IETF, ()),
-        ("google", Form.GOOGLE, ()),
-        ("rfc", Form.IETF, (1,)),
-        ("draft-7", Form.IETF, (D7,)),
-        ("draft-8", Form.IETF, (D8,)),
-        ("draft-11", Form.IETF, (D11,)),
-        ("draft-12", Form.IETF, (D12,)),
+        ("ietf", Framing.IETF, ()),
+        ("google", Framing.GOOGLE, ()),
+        ("rfc", Framing.IETF, (1,)),
+        ("draft-7", Framing.IETF, (D7,)),
+        ("draft-8", Framing.IETF, (D8,)),
+        ("draft-11", Framing.IETF, (D11,)),
+        ("draft-12", Framing.IETF, (D12,)),
     ],
 )
-def test_a_table_may_name_the_version(dialect: str, form: Form, offer: Offer) -> None:
+def test_a_table_may_name_the_version(dialect: str, framing: Framing, offer: Offer) -> None:
     """Then nothing else is offered."""
     (source,) = parse(TABLE + f'dialect = "{dialect}"\n', "the test").sources
 
     assert isinstance(source, RoughtimeSource)
-    assert (source.form, source.offer) == (form, offer)
+    assert (source.framing, source.offer) == (framing, offer)
 
 
 def test_a_table_needs_a_host_and_a_key() -> None:
@@ -69,7 +69,11 @@ def test_a_table_needs_a_host_and_a_key() -> None:
     (source,) = parse(TABLE, "the test").sources
 
     assert isinstance(source, RoughtimeSource)
-    assert (source.name, source.operator, source.form) == ("time.test", "time.test", Form.IETF)
+    assert (source.name, source.operator, source.framing) == (
+        "time.test",
+        "time.test",
+        Framing.IETF,
+    )
     assert source.public_key.hex().startswith("03a107bff3ce10be")
     assert not source.precise
 

@@ -7,7 +7,7 @@ import pytest
 from lab.roughtime import RoughtimeServer
 from sources.clock import NS
 from sources.roughtime.proof import verify
-from sources.roughtime.wire_dialects import Form
+from sources.roughtime.wire_dialects import Framing
 from tests.support.fakes import a_run
 from tests.support.sources.roughtime import CLOCK, GATES, source_of
 
@@ -40,6 +40,6 @@ def test_a_link_of_a_chain_has_its_nonce_in_whatever_offer_is_answered(name: str
 
         assert found.request == server.requests[asked - 1]
     assert found.reply.nonce == nonce
-    assert verify(found.request, found.response, Form.IETF, source.public_key) == found.reply
+    assert verify(found.request, found.response, Framing.IETF, source.public_key) == found.reply
     assert found.sent_raw_ns - began_raw_ns < NS // 5
     assert found.received_raw_ns - found.asked_raw_ns < NS // 5

@@ -7,7 +7,7 @@ import pytest
 
 from lab.roughtime import Manner, RoughtimeServer
 from sources.roughtime import wire
-from sources.roughtime.wire_dialects import Form
+from sources.roughtime.wire_dialects import Framing
 from tests.support.fakes import a_run
 from tests.support.sources.roughtime import (
     D7,
@@ -16,7 +16,7 @@ from tests.support.sources.roughtime import (
     D12,
     NAMES,
     REQUEST_BYTES,
-    form_for,
+    framing_for,
     holds_the_truth,
     offer_for,
     source_of,
@@ -32,7 +32,7 @@ def test_every_dialect_by_every_transport(version: int | None, transport: str) -
     """
     manner = Manner(versions=(version,))
     with RoughtimeServer("Alpha", manner=manner) as server:
-        source = source_of(server, transport, form_for(version), offer_for(version))
+        source = source_of(server, transport, framing_for(version), offer_for(version))
         sample = source.sample(a_run())
 
     assert holds_the_truth(sample)
@@ -85,7 +85,9 @@ def test_googles_request_to_the_byte() -> None:
     """No packet: a nonce of 64 random bytes and the padding, 1024 bytes in all."""
     nonce = bytes(range(100, 164))
     with RoughtimeServer("Alpha", manner=Manner(versions=(None,))) as server:
-        source_of(server, form=Form.GOOGLE).sample(a_run(random_bytes=lambda count: nonce[:count]))
+        source_of(server, framing=Framing.GOOGLE).sample(
+            a_run(random_bytes=lambda count: nonce[:count])
+        )
 
     expected = struct.pack("<2I", 2, 64) + b"NONCPAD\xff" + nonce + bytes(944)
     assert server.requests == [expected]

@@ -18,7 +18,7 @@ from tests.support.sources.roughtime import (
     D19,
     MS,
     NAMES,
-    form_for,
+    framing_for,
     offer_for,
     source_of,
 )
@@ -51,7 +51,7 @@ def test_the_intervals_by_hand(version: int | None, transport: str) -> None:
         time_unix_ns=lambda: TRUE_UNIX_NS + AFTER_THE_SECOND_NS,
         manner=Manner(versions=(version,), radius_ns=3 * NS),
     ) as server:
-        sample = source_of(server, transport, form_for(version), offer_for(version)).sample(
+        sample = source_of(server, transport, framing_for(version), offer_for(version)).sample(
             a_run(clock=clock)
         )
 
@@ -68,12 +68,12 @@ def test_the_intervals_by_hand(version: int | None, transport: str) -> None:
 @pytest.mark.parametrize("version", NAMES)
 def test_a_radius_of_more_than_10_s_is_too_wide(version: int | None) -> None:
     """10 s is the widest that may vote; one unit more is refused by name."""
-    form, unit_ns = form_for(version), 1000 if version in MICROSECONDS else NS
+    framing, unit_ns = framing_for(version), 1000 if version in MICROSECONDS else NS
 
     def asked(radius_ns: int) -> Sample:
         manner = Manner(versions=(version,), radius_ns=radius_ns)
         with RoughtimeServer("Alpha", manner=manner) as server:
-            return source_of(server, form=form, offer=offer_for(version)).sample(a_run())
+            return source_of(server, framing=framing, offer=offer_for(version)).sample(a_run())
 
     assert asked(10 * NS).certain.width_ns >= 20 * NS
     with pytest.raises(TooWide, match=r"^radius of 1[01] s: at most 10 s wanted$"):

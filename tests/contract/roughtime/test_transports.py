@@ -12,7 +12,7 @@ from lab.behaviour import late
 from lab.roughtime import Manner, RoughtimeServer, Signer
 from sources.base import SourceError, TimedOut, Unverified
 from sources.clock import NS
-from sources.roughtime.wire_dialects import Form
+from sources.roughtime.wire_dialects import Framing
 from tests.support.fakes import a_run
 from tests.support.sources.roughtime import (
     D7,
@@ -74,8 +74,8 @@ def test_tcp_is_tried_when_datagrams_are_forged() -> None:
     assert len(server.requests) == 2
 
 
-def test_both_failures_are_told() -> None:
-    """The class is that of UDP's; what TCP came to is told as well."""
+def test_both_failures_are_reported() -> None:
+    """The class is that of UDP's; what TCP came to is reported as well."""
     with (
         RoughtimeServer("Alpha", forged, manner=Manner(tcp=False)) as server,
         pytest.raises(Unverified) as caught,
@@ -111,7 +111,7 @@ def test_googles_dialect_has_all_the_time_for_datagrams() -> None:
     """There is no TCP to keep time for: a reply at 80 % of the time counts."""
     manner = Manner(versions=(None,), tcp=False)
     with RoughtimeServer("Alpha", late(0.8), manner=manner) as server:
-        sample = source_of(server, form=Form.GOOGLE).sample(a_run(deadline_s=1))
+        sample = source_of(server, framing=Framing.GOOGLE).sample(a_run(deadline_s=1))
 
     assert holds_the_truth(sample)
 

@@ -116,7 +116,7 @@ def test_terminated_preparation_cleans_up(fresh: Checkout) -> None:
 
 @pytest.mark.timeout(240)
 def test_second_run_during_preparation(fresh: Checkout) -> None:
-    """A run that meets a preparation is told to come back and does not disturb it."""
+    """A run that meets a preparation is asked to come back and does not disturb it."""
     with in_preparation(fresh) as process:
         assert_refused(fresh(), 3, "another run is preparing")
         assert_refused(fresh(), 3, "another run is preparing")

@@ -175,7 +175,7 @@ def test_no_index_alone(configured: Configured, index: PackageIndex) -> None:
 
 @pytest.mark.parametrize("key", ["", "cert", "trusted-host", "client-cert"])
 def test_tls(configured: Configured, authority: Authority, key: str) -> None:
-    """An index of one's own CA is believed by cert or trusted-host, and told who we are."""
+    """An index of one's own CA is believed by cert or trusted-host, and hears who we are."""
     context = _tls(authority)
     lines = {
         "": [],

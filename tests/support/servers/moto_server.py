@@ -321,7 +321,7 @@ def _teach() -> None:
     # moto's would make what is not there.
     Stack.stack_resources = property(lambda stack: list(_listed(stack).values()))
     responses.StackResourceDTO = Described
-    # Where rights are checked, the key tells who asks: moto miscalculates Route 53's signatures.
+    # Where rights are checked, the key says who asks: moto miscalculates Route 53's signatures.
     IAMRequestBase.check_signature = lambda _: None
     # The ids of AWS's zones begin with Z, and our own command line refuses others.
     any_id = route53.create_route53_zone_id

@@ -16,7 +16,7 @@ SLACK_S = 0.25
 
 
 class FakeSystem:
-    """Stands for getaddrinfo: answers what it is told to, when it is told to."""
+    """Stands for getaddrinfo: answers what it is asked to, when it is asked to."""
 
     def __init__(self) -> None:
         self.addresses: tuple[str, ...] = ()
@@ -50,13 +50,13 @@ class FakeServers:
         self.asked: list[str] = []
         self.asked_at_s: list[float] = []
 
-    def ask(self, host: str, tell: Callable[[tuple[str, ...], str], None]) -> int:
+    def ask(self, host: str, answered: Callable[[tuple[str, ...], str], None]) -> int:
         self.asked.append(host)
         self.asked_at_s.append(time.monotonic())
         if self.error is not None:
             raise self.error
         for question in self.questions:
-            threading.Thread(target=lambda q=question: tell(*q()), daemon=True).start()
+            threading.Thread(target=lambda q=question: answered(*q()), daemon=True).start()
         return len(self.questions)
 
 

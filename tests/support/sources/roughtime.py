@@ -20,7 +20,7 @@ from sources.clock import NS, Clock
 from sources.roughtime import wire
 from sources.roughtime.source import Endpoint, RoughtimeSource
 from sources.roughtime.versions import OFFERS, Offer
-from sources.roughtime.wire_dialects import Form
+from sources.roughtime.wire_dialects import Framing
 
 CLOCK = Clock()
 MS = NS // 1000
@@ -38,8 +38,8 @@ REQUEST_BYTES = 1024
 """In all, the packet's header included: roughenough 2.0.0-draft14 wants exactly that."""
 
 
-def form_for(version: int | None) -> Form:
-    return Form.GOOGLE if version is None else Form.IETF
+def framing_for(version: int | None) -> Framing:
+    return Framing.GOOGLE if version is None else Framing.IETF
 
 
 def offer_for(version: int | None) -> Offer:
@@ -50,12 +50,17 @@ def offer_for(version: int | None) -> Offer:
 def source_of(
     server: "RoughtimeServer | Stream",
     transport: str = "auto",
-    form: Form = Form.IETF,
+    framing: Framing = Framing.IETF,
     offer: Offer = (),
 ) -> RoughtimeSource:
     endpoint = Endpoint(server.address, server.port)
     return RoughtimeSource(
-        endpoint, server.signer.public_key, "Alpha", transport=transport, form=form, offer=offer
+        endpoint,
+        server.signer.public_key,
+        "Alpha",
+        transport=transport,
+        framing=framing,
+        offer=offer,
     )
 
 

@@ -9,14 +9,21 @@ from sources.base import Malformed, SourceError, Unverified
 from sources.clock import NS
 from sources.roughtime import wire
 from sources.roughtime.proof import verify
-from sources.roughtime.wire_dialects import DIALECTS, GOOGLE, Dialect, Form, Reply, encode_request
+from sources.roughtime.wire_dialects import (
+    DIALECTS,
+    GOOGLE,
+    Dialect,
+    Framing,
+    Reply,
+    encode_request,
+)
 from tests.support.fakes import TRUE_UNIX_NS
 
 D7, D8, D11, D12, D19 = 0x80000007, 0x80000008, 0x8000000B, 0x8000000C, 0x80000013
 VERSIONS = (1, D7, D8, D11, D12, D19, None)
 SIGNED_VERSION = (1, D12, D19)
 """Versions whose SREP says which it is."""
-NONCES = {Form.IETF: bytes(range(32)), Form.GOOGLE: bytes(range(64))}
+NONCES = {Framing.IETF: bytes(range(32)), Framing.GOOGLE: bytes(range(64))}
 SIGNER = Signer()
 
 DELEGATION = "delegation signature: not made with the server's long-term key"
@@ -33,13 +40,13 @@ def dialect_of(version: int | None) -> Dialect:
     return GOOGLE if version is None else DIALECTS[version]
 
 
-def form_for(version: int | None) -> Form:
-    return Form.GOOGLE if version is None else Form.IETF
+def framing_for(version: int | None) -> Framing:
+    return Framing.GOOGLE if version is None else Framing.IETF
 
 
 def request_to(signer: Signer, version: int | None, nonce: bytes | None = None) -> bytes:
-    form = form_for(version)
-    return encode_request(form, nonce or NONCES[form], signer.public_key)
+    framing = framing_for(version)
+    return encode_request(framing, nonce or NONCES[framing], signer.public_key)
 
 
 def uint32(*numbers: int) -> bytes:
@@ -115,7 +122,7 @@ def forged(
 
 def verified(version: int | None, packet: bytes, public_key: bytes | None = None) -> Reply:
     request = request_to(SIGNER, version)
-    return verify(request, packet, form_for(version), public_key or SIGNER.public_key)
+    return verify(request, packet, framing_for(version), public_key or SIGNER.public_key)
 
 
 def refused(

@@ -25,7 +25,7 @@ def worth(
     kinds: int = 1,
     wall_ns: int = 0,
 ) -> bool:
-    """Tell whether it is worth refining, by default all sources there are."""
+    """Return whether it is worth refining, by default all sources there are."""
     return worth_refining(outcomes, refinable, Rule(operators, kinds, 0), wall_ns)
 
 
@@ -123,7 +123,7 @@ def test_sharp_samples_carry_the_answer(sharp: int, coarse: int, stands: bool) -
     assert isinstance(found, Answer) is stands
 
 
-def test_a_narrowed_sample_tells_though_it_failed_later() -> None:
+def test_a_narrowed_sample_says_though_it_failed_later() -> None:
     """Narrower than half a second, or of one integer only, is as good as a precise one."""
     narrow = [https("a", -490, 490), https("b", -490, 490), https("c", -600, -150)]
 

@@ -220,7 +220,7 @@ def test_a_liar_behind_is_beyond_the_other_end() -> None:
 
 
 @pytest.mark.parametrize(("width_ns", "digits"), [(NS, 3), (10**7, 6), (10**4, 9), (10, 9), (0, 9)])
-def test_the_ends_of_the_axis_are_told_apart(width_ns: int, digits: int) -> None:
+def test_the_ends_of_the_axis_are_distinguished(width_ns: int, digits: int) -> None:
     """However narrow the consensus is."""
     ends = [Interval(-4 * NS, -4 * NS + width_ns)] * 3
     found = result(

@@ -1,4 +1,4 @@
-"""The forms of output, purely: whatever came of a run, each keeps to its own grammar."""
+"""The output formats, purely: whatever came of a run, each keeps to its own grammar."""
 
 import json
 import re
@@ -81,7 +81,7 @@ def test_the_exposition_always_parses(found: Result, last_s: float | None) -> No
 
 
 def test_nanoseconds_survive() -> None:
-    """The estimate is told to the nanosecond, far from zero as well."""
+    """The estimate is asked to the nanosecond, far from zero as well."""
     far = result(*[a_sample(-4.000000003, -4.000000003, name) for name in "ABC"])
 
     assert "\ntime_drift_estimate_seconds -4.000000003\n" in Prometheus(Options()).render(far)
@@ -304,7 +304,7 @@ def test_seconds_are_written_exactly(ns: int) -> None:
 
 @pytest.mark.parametrize("word", names())
 def test_every_word_is_a_form(word: str) -> None:
-    """Each word of --format has a output_format of its own, which tells both ends of a run."""
+    """Each word of --format has an output format of its own, which renders both ends of a run."""
     options = Options()
     options.format = word
 
@@ -322,8 +322,8 @@ def test_every_word_is_a_form(word: str) -> None:
 
 @pytest.mark.parametrize("words", [["--format", "{}"], ["-v", "--format={}", "--nonsense"]])
 @pytest.mark.parametrize("word", [*names(), "NAGIOS", "Zabbix"])
-def test_wrong_usage_is_told_where_its_reader_looks(words: list[str], word: str) -> None:
-    """What cannot be parsed is told on stdout to those who read nothing else, without a library."""
+def test_wrong_usage_is_reported_where_its_reader_looks(words: list[str], word: str) -> None:
+    """What cannot be parsed is on stdout for those who read nothing else, without a library."""
     output_format = format_named_in([text.format(word) for text in words])
 
     assert output_format.on_stderr == format_class(word.lower()).on_stderr
@@ -341,7 +341,7 @@ def test_who_reads_no_stderr_finds_the_words_in_the_output() -> None:
 
 @pytest.mark.parametrize("words", [[], ["--format"], ["--format", "xml"], ["--format=", "json"]])
 def test_without_a_known_word_it_is_the_integer(words: list[str]) -> None:
-    """What no output_format is named by is told in the plain one."""
+    """What no output format is named by is reported in the plain one."""
     assert type(format_named_in(words)) is Integer
 
 
@@ -355,7 +355,7 @@ def test_a_plugin_says_one_printable_line(why: str) -> None:
     assert "|" not in text
 
 
-def test_the_plain_form_tells_the_integer_or_nothing() -> None:
+def test_the_plain_form_says_the_integer_or_nothing() -> None:
     """That is all of it."""
     assert Integer(Options()).render(answered()) == "-4\n"
     assert Integer(Options()).render(refused()) == ""
@@ -363,7 +363,7 @@ def test_the_plain_form_tells_the_integer_or_nothing() -> None:
     assert isinstance(refused().decision, NoAnswer)
 
 
-def test_names_that_are_the_same_are_told_apart() -> None:
+def test_names_that_are_the_same_are_distinguished() -> None:
     """Two sources of one operator and kind with one name get numbers; others keep their names."""
     verdicts = [
         Verdict("a.example", "A", "https", "agrees"),

@@ -154,7 +154,7 @@ def test_another_boot_is_not_recalled(place: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("line", ["", "kept_boot_ns = []", 'kept_boot_ns = "5"', "boot = 5"])
-def test_an_entry_whose_age_is_not_told_is_too_old(place: Path, line: str) -> None:
+def test_an_entry_whose_age_is_not_reported_is_too_old(place: Path, line: str) -> None:
     """Without a boot or a stamp, or with one of another type, nothing is fresh."""
     file = keep(place)
     kept = file.read_text().splitlines()

@@ -117,7 +117,7 @@ def test_twenty_processes_lose_and_mix_nothing(place: Path) -> None:
 
 
 def test_the_end_waits_for_a_change_under_way(place: Path) -> None:
-    """Who is writing is waited for; who comes later is told that it could not be done."""
+    """Who is writing is waited for; who comes later hears that it could not be done."""
     kept = opened(place)
     writing, go_on = threading.Event(), threading.Event()
     done: list[bool] = []

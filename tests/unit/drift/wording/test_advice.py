@@ -367,6 +367,10 @@ MORE: list[tuple[NoAnswer, Sequence[Verdict]]] = [
 def test_every_advice_is_in_the_table(wanted: str) -> None:
     """Whoever gets the line finds it in the page."""
     line = refusal(*SITUATIONS[wanted])
-    told = line.partition("no answer: ")[2] if "no network" in line else line.rpartition("; ")[2]
+    reported = (
+        line.partition("no answer: ")[2] if "no network" in line else line.rpartition("; ")[2]
+    )
 
-    assert [row for row in rows() if re.search(pattern_of(row), told)] or told == "run it again"
+    assert [
+        row for row in rows() if re.search(pattern_of(row), reported)
+    ] or reported == "run it again"

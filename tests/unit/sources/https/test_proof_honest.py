@@ -129,7 +129,7 @@ def paths(draw: st.DrawFn) -> list[tuple[int, int, int]]:
 
 
 @given(offs, moments, paths(), st.data())
-def test_asking_again_tells_on_which_side_the_truth_is(
+def test_asking_again_says_on_which_side_the_truth_is(
     off_ns: int, start_ns: int, trips_ns: list[tuple[int, int, int]], data: st.DataObject
 ) -> None:
     """One request at any time, one before the boundary's phase and one after it are enough, unless

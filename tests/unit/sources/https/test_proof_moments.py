@@ -58,7 +58,7 @@ def test_the_next_moment_is_just_before_or_just_after(
 ) -> None:
     """It is now or less than a second ahead; and where the boundary's phase is the server's second,
     the reply comes shortly before that begins, or the request is sent shortly after. Only on a side
-    on which the interval reaches 10 ms beyond the boundary there is anything to tell.
+    on which the interval reaches 10 ms beyond the boundary there is anything to learn.
     """
     likely = Interval(boundary_raw_ns - below_ns, boundary_raw_ns + above_ns)
 
@@ -78,7 +78,7 @@ def test_the_next_moment_is_just_before_or_just_after(
 def test_no_moment_is_passed_over(
     now_ns: int, boundary_raw_ns: int, rtt_ns: int, below_ns: int, above_ns: int
 ) -> None:
-    """With both sides to tell the earlier moment is chosen; with one, that side's."""
+    """With both sides to learn the earlier moment is chosen; with one, that side's."""
     wide = Interval(boundary_raw_ns - NS // 2, boundary_raw_ns + NS // 2)
     lower = Interval(boundary_raw_ns - NS // 2, boundary_raw_ns)
     upper = Interval(boundary_raw_ns, boundary_raw_ns + NS // 2)
@@ -93,7 +93,7 @@ def test_no_moment_is_passed_over(
     assert both == min(before, after)
 
 
-def test_two_boundaries_are_told_from_both_sides() -> None:
+def test_two_boundaries_are_reported_from_both_sides() -> None:
     """An interval of a second and more may hold two: the truth between them takes two replies."""
     both = Interval(-1, NS + 1)
 

@@ -213,7 +213,7 @@ def test_sources_of_one_name_share_one_look_up(system: FakeSystem) -> None:
     assert len(system.asked) == 1
 
 
-def test_a_shared_failure_is_told_to_everyone(system: FakeSystem) -> None:
+def test_a_shared_failure_asked_to_everyone(system: FakeSystem) -> None:
     """Sources that share a look-up share its failure, each with its own error."""
     system.error = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
     names = lookups()

@@ -21,7 +21,7 @@ from tests.support.sources.resolver import (
 )
 
 
-def test_every_error_is_told_once(system: FakeSystem, servers: FakeServers) -> None:
+def test_every_error_is_reported_once(system: FakeSystem, servers: FakeServers) -> None:
     """When all fail, the message names the host and what each said, repeats left out."""
     system.error = socket.gaierror(socket.EAI_AGAIN, "try again")
     servers.questions = [failed("refused"), failed("refused"), failed("no data")]
@@ -141,7 +141,7 @@ def test_a_name_that_has_no_ascii_form_cannot_be_resolved(
 def test_name_servers_that_cannot_be_asked_cost_only_themselves(
     error: Exception, system: FakeSystem, servers: FakeServers
 ) -> None:
-    """When asking the name servers fails, however, the system's error is told, and at once."""
+    """When asking the name servers fails, however, the system's error is reported, and at once."""
     system.error = socket.gaierror(socket.EAI_AGAIN, "try again")
     servers.error = error
     with Elapsed() as elapsed, pytest.raises(Unreachable, match=r"try again; .+"):

@@ -117,7 +117,7 @@ def test_search_domains_complete_a_short_name(wire: Callable[..., list[DnsServer
     ("behaviour", "said"),
     [(rcode(dns.rcode.NXDOMAIN), "knows no such name"), (rcode(dns.rcode.REFUSED), "REFUSED")],
 )
-def test_what_the_name_servers_say_is_told(
+def test_what_the_name_servers_say_is_reported(
     behaviour: Behaviour, said: str, wire: Callable[..., list[DnsServer]]
 ) -> None:
     """A definite failure on the wire ends the look-up at once and stands in the message."""

@@ -10,7 +10,7 @@ from sources.base import Malformed, Unavailable, Unverified
 from sources.clock import NS
 from sources.roughtime import proof, wire
 from sources.roughtime.proof import verify
-from sources.roughtime.wire_dialects import DIALECTS, Form, encode_request
+from sources.roughtime.wire_dialects import DIALECTS, Framing, encode_request
 from tests.support.fakes import TRUE_UNIX_NS
 from tests.support.sources.roughtime_proof import (
     BITS,
@@ -69,12 +69,12 @@ def test_an_honest_response_is_read_right(version: int | None) -> None:
     assert reply.signed == parts["response"][wire.SREP]
     assert reply.delegation == parts["CERT"][wire.DELE]
     assert (reply.path, reply.leaf_index) == ((), 0)
-    assert reply.nonce == (None if version is None else NONCES[Form.IETF])
+    assert reply.nonce == (None if version is None else NONCES[Framing.IETF])
 
 
 @every_version
 def test_what_is_put_together_again_is_valid(version: int | None) -> None:
-    """The forger of these tests, told to change nothing, changes nothing."""
+    """The forger of these tests, asked to change nothing, changes nothing."""
     packet = honest(version)
 
     assert forged(version, {}, packet=packet) == packet
@@ -222,7 +222,7 @@ def test_extreme_stamps_are_times_like_others(version: int | None) -> None:
 def test_a_response_of_the_other_form_is_malformed(version: int | None) -> None:
     """A packet where a bare message was asked for, and the other way round."""
     request = request_to(SIGNER, version)
-    other = Form.IETF if version is None else Form.GOOGLE
+    other = Framing.IETF if version is None else Framing.GOOGLE
 
     with pytest.raises(Malformed):
         verify(encode_request(other, NONCES[other], bytes(32)), honest(version), other, bytes(32))

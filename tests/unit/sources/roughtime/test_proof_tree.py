@@ -5,7 +5,7 @@ import pytest
 from lab.roughtime import Change
 from sources.base import Malformed, Unverified
 from sources.roughtime import wire
-from sources.roughtime.wire_dialects import DIALECTS, GOOGLE, Form
+from sources.roughtime.wire_dialects import DIALECTS, GOOGLE, Framing
 from tests.support.fakes import TRUE_UNIX_NS
 from tests.support.sources.roughtime_proof import (
     BITS,
@@ -20,7 +20,7 @@ from tests.support.sources.roughtime_proof import (
     every_version,
     flipped,
     forged,
-    form_for,
+    framing_for,
     honest,
     parts_of,
     refused,
@@ -36,7 +36,7 @@ TREE = "Merkle tree: PATH does not lead from our request to ROOT"
 def test_another_requests_nonce(version: int) -> None:
     """NONC has to be ours, to the bit."""
     for bit in (0, 255):
-        packet = forged(version, {"response": {wire.NONC: flipped(NONCES[Form.IETF], bit)}})
+        packet = forged(version, {"response": {wire.NONC: flipped(NONCES[Framing.IETF], bit)}})
 
         assert refused(version, packet) == (Unverified, NONCE)
 
@@ -44,13 +44,13 @@ def test_another_requests_nonce(version: int) -> None:
 @every_version
 def test_a_response_to_another_request(version: int | None) -> None:
     """A replay is seen by its nonce; with the right one written into it, by the tree."""
-    form = form_for(version)
-    other = request_to(SIGNER, version, bytes(reversed(NONCES[form])))
+    framing = framing_for(version)
+    other = request_to(SIGNER, version, bytes(reversed(NONCES[framing])))
     packet = SIGNER.respond(other, version, TRUE_UNIX_NS)
 
     if version is not None:
         assert refused(version, packet) == (Unverified, NONCE)
-        packet = forged(version, {"response": {wire.NONC: NONCES[form]}}, packet=packet)
+        packet = forged(version, {"response": {wire.NONC: NONCES[framing]}}, packet=packet)
     assert refused(version, packet) == (Unverified, TREE)
 
 
@@ -140,7 +140,7 @@ def test_a_leaf_is_no_node(version: int | None) -> None:
     """A tree whose leaf was hashed like a node, or whose nodes like leaves, proves nothing."""
     dialect = dialect_of(version)
     request = request_to(SIGNER, version)
-    leaf = request if dialect.leaf_is_request else NONCES[form_for(version)]
+    leaf = request if dialect.leaf_is_request else NONCES[framing_for(version)]
     sibling = bytes(dialect.node_bytes)
     as_node = dialect.hashed(b"\1" + leaf)
     as_leaf = dialect.hashed(b"\0" + dialect.hashed(b"\0" + leaf) + sibling)

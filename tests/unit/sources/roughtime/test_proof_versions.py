@@ -7,7 +7,7 @@ import pytest
 from sources.base import Malformed, Unverified
 from sources.roughtime import wire
 from sources.roughtime.proof import verify
-from sources.roughtime.wire_dialects import DIALECTS, Form
+from sources.roughtime.wire_dialects import DIALECTS, Framing
 from tests.support.fakes import TRUE_UNIX_NS
 from tests.support.sources.roughtime_proof import (
     D7,
@@ -158,4 +158,4 @@ def test_a_version_that_this_request_did_not_offer(version: int) -> None:
     packet = SIGNER.respond(request, version, TRUE_UNIX_NS)
 
     with pytest.raises(Unverified, match=f"version: {version:#x} was not offered"):
-        verify(request, packet, Form.IETF, SIGNER.public_key)
+        verify(request, packet, Framing.IETF, SIGNER.public_key)
