@@ -61,13 +61,7 @@ def parse(arguments: Sequence[str]) -> Options:
     """
     options = Options()
     options.watch = list(arguments[:1]) == [WATCH]
-    parser = _Parser(
-        prog="time-drift watch" if options.watch else "time-drift",
-        formatter_class=_formatter(_USUAL_COLUMNS),
-        allow_abbrev=False,
-        add_help=False,
-    )
-    _add_arguments(parser, options)
+    parser = parser_for(options)
     try:
         parser.parse_args(_joined(arguments[options.watch :]), namespace=options)
     except _Shown as shown:
@@ -75,6 +69,18 @@ def parse(arguments: Sequence[str]) -> Options:
         return options
     _check(parser, options)
     return options
+
+
+def parser_for(options: Options) -> argparse.ArgumentParser:
+    """Return the parser that fills in these options: that of `watch`, if they are of `watch`."""
+    parser = _Parser(
+        prog="time-drift watch" if options.watch else "time-drift",
+        formatter_class=_formatter(_USUAL_COLUMNS),
+        allow_abbrev=False,
+        add_help=False,
+    )
+    _add_arguments(parser, options)
+    return parser
 
 
 def _formatter(wide: int) -> "partial[argparse.RawDescriptionHelpFormatter]":
@@ -109,10 +115,18 @@ def _add_arguments(parser: argparse.ArgumentParser, options: Options) -> None:
     names = format_names()
     formats = [one for one in names if not (options.watch and format_class(one).is_plugin)]
     parser.add_argument(
-        "--format", type=str.lower, choices=names, metavar="NAME", help=", ".join(formats)
+        "--format",
+        type=str.lower,
+        choices=names,
+        metavar="NAME",
+        help=f"the output format: {', '.join(formats)}",
     )
     parser.add_argument(
-        "--json", action="store_const", dest="format", const="json", help="--format json"
+        "--json",
+        action="store_const",
+        dest="format",
+        const="json",
+        help="the same as --format json",
     )
     parser.add_argument(
         "--output",

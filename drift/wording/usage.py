@@ -12,7 +12,7 @@ _HELP_AT = 24
 """The column where argparse, too, begins what is said of an option."""
 _LEAST_GAP = 2
 
-_DESCRIPTIONS = {
+DESCRIPTIONS = {
     PROGRAM: (
         "Ask many independent time sources and print this machine's clock minus true time, in "
         "whole seconds: -4 means that this clock is 4 seconds BEHIND. It never sets a clock."
@@ -33,13 +33,13 @@ _DESCRIPTIONS = {
     ),
 }
 
-_COMMANDS: Rows = (
-    (f"time-drift {WATCH} --every 60s", "stay, and measure every minute"),
-    (f"time-drift {VERIFY} FILE", "check a Roughtime malfeasance report"),
-    (f"time-drift {IMPORT} LIST.json", "make configuration of a Roughtime server list"),
-    ("", "each has a --help of its own"),
-)
-_EXAMPLES: dict[str, Rows] = {
+COMMANDS = {
+    WATCH: ("--every 60s", "stay, and measure every minute"),
+    VERIFY: ("FILE", "check a Roughtime malfeasance report"),
+    IMPORT: ("LIST.json", "make configuration of a Roughtime server list"),
+}
+"""What most often follows the name of each command, and what it does."""
+EXAMPLES: dict[str, Rows] = {
     PROGRAM: (
         ("time-drift", "print the integer, e.g. -4"),
         ("time-drift --explain", "the same, and why: a table and a picture on stderr"),
@@ -62,7 +62,7 @@ _EXAMPLES: dict[str, Rows] = {
 }
 
 _BUG = ("70", "a bug, or stdout cannot be written")
-_STATUSES: dict[str, Rows] = {
+STATUSES: dict[str, Rows] = {
     PROGRAM: (
         ("0", "an integer was printed"),
         ("2", "wrong usage or configuration"),
@@ -89,28 +89,30 @@ _STATUSES: dict[str, Rows] = {
         _BUG,
     ),
 }
-_FILES = {VERIFY: "FILE", IMPORT: "LIST.json"}
+FILES = {VERIFY: "FILE", IMPORT: "LIST.json"}
 
 
 def description(command: str, columns: int) -> str:
     """Return what the command does."""
-    return textwrap.fill(_DESCRIPTIONS[command], columns)
+    return textwrap.fill(DESCRIPTIONS[command], columns)
 
 
 def epilog(command: str, columns: int) -> str:
     """Return examples, other commands and exit statuses."""
     sections = []
-    if command in _EXAMPLES:
-        sections.append(_section("examples", _EXAMPLES[command], columns))
+    if command in EXAMPLES:
+        sections.append(_section("examples", EXAMPLES[command], columns))
     if command == PROGRAM:
-        sections.append(_section("other commands", _COMMANDS, columns))
-    sections.append(_section("exit status", _STATUSES[command], columns))
+        rows = [(f"time-drift {name} {more}", text) for name, (more, text) in COMMANDS.items()]
+        rows.append(("", "each has a --help of its own"))
+        sections.append(_section("other commands", rows, columns))
+    sections.append(_section("exit status", STATUSES[command], columns))
     return "\n\n".join(sections)
 
 
 def help_of(command: str, columns: int) -> str:
     """Return the whole help of a command that takes a file and nothing else."""
-    first = f"usage: time-drift {command} [-h] {_FILES[command]}"
+    first = f"usage: time-drift {command} [-h] {FILES[command]}"
     parts = (first, description(command, columns), epilog(command, columns))
     return "\n\n".join(parts) + "\n"
 

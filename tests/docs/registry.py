@@ -69,6 +69,7 @@ REGISTRY = NotHere("it takes a registry of images")
 CLUSTER = NotHere("it takes a cluster; tests/monitoring/test_kubernetes.py runs what a pod runs")
 AWS = NotHere("it takes an account of AWS and costs money")
 TYPED = Elsewhere("tests/site/test_commands.py", "def documented()")
+MANUAL = Elsewhere("tests/docs/pages/test_manual.py", "man")
 MAKE_TEST = ("make test", "it is what runs this test")
 INSTALL = "install -m 0644 /opt/time-drift/monitoring"
 NEGATE = "/usr/lib/nagios/plugins/negate"
@@ -153,6 +154,10 @@ _SET_UP = (
     Entry(f"{_DECISIONS}/setup.md", "pip install -r", WORDS),
     Entry(f"{_DECISIONS}/setup.md", "pip install --require-hashes -r requirements.txt", WORDS),
     Entry(ROOT_PAGE, "pip install .", INDEX),
+    *(
+        Entry(_INSTALL_PAGE, f"man -l docs/man/{page}", MANUAL)
+        for page in ("time-drift.1", "time-drift.toml.5")
+    ),
     Entry(_INSTALL_PAGE, "pip install .", INDEX),
     Entry(_INSTALL_PAGE, "pipx install .", INDEX),
     Entry(_INSTALL_PAGE, "pipenv install --dev", INDEX),
@@ -166,9 +171,9 @@ _SET_UP = (
                 *("lock", "audit", "sbom", "bench-image"),
                 "image BASE=python:3.13-slim@sha256:...",
             ),
-            _CONTRIBUTING: ("check", "tools build/base build/ntpsec"),
-            _EXTENDING: ("lock", "test PYTEST=tests/contract/test_source_contract.py"),
-            _RELEASING: ("lock", "audit", "wheel", "sbom", "image VERSION=...", "site"),
+            _CONTRIBUTING: ("check", "lint type", "pages", "tools build/base build/ntpsec"),
+            _EXTENDING: ("lock", "pages", "test PYTEST=tests/contract/test_source_contract.py"),
+            _RELEASING: ("lock", "audit", "pages", "wheel", "sbom", "image VERSION=...", "site"),
             _SECURITY: ("audit",),
             _KUBERNETES: ("image",),
             "THIRD-PARTY.md": ("sbom",),

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from drift.formats import registry
 from tests.conftest import ROOT
 
 _FENCE = re.compile(r"^ *(```|~~~).*?^ *\1 *$", re.MULTILINE | re.DOTALL)
@@ -177,13 +176,3 @@ def test_words_are_the_fields_own(page: Path) -> None:
     }
 
     assert {word: lines for word, lines in found.items() if lines} == {}
-
-
-def test_the_table_of_formats_is_the_registry_s() -> None:
-    """docs/formats.md lists what --format takes, in the words of --help."""
-    page = (ROOT / "docs/formats.md").read_text("utf-8")
-    table = re.search(r"<!-- formats -->\n(.*?)<!-- /formats -->", page, re.DOTALL)
-    assert table
-    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", table[1], re.MULTILINE)
-
-    assert rows == [(name, registry.format_class(name).summary) for name in registry.names()]

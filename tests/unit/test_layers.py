@@ -138,6 +138,14 @@ def test_the_recipes_know_records_and_nothing_else() -> None:
             )
 
 
+def test_what_makes_the_pages_makes_text() -> None:
+    """The manual pages and completions depend on the tree alone: one file reads and writes."""
+    banned = {"datetime", "locale", "os", "pathlib", "shutil", "socket", "subprocess", "time"}
+    for path in (ROOT / "tools/pages").glob("*.py"):
+        if path.stem not in ("__main__", "demo"):
+            assert not {imported.partition(".")[0] for imported in imports(path)} & banned
+
+
 @pytest.mark.parametrize("name", sorted(MODULES))
 def test_only_named_libraries_are_imported(name: str) -> None:
     """Beside the standard library and ourselves there is only what the design names."""

@@ -1,1 +1,1 @@
-"""Generators of what the pages show."""
+"""Generators of docs/: manual pages, completions of shells, the picture of the demo."""

@@ -81,7 +81,7 @@ def test_the_top_level_is_on_the_page() -> None:
     """Its keys, and its two kinds of table."""
     named = set(rows("Top level")) | {"consensus", "sources"}
 
-    assert named == set(config._TOP)
+    assert named == set(config.TOP_KEYS)
     assert rows("Top level")["timeout"] == (
         f"seconds, 0 to {config.LONGEST_TIMEOUT_S:g}",
         f"{config.DEFAULT_TIMEOUT_S:g}",
@@ -97,7 +97,7 @@ def test_the_quorum_is_on_the_page() -> None:
         "min_kinds": f"{config.DEFAULT_MIN_KINDS}",
         "tolerance": f"{config.DEFAULT_TOLERANCE_S:g}",
     }
-    assert set(found) == set(config._CONSENSUS)
+    assert set(found) == set(config.CONSENSUS_KEYS)
 
 
 @pytest.mark.parametrize(
