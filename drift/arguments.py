@@ -113,13 +113,12 @@ def _add_arguments(parser: argparse.ArgumentParser, options: Options) -> None:
             help="from one measurement to the next, 1s to 1d, as in 60s, 5m, 1h",
         )
     names = format_names()
-    formats = [one for one in names if not (options.watch and format_class(one).is_plugin)]
     parser.add_argument(
         "--format",
         type=str.lower,
         choices=names,
         metavar="NAME",
-        help=f"the output format: {', '.join(formats)}",
+        help=f"the output format: {', '.join(_formats(options))}",
     )
     parser.add_argument(
         "--json",
@@ -164,6 +163,12 @@ def _add_arguments(parser: argparse.ArgumentParser, options: Options) -> None:
     )
 
 
+def _formats(options: Options) -> list[str]:
+    """Return the formats that go with the command: watch has no exit status of its own to give."""
+    names = format_names()
+    return [name for name in names if not (options.watch and format_class(name).is_plugin)]
+
+
 def _help(parser: argparse.ArgumentParser, options: Options) -> str:
     from drift.wording import usage  # noqa: PLC0415 - only a person wants it
     from drift.wording.terminal import help_columns  # noqa: PLC0415
@@ -172,7 +177,8 @@ def _help(parser: argparse.ArgumentParser, options: Options) -> str:
     command = usage.WATCH if options.watch else usage.PROGRAM
     parser.formatter_class = _formatter(wide)
     parser.description = usage.description(command, wide)
-    parser.epilog = usage.epilog(command, wide)
+    rows = [(name, format_class(name).summary) for name in _formats(options)]
+    parser.epilog = usage.epilog(command, wide, rows)
     return parser.format_help()
 
 

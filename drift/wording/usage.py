@@ -97,9 +97,9 @@ def description(command: str, columns: int) -> str:
     return textwrap.fill(DESCRIPTIONS[command], columns)
 
 
-def epilog(command: str, columns: int) -> str:
-    """Return examples, other commands and exit statuses."""
-    sections = []
+def epilog(command: str, columns: int, formats: Rows = ()) -> str:
+    """Return formats, which are given, examples, other commands and exit statuses."""
+    sections = [_section("formats", formats, columns)] if formats else []
     if command in EXAMPLES:
         sections.append(_section("examples", EXAMPLES[command], columns))
     if command == PROGRAM:
