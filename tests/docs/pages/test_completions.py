@@ -14,10 +14,11 @@ from drift.formats.registry import names
 from drift.wording.usage import COMMANDS
 from tests.conftest import Program
 from tests.docs.pages.shells import ALL, COMPLETIONS, STARTS, Shell, started
+from tests.support.output_formats import PLUGINS
 from tools.pages.__main__ import generated
 from tools.pages.interface import commands
 
-OF_WATCH = [name for name in names() if name != "nagios"]
+OF_WATCH = [name for name in names() if name not in PLUGINS]
 
 
 @pytest.fixture(params=STARTS)
