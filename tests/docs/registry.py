@@ -169,6 +169,7 @@ _SET_UP = (
         Entry(page, f"make {target}", Make())
         for page, targets in {
             _CONSENSUS_PAGE: ("bench",),
+            _FORMATS: ("bench",),
             _CONTAINERS_PAGE: (
                 *("lock", "audit", "sbom", "bench-image"),
                 "image BASE=python:3.13-slim@sha256:...",
