@@ -1,4 +1,4 @@
-"""A Roughtime server of any dialect, by UDP and TCP, that one can make lie and grease."""
+"""A Roughtime server of any dialect, by UDP and TCP, that can be made to lie."""
 
 import base64
 import itertools

@@ -2,8 +2,8 @@
 
 The first responses of a run are not chained: everybody is asked at once. So when one of them is
 outvoted, or two contradict each other, some servers are asked once more, in sequence, each nonce
-made from the response before: honest ones, the suspect, the honest ones again. A liar ahead is
-proven by what comes after it, a liar behind by what came before. Only what proves something by
+made from the response before: honest ones, the suspect, the honest ones again. Later responses
+contradict a clock that is ahead, earlier ones a clock that is behind. Only what proves something by
 itself (drift/evidence/malfeasance.py) is written, and what cannot be written costs no answer.
 """
 
@@ -82,7 +82,7 @@ def _is_doubtful(heard: _Heard) -> bool:
 
 
 def _suspects(heard: Sequence[_Heard]) -> list[_Heard]:
-    """Return who was outvoted, and of those that contradict each other who is not in a majority.
+    """Return those that were outvoted, and those in no majority that contradict each other.
 
     Where all of them are in it, one of those that contradict each other.
     """
