@@ -299,7 +299,7 @@ def greased(every: int) -> Behaviour:
 
 
 def contradicting(seconds: float) -> Behaviour:
-    """Answer ahead by so much, then behind, and so on: a chain that asks twice is contradicted."""
+    """Answer ahead by so much, then behind, and so on: asked twice, it contradicts itself."""
     ahead, behind = (round(sign * seconds * NS) for sign in (1, -1))
     lies = itertools.cycle((ahead, behind))
     return lambda reply: [Reply(reply(next(lies)))]

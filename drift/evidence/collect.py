@@ -61,7 +61,7 @@ def collect(gathered: Gathered, directory: str, run: Run, tolerance_ns: int) -> 
 def _witnesses(suspect: _Heard, heard: Sequence[_Heard]) -> list[_Heard]:
     """Return two who agree with the majority, or one of the others where nobody does.
 
-    Two liars of one mind would, as witnesses, convict an honest server; one cannot.
+    As witnesses, two servers with the same lie would convict an honest one; one server cannot.
     """
     others = {one.source.public_key: one for one in heard if one is not suspect}
     agreeing = [one for one in others.values() if not _is_doubtful(one)]
@@ -84,7 +84,7 @@ def _is_doubtful(heard: _Heard) -> bool:
 def _suspects(heard: Sequence[_Heard]) -> list[_Heard]:
     """Return those that were outvoted, and those in no majority that contradict each other.
 
-    Where all of them are in it, one of those that contradict each other.
+    If there are none, the first of those that contradict each other.
     """
     if len({one.source.public_key for one in heard}) < 2:  # noqa: PLR2004 - who would witness?
         return []

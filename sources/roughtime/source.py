@@ -42,7 +42,7 @@ from sources.roughtime.wire_dialects import (
 )
 
 PORT = 5319
-"""Assigned by RFC 10049 section 12.1; most servers of before use 2002."""
+"""Assigned by RFC 10049 section 12.1; most servers of today use 2002."""
 
 _KEY_BYTES = 32
 _WIDEST_RADIUS_NS = 10 * NS

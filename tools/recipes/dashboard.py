@@ -21,7 +21,7 @@ _WHERE = '{chain=~"$chain",instance=~"$instance"}'
 _NODE = '{instance="$node"}'
 _GREEN, _YELLOW, _RED = "green", "#EAB839", "red"
 _SHOWN = 20
-"""As many nodes as a table is read of."""
+"""Rows that a table shows at most."""
 
 
 def _with(more: str, where: str = _WHERE) -> str:
