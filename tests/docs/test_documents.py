@@ -81,15 +81,15 @@ def test_readme_is_short() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
 
     assert len(text.splitlines()) <= 150
-    assert len(text.split()) <= 850
+    assert len(text.split()) <= 900
 
 
 def test_design_is_brief() -> None:
     """A panel of engineers hears design.md read aloud."""
     text = (ROOT / "design.md").read_text("utf-8")
 
-    assert len(text.splitlines()) <= 115
-    assert len(text.split()) <= 1150
+    assert len(text.splitlines()) <= 130
+    assert len(text.split()) <= 1300
 
 
 def test_the_two_commands_stand_on_the_first_screen() -> None:
