@@ -30,7 +30,7 @@ _LIBRARIES = frozenset(
     (
         *("_cffi_backend", "anyio", "certifi", "cffi", "cryptography", "dns", "h11", "httpcore"),
         *("httpx", "idna", "markdown_it", "mdurl", "nagiosplugin", "ntplib", "prometheus_client"),
-        *("pycparser", "pygments", "rich", "typing_extensions"),
+        *("pycparser", "pygments", "rich", "typing_extensions", "yaml"),
     )
 )
 """What the packages of the lock are imported as."""

@@ -29,7 +29,7 @@ MOST_SOURCES = 500
 LONGEST_FILE = 1 << 20
 
 _HOST_AND_PORT = r" *(?:\[([0-9A-Fa-f:.]{2,45})\]|([0-9A-Za-z._-]{1,60})):([0-9]{1,5})/? *"
-_TOP = ("timeout", "evidence", "state", "consensus", "sources")
+_TOP = ("timeout", "evidence", "state", "consensus", "sources", "probe")
 _CONSENSUS = ("min_operators", "min_kinds", "tolerance")
 _LONGEST_TOLERANCE_S = 1.0
 _LONGEST_PATH = 150

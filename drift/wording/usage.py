@@ -35,6 +35,8 @@ _DESCRIPTIONS = {
 
 _COMMANDS: Rows = (
     (f"time-drift {WATCH} --every 60s", "stay, and measure every minute"),
+    ("time-drift probe TARGET...", "read the clocks of nodes of others, from outside"),
+    ("time-drift serve", "the same for Prometheus, as an exporter"),
     (f"time-drift {VERIFY} FILE", "check a Roughtime malfeasance report"),
     (f"time-drift {IMPORT} LIST.json", "make configuration of a Roughtime server list"),
     ("", "each has a --help of its own"),

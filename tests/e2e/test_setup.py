@@ -26,7 +26,8 @@ from drift import __version__
 from drift.bootstrap import STAMP
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-COPIED = ("time-drift.sh", "drift", "sources", "lab", "config.toml", "requirements.txt")
+PACKAGES = ("drift", "sources", "nodes", "fleet", "lab")
+COPIED = ("time-drift.sh", *PACKAGES, "config.toml", "requirements.txt")
 AWKWARD = "a b'[x]*"
 """A directory name that every careless quoting, globbing or splitting breaks on."""
 VERSION = f"time-drift {__version__}\n"
@@ -418,7 +419,7 @@ def test_first_run_compiles_everything(prepared: Prepared) -> None:
 
 def _assert_compiled(checkout: Checkout) -> None:
     (packages,) = checkout.venv.glob("lib/python3*/site-packages")
-    ours = [checkout.path / name for name in ("drift", "sources", "lab")]
+    ours = [checkout.path / name for name in PACKAGES]
     modules = [module for place in (packages, *ours) for module in place.rglob("*.py")]
     missing = [
         module
@@ -849,7 +850,7 @@ def test_everybody_runs_what_root_prepared(
     """Root's umask hides no file of the environment from those who may read the checkout."""
     fresh = _copy(open_to_all / "fresh")
     fresh.use_small_lock()
-    for place in ("drift", "sources", "lab"):
+    for place in PACKAGES:
         (fresh.path / place / "__pycache__").mkdir(mode=0o700)
     shell = ("sh", "-c", f'umask {umask}; exec "$0" "$@"')
     real = {"TIME_DRIFT_PYTHON": "/usr/bin/python3"}  # which is nobody's, too
@@ -858,7 +859,7 @@ def test_everybody_runs_what_root_prepared(
 
     before = fresh.identity
     _assert_version(fresh(command=(*as_nobody, str(fresh.script))))
-    places = [fresh.path / place for place in (".venv", "drift", "sources", "lab")]
+    places = [fresh.path / place for place in (".venv", *PACKAGES)]
     made = [path for place in places for path in place.rglob("*") if not path.is_symlink()]
     assert [path for path in made if not path.stat().st_mode & 0o004] == []
     assert (fresh.path / ".venv.lock").stat().st_mode & 0o004

@@ -19,7 +19,7 @@ LOCKED_LINE = re.compile(
     r"[a-z0-9][a-z0-9.-]*(\[[a-z0-9, -]+\])?==\S+( ; [^-]*)?( --hash=sha256:[0-9a-f]{64})+"
 )
 IMPORTED_AS = {"dnspython": "dns", "prometheus-client": "prometheus_client"}
-PRODUCT = ("drift", "sources", "lab")
+PRODUCT = ("drift", "sources", "nodes", "fleet", "lab")
 CLASSIFIERS = {
     "License :: OSI Approved :: BSD License": "BSD-3-Clause",
     "License :: OSI Approved :: MIT License": "MIT",

@@ -126,7 +126,8 @@ def test_the_wheel_holds_the_product_alone(wheel: Path) -> None:
     tops = {name.split("/")[0] for name in names}
 
     assert wheel.name == f"time_drift-{__version__}-py3-none-any.whl"
-    assert tops == {"drift", "sources", "lab", f"time_drift-{__version__}.dist-info"}
+    packages = {"drift", "sources", "nodes", "fleet", "lab"}
+    assert tops == packages | {f"time_drift-{__version__}.dist-info"}
     assert {"drift/config.toml", "drift/formats/time-drift-1.schema.json"} <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
