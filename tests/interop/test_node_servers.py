@@ -122,7 +122,7 @@ def other(kind: str) -> Iterator[int]:
     if not OTHERS.exists():
         not_here("there is no .venv-nodes (make .venv-nodes)")
     process = subprocess.Popen(
-        [OTHERS, Path(__file__).with_name("peers_of_nodes.py"), kind],
+        [OTHERS, ROOT / "tests" / "support" / "servers" / "node_peers.py", kind],
         stdout=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
     )

@@ -1,7 +1,7 @@
 """Servers that other implementations of the nodes' protocols are: run in .venv-nodes, not in ours.
 
-    python peers_of_nodes.py kaspa         gRPC's own server, protobuf's own encoder
-    python peers_of_nodes.py avalanche     OpenSSL's server, which wants a certificate of its client
+    python node_peers.py kaspa         gRPC's own server, protobuf's own encoder
+    python node_peers.py avalanche     OpenSSL's server, which wants a certificate of its client
 
 Prints its port, then serves until it is killed. Nothing of ours is imported: it is the other side.
 The messages' definitions are those of rusty-kaspa's and avalanchego's .proto files, as far as they
