@@ -36,8 +36,9 @@ CHAINS = {
         Chain(
             "ethereum",
             NS // 2,
-            "messages more than 500 ms early are dropped",
-            "ethereum/consensus-specs MAXIMUM_GOSSIP_CLOCK_DISPARITY",
+            "messages more than 500 ms early are dropped; attestations of a clock that is "
+            "off by more are not included",
+            "ethereum/consensus-specs MAXIMUM_GOSSIP_CLOCK_DISPARITY; status-im/nimbus-eth2#3419",
         ),
         Chain(
             "cosmos",
@@ -48,14 +49,14 @@ CHAINS = {
         Chain(
             "ibc",
             5 * NS,
-            "relayers refuse headers more than 5 s ahead",
-            "informalsystems/hermes clock_drift",
+            "Hermes: headers more than 5 s ahead are refused",
+            "informalsystems/hermes clock_drift, #3139; cosmos/gaia#1018",
         ),
         Chain(
             "sui",
             NS // 2,
             "a block more than 500 ms ahead is rejected",
-            "MystenLabs/sui consensus max_forward_time_drift",
+            "MystenLabs/sui consensus max_forward_time_drift, #16252",
         ),
         Chain(
             "iota",
@@ -66,26 +67,27 @@ CHAINS = {
         Chain(
             "cardano",
             2 * NS,
-            "slots of 1 s; a header more than 5 s ahead makes its sender an adversary, 2 s planned",
+            "slots of 1 s; a header more than 5 s ahead makes its sender an adversary, 2 s "
+            "are planned",
             "IntersectMBO/ouroboros-consensus#1278 (defaultClockSkew), #1459",
         ),
         Chain(
             "filecoin",
             NS,
             "a block more than 1 s ahead is refused",
-            "filecoin-project/lotus AllowableClockDriftSecs",
+            "filecoin-project/lotus AllowableClockDriftSecs, #925",
         ),
         Chain(
             "avalanche",
             10 * NS,
-            "a block more than 10 s ahead is refused, a peer more than 60 s off",
+            "a block more than 10 s ahead is refused, a peer more than 60 s off (once 10 s)",
             "ava-labs/coreth allowedFutureBlockTime; ava-labs/avalanchego "
-            "network-max-clock-difference",
+            "network-max-clock-difference, #260",
         ),
         Chain(
             "solana",
             15 * NS,
-            "gossip more than 15 s off is dropped",
+            "gossip 15 s (pull) or 30 s (push) off is dropped; 3 s were tried and proved too tight",
             "solana-labs/solana#29198; anza-xyz/agave#7398",
         ),
         Chain(
@@ -97,14 +99,14 @@ CHAINS = {
         Chain(
             "polkadot",
             30 * NS,
-            "a block more than 30 s ahead is refused",
+            "slots of 6 s; a block more than 30 s ahead is refused",
             "paritytech/polkadot-sdk frame/timestamp MAX_TIMESTAMP_DRIFT_MILLIS",
         ),
         Chain(
             "stellar",
             _MINUTE_NS,
             "a close time more than 60 s ahead is invalid",
-            "stellar/stellar-core MAX_TIME_SLIP_SECONDS",
+            "stellar/stellar-core MAX_TIME_SLIP_SECONDS, #4101",
         ),
         Chain(
             "kaspa",
@@ -128,7 +130,7 @@ CHAINS = {
             "bitcoin",
             _MINUTE_NS,
             "a block more than 2 h ahead is refused; 10 min off its peers, a node warns",
-            "bitcoin/bitcoin MAX_FUTURE_BLOCK_TIME, #29623",
+            "bitcoin/bitcoin MAX_FUTURE_BLOCK_TIME, #28956, #29623",
         ),
         Chain(
             "bch",
