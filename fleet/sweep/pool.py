@@ -12,6 +12,7 @@ import resource
 import threading
 from _thread import start_new_thread
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import count
 from queue import Empty, SimpleQueue
 
@@ -53,8 +54,10 @@ def most_threads(rate: int, timeout_ns: int) -> int:
     wanted = min(rate * -(-timeout_ns // NS) + rate, _MOST_THREADS)
     if soft != resource.RLIM_INFINITY and soft < wanted + _FILES_KEPT:
         most = wanted + _FILES_KEPT
-        soft = most if hard == resource.RLIM_INFINITY else min(hard, most)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        raised = most if hard == resource.RLIM_INFINITY else min(hard, most)
+        with suppress(OSError, ValueError):  # a sandbox may forbid it
+            resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
+            soft = raised
     if soft == resource.RLIM_INFINITY:
         return wanted
     return max(1, min(wanted, soft - _FILES_KEPT))

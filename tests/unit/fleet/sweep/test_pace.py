@@ -32,6 +32,23 @@ def test_not_more_than_the_rate_and_not_at_once() -> None:
     assert all(later - first >= NS for first, later in zip(given, given[10:], strict=False))
 
 
+def test_what_is_due_within_a_tick_comes_together() -> None:
+    """At 500 a second ten at once, and then none for ten milliseconds: few wakings, and no more."""
+    pace = Pace(500)
+    now_ns, given = 0, []
+    while now_ns < 2 * NS:
+        again_ns = pace.take(now_ns)
+        if again_ns is None:
+            given.append(now_ns)
+        else:
+            now_ns = again_ns
+
+    assert len(given) == 1000
+    assert given[:20] == [0] * 10 + [NS // 100] * 10
+    assert all(later - first >= NS // 100 for first, later in zip(given, given[10:], strict=False))
+    assert all(later - first >= NS for first, later in zip(given, given[500:], strict=False))
+
+
 def test_a_pause_is_no_credit() -> None:
     """After a minute of nothing the rate is the rate."""
     pace = Pace(2)

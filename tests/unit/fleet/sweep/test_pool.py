@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import resource
 import threading
 import time
 from collections import Counter
@@ -292,6 +293,18 @@ def test_as_many_threads_as_can_be_open_at_the_pace() -> None:
     assert 1 <= most_threads(1, NS) <= 3
     assert 500 <= most_threads(100, 5 * NS) <= 700
     assert most_threads(500, 60 * NS) <= 4000
+
+
+def test_a_limit_of_files_that_may_not_be_raised_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sandbox may forbid the call: then there are fewer threads, and no bug."""
+
+    def forbidden(_which: int, _limits: tuple[int, int]) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: (256, 100_000))
+    monkeypatch.setattr(resource, "setrlimit", forbidden)
+
+    assert most_threads(500, 5 * NS) == 156
 
 
 def test_no_targets() -> None:
