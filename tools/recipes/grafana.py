@@ -5,6 +5,7 @@ of Grafana 11.0; later ones carry an imported dashboard over to their own.
 """
 
 import json
+from string import ascii_uppercase
 from typing import Any
 
 from sources.record import Record
@@ -195,7 +196,7 @@ def _panel(panel: Panel, number: int, place: Json) -> Json:
         "datasource": _SOURCE,
         "targets": [
             {
-                "refId": "ABCDEFGH"[index],
+                "refId": ascii_uppercase[index],
                 "datasource": _SOURCE,
                 "expr": query.expression,
                 "legendFormat": query.legend or "__auto",

@@ -1,11 +1,9 @@
 """`time-drift serve`, as a process: what Prometheus gets, limits, signals."""
 
-import http.client
 import os
 import re
 import signal
 import socket
-import subprocess
 import threading
 import time
 from collections import Counter
@@ -25,40 +23,9 @@ from lab.nodes.kaspa import KaspaNode
 from sources.clock import NS
 from tests.conftest import Program
 from tests.e2e.test_contract import assert_refused
+from tests.support.servers.exporter import Exporter, metrics, serving
 
 SETTINGS = "timeout = 2\nrate = 500\nmin_interval = 60"
-
-
-class Exporter:
-    """A running `serve`, and what it answers."""
-
-    def __init__(self, process: "subprocess.Popen[str]", port: int) -> None:
-        self.process = process
-        self.port = port
-
-    def get(
-        self, path: str, *, method: str = "GET", timeout_s: float | None = None
-    ) -> tuple[int, str, dict[str, str]]:
-        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        headers = {}
-        if timeout_s is not None:
-            headers["X-Prometheus-Scrape-Timeout-Seconds"] = str(timeout_s)
-        link.request(method, path, headers=headers)
-        response = link.getresponse()
-        found = response.status, response.read().decode(), dict(response.getheaders())
-        link.close()
-        return found
-
-    def probe(self, target: str, **more: float) -> dict[str, float]:
-        """Return the metrics of a probe that has been answered."""
-        status, body, _ = self.get(f"/probe?target={target}", **more)  # type: ignore[arg-type]
-        assert status == 200, body
-        return metrics(body)
-
-
-def metrics(body: str) -> dict[str, float]:
-    lines = [line for line in body.splitlines() if not line.startswith("#")]
-    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
 
 Serve = Callable[..., tuple[Exporter, Network]]
@@ -73,34 +40,9 @@ def serve(script: str, tmp_path: Path) -> Iterator[Serve]:
             lab = running.enter_context(network(*nodes, settings=settings))
             path = tmp_path / "serve.toml"
             path.write_text(lab.toml, encoding="utf-8")
-            command = [script, "serve", "--config", str(path), "--listen", "127.0.0.1:0"]
-            process = running.enter_context(
-                subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    text=True,
-                )
-            )
-            running.callback(_end, process)
-            return Exporter(process, _port_of(process)), lab
+            return running.enter_context(serving(script, path)), lab
 
         yield start
-
-
-def _port_of(process: "subprocess.Popen[str]") -> int:
-    assert process.stderr is not None
-    for line in process.stderr:
-        found = re.search(r"listening on 127\.0\.0\.1:([0-9]+)", line)
-        if found is not None:
-            return int(found[1])
-    raise AssertionError("it does not listen")
-
-
-def _end(process: "subprocess.Popen[str]") -> None:
-    if process.poll() is None:
-        process.kill()
 
 
 def test_a_node(serve: Serve) -> None:
