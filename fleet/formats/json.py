@@ -38,6 +38,7 @@ def _of_result(result: Result) -> dict[str, object]:
         "authenticated": result.authenticated,
         "note": result.note,
         "read_unix_ns": result.read_unix_ns,
+        "elapsed_ns": result.elapsed_ns,
     }
 
 

@@ -29,7 +29,7 @@ h1 { font-size: 1.4rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; }
 dl { display: grid; gap: .5rem; margin: 0; }
 dl { grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); }
 dl div { border: 1px solid var(--line); border-radius: .4rem; padding: .4rem .6rem; }
-dt { font-size: .8rem; opacity: .75; } dd { margin: 0; font-weight: 600; overflow-wrap: anywhere; }
+dt { font-size: .85rem; opacity: .75; } dd { margin: 0; font-weight: 600; overflow-wrap: anywhere; }
 .wide { overflow-x: auto; margin-top: 1rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .25rem .6rem; border-bottom: 1px solid var(--line); }

@@ -5,6 +5,7 @@ import os
 import pty
 import random
 import re
+import resource
 import socket
 import subprocess
 from collections import Counter
@@ -20,7 +21,7 @@ from lab import behaviour
 from lab.network import Network, network
 from lab.nodes.avalanche import AvalancheNode
 from lab.nodes.base import LabNode
-from lab.nodes.behaviour import drip, endless
+from lab.nodes.behaviour import begun, cut, drip, endless, followed_by_endless
 from lab.nodes.bitcoin import BitcoinNode
 from lab.nodes.http import HttpNode
 from lab.nodes.https import HttpsNode
@@ -110,6 +111,33 @@ def test_without_a_consensus_nobody_is_asked(program: Program, nodes: Lab, tmp_p
     assert "time_drift_node_seconds" not in metrics.stdout
     assert 'verdict="not read"} 1.0' in metrics.stdout
     assert lab.nodes[0].connections == 0
+
+
+def test_without_a_consensus_no_packet_leaves(script: str, needs: Callable[[str], str]) -> None:
+    """By the system's own count, in a network of its own; with a consensus it counts many."""
+    for name in ("unshare", "ip"):
+        needs(name)
+    sources = '[[sources.ntp]]\nhost = "127.0.0.1"\nport = 9\noperator = "A"\n'
+    toml = f'timeout = 0.5\n{sources}[probe]\nallow = ["127.0.0.0/8"]\n'
+    opened = "grep ^Tcp: /proc/net/snmp"
+    probe = f"{script} probe --config /dev/stdin http://127.0.0.1:80 kaspa://127.0.0.1:81"
+    demo = f"{script} probe --demo"
+    done = subprocess.run(
+        ["unshare", "-n", "sh", "-c", f"ip link set lo up; {probe}; {opened}; {demo}; {opened}"],
+        input=toml,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    lines = [line.split() for line in done.stdout.splitlines() if line.startswith("Tcp:")]
+    before, after = (
+        dict(zip(names, values, strict=True))
+        for names, values in zip(lines[::2], lines[1::2], strict=True)
+    )
+
+    assert "no answer" in done.stderr
+    assert (before["ActiveOpens"], before["OutSegs"]) == ("0", "0")
+    assert int(after["ActiveOpens"]) >= 7
 
 
 def test_loopback_is_refused_unless_allowed(program: Program, nodes: Lab, tmp_path: Path) -> None:
@@ -378,3 +406,56 @@ def test_bad_nodes_cost_their_own_verdict(program: Program, nodes: Lab) -> None:
     assert found[0] == "unreachable"
     assert found[-1] == "decided"
     assert Counter(found[1:-1]) == {"silent": 3, "malformed": 2}
+
+
+BAD = (
+    lambda: BitcoinNode(drip(0.5)),
+    lambda: BitcoinNode(behaviour.silent),
+    lambda: HttpNode(endless(b"x" * 1000)),
+    lambda: HttpNode(followed_by_endless(b"x" * 1000)),
+    lambda: KaspaNode(behaviour.late(9)),
+    lambda: KaspaNode(begun(30)),
+    lambda: XrplNode(behaviour.only(b"\0" * 50)),
+    lambda: BitcoinNode(cut(40)),
+)
+"""Nodes that drip, say nothing, flood, never close, answer too late, stop in the middle, send junk
+and hang up."""
+
+
+@pytest.mark.timeout(120)
+def test_two_thousand_bad_nodes_do_not_keep_a_good_one_waiting(
+    program: Program, nodes: Lab, many_files: None
+) -> None:
+    """A hundred good ones are decided as before, none later by more than its own timeout."""
+    good = [BitcoinNode() if number % 2 else KaspaNode() for number in range(100)]
+    bad = [BAD[number % len(BAD)]() for number in range(2000)]
+    mixed = [one for at in range(100) for one in (good[at], *bad[20 * at : 20 * at + 20])]
+    settings = "timeout = 2\nrate = 500"
+    path, lab = nodes(*mixed, settings=settings)
+    inventories = Path(path).with_name("good.json"), Path(path).with_name("all.json")
+    for inventory, targets in zip(inventories, (lab.targets[::21], lab.targets), strict=True):
+        inventory.write_text(json.dumps([{"targets": list(targets)}]), encoding="utf-8")
+
+    def found(inventory: Path) -> list[dict[str, object]]:
+        done = program(
+            "probe", "--config", path, "--format", "json", "--targets", str(inventory),
+            timeout=90,
+        )  # fmt: skip
+        read: list[dict[str, object]] = json.loads(done.stdout)
+        return read
+
+    alone, beside = found(inventories[0]), found(inventories[1])
+
+    assert {one["verdict"] for one in alone} == {"decided"}
+    assert {one["verdict"] for one in beside[::21]} == {"decided"}
+    slowest_ns = max(int(str(one["elapsed_ns"])) for one in alone)
+    assert all(int(str(one["elapsed_ns"])) <= slowest_ns + 2 * NS for one in beside[::21])
+
+
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    """Let this process, which has the nodes, hold as many files as the system allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 20_000), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
