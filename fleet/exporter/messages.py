@@ -15,7 +15,9 @@ TEXT = "text/plain; charset=utf-8"
 METRICS = "text/plain; version=0.0.4; charset=utf-8"
 PAGE = "text/html; charset=utf-8"
 
-_END = b"\r\n\r\n"
+END = b"\r\n\r\n"
+"""What a request ends with: none has a body here."""
+
 _MOST_FIELDS = 10
 _LINE_WORDS = 3
 
@@ -32,6 +34,8 @@ class Request(Record):
     query: Mapping[str, str]
     headers: Mapping[str, str]
     """By their names in small letters."""
+    stays: bool = False
+    """Whether the client would ask more on the same connection (RFC 9112 section 9.3)."""
 
 
 class Response(Record):
@@ -45,7 +49,7 @@ class Response(Record):
 
 def decode(received: bytes) -> Request | None:
     """Return the request, None while it is not all there; raise BadRequest."""
-    head, end, _ = received.partition(_END)
+    head, end, _ = received.partition(END)
     if not end:
         if len(received) > LONGEST_REQUEST:
             raise BadRequest("the request is too long")
@@ -68,17 +72,19 @@ def decode(received: bytes) -> Request | None:
     query = dict(fields)
     if len(query) != len(fields):
         raise BadRequest("a parameter stands twice in the query")
-    return Request(words[0], unquote(split.path), query, headers)
+    wish = headers.get("connection", "").lower()
+    stays = words[2] == "HTTP/1.1" and "close" not in wish and words[0] in ("GET", "HEAD")
+    return Request(words[0], unquote(split.path), query, headers, stays)
 
 
-def encode(response: Response, *, with_body: bool = True) -> bytes:
-    """Return the whole response; for HEAD without its body."""
+def encode(response: Response, *, with_body: bool = True, stays: bool = False) -> bytes:
+    """Return the whole response, for HEAD without its body; `stays` if the connection does."""
     body = response.body.encode("utf-8", "backslashreplace")
     lines = [
         f"HTTP/1.1 {response.status.value} {response.status.phrase}",
         f"Content-Type: {response.kind}",
         f"Content-Length: {len(body)}",
-        "Connection: close",
+        f"Connection: {'keep-alive' if stays else 'close'}",
         "Cache-Control: no-store",
         "X-Content-Type-Options: nosniff",
         *(f"{name}: {value}" for name, value in response.headers),

@@ -37,6 +37,8 @@ class _Kept:
         self.round: Round | None = None
         self.timeline = 0
         self.result: Result | None = None
+        self.is_cut = False
+        """Whether there was no time for all of the last round, so that the next scrape goes on."""
         self.asked_raw_ns: int | None = None
 
 
@@ -93,6 +95,10 @@ class Rounds:
 
     def _is_due(self, kept: _Kept, world: World) -> bool:
         """Whether a node may be asked again."""
+        return kept.is_cut or self._is_over(kept, world)
+
+    def _is_over(self, kept: _Kept, world: World) -> bool:
+        """Whether a new round with a node may begin."""
         if kept.asked_raw_ns is None:
             return True
         return self._clock.raw_ns() - kept.asked_raw_ns >= world.settings.min_interval_ns
@@ -102,9 +108,14 @@ class Rounds:
         world = self._world
         timeline = world.observer.timeline()
         began_raw_ns = self._clock.raw_ns()
-        current = rounds.begun(kept.round if kept.timeline == timeline else None)
+        last = kept.round if kept.timeline == timeline else None
+        current = rounds.begun(last)
+        if kept.is_cut and last is not None and not self._is_over(kept, world):
+            current, began_raw_ns = last, kept.asked_raw_ns or began_raw_ns
+        kept.is_cut = False
         while (window := self._next_window(current)) is not None:
             if not self._wait_for(window, deadline_raw_ns, is_needed=not current.probes):
+                kept.is_cut = True
                 break
             limit_ns = self._clock.raw_ns() + world.settings.timeout_ns
             current = ask(target, module, current, min(limit_ns, deadline_raw_ns), world)

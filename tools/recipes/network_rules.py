@@ -41,7 +41,7 @@ _LEAST = f"clamp_min(\n    ({_LOW} >= -{_HIGH})\n    or -{_HIGH}, 0)"
 _MOST = f"({_HIGH} >= -{_LOW})\n  or -{_LOW}"
 _TARGETS = f'count by (chain) (up{{job="{JOB}"}})'
 
-_DERIVED = (
+_DERIVED: tuple[tuple[str, str, str, dict[str, str]], ...] = (
     ("The same for each node whose own clock was read, by its chain.", _LIMIT, _LIMITS, {}),
     (
         "1: the whole of what is proven of a node is beyond the limit.",

@@ -1,5 +1,6 @@
 """`time-drift serve`, as a process: what Prometheus gets, limits, signals."""
 
+import http.client
 import os
 import re
 import signal
@@ -315,6 +316,44 @@ def test_one_write_a_response(serve: Serve) -> None:
         took.append(time.monotonic() - began)
 
     assert sorted(took)[10] < 0.03
+
+
+def test_a_connection_stays_for_more_requests(serve: Serve) -> None:
+    """Also for two that come at once, and until the client wants no more."""
+    exporter, lab = serve(KaspaNode())
+    link = http.client.HTTPConnection("127.0.0.1", exporter.port, timeout=30)
+    link.connect()
+    opened = link.sock
+    for path in ("/-/healthy", f"/probe?target={lab.targets[0]}", "/nowhere", "/metrics"):
+        link.request("GET", path)
+        link.getresponse().read()
+        assert link.sock is opened
+    two = b"GET /-/healthy HTTP/1.1\r\n\r\nGET /-/healthy HTTP/1.1\r\nConnection: close\r\n\r\n"
+    opened.sendall(two)
+    received = b""
+    while data := opened.recv(4096):
+        received += data
+    link.close()
+
+    assert received.count(b"HTTP/1.1 200 OK") == 2
+    assert received.count(b"Connection: keep-alive") == received.count(b"Connection: close") == 1
+
+
+def test_connections_that_stay_leave_room_for_others(serve: Serve) -> None:
+    """However many are held open, a new client is answered."""
+    exporter, _ = serve()
+    held = []
+    for _ in range(700):
+        link = socket.create_connection(("127.0.0.1", exporter.port))
+        link.sendall(b"GET /-/healthy HTTP/1.1\r\n\r\n")
+        held.append(link)
+    answers = [link.recv(4096) for link in held]
+
+    assert all(answer.startswith(b"HTTP/1.1 200 OK") for answer in answers)
+    assert 0 < sum(b"keep-alive" in answer for answer in answers) <= 500
+    assert exporter.get("/-/healthy")[0] == 200
+    for link in held:
+        link.close()
 
 
 @pytest.mark.parametrize(

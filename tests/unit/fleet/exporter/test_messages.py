@@ -18,8 +18,31 @@ WHOLE = (
 def test_a_request() -> None:
     """Its method, path, query and headers."""
     assert decode(WHOLE) == Request(
-        "GET", "/probe", {"target": "bitcoin://a.example", "module": ""}, {"host": "x", "a-b": "c"}
+        "GET",
+        "/probe",
+        {"target": "bitcoin://a.example", "module": ""},
+        {"host": "x", "a-b": "c"},
+        stays=True,
     )
+
+
+@pytest.mark.parametrize(
+    ("request_line", "header", "stays"),
+    [
+        (b"GET / HTTP/1.1", b"", True),
+        (b"HEAD / HTTP/1.1", b"Connection: keep-alive\r\n", True),
+        (b"GET / HTTP/1.1", b"Connection: Close\r\n", False),
+        (b"GET / HTTP/1.0", b"", False),
+        (b"POST / HTTP/1.1", b"Content-Length: 9\r\n", False),
+    ],
+)
+def test_whether_a_connection_stays(request_line: bytes, header: bytes, stays: bool) -> None:
+    """As HTTP/1.1 has it; of what may have a body nothing more is read."""
+    found = decode(request_line + b"\r\n" + header + b"\r\n")
+
+    assert found is not None
+    assert found.stays is stays
+    assert b"Connection: keep-alive\r\n" in encode(Response(HTTPStatus.OK, TEXT, ""), stays=True)
 
 
 def test_a_request_in_parts() -> None:

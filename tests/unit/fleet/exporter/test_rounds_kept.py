@@ -96,6 +96,41 @@ def test_what_was_proven_helps_to_decide() -> None:
     assert second.verdict == "decided"
 
 
+def test_a_round_that_was_cut_goes_on_at_the_next_scrape() -> None:
+    """Where the pace or the timeout left time for one connection, the second is not 10 min off."""
+    clock = Leaps()
+    node = FakeNode(showing())
+    kept = Rounds(a_world(node, clock, rate=1))
+    target = a_target("1.0.0.1")
+
+    first = kept.result(target, soon(clock, 0.9))
+    second = kept.result(target, soon(clock, 3))
+    asked = len(node.asked)
+    third = kept.result(target, soon(clock, 3))
+
+    assert (first.verdict, first.probes) == ("undecided", 1)
+    assert second.verdict == "decided"
+    assert 2 <= second.probes == asked <= 4
+    assert third == second
+    assert len(node.asked) == asked
+
+
+def test_a_round_that_is_cut_for_too_long_begins_anew() -> None:
+    """Four connections in an interval stay the most, and no more than that are counted."""
+    clock = Leaps()
+    node = FakeNode(showing())
+    world = a_world(node, clock, rate=1)
+    kept = Rounds(world)
+    target = a_target("1.0.0.1")
+
+    first = kept.result(target, soon(clock, 0.9))
+    clock.ahead_ns += 61 * NS
+    world.observer.renew()
+    second = kept.result(target, soon(clock, 0.9))
+
+    assert (first.probes, second.probes) == (1, 1)
+
+
 def test_a_suspend_forgets_what_was_proven() -> None:
     """Ages do not count across it; but how long ago a node was asked does."""
     clock, node = Leaps(), fine()
