@@ -15,7 +15,7 @@ COPY nodes nodes
 COPY fleet fleet
 COPY lab lab
 COPY drift drift
-# The script prepares its environment as it does on any machine: from the hashed lock, and without
+# The script makes its environment as it does on any machine: from the hashed lock, and without
 # pip in it. Byte code that is not compared with its source: nothing changes here any more.
 RUN ./time-drift.sh --version \
     && .venv/bin/python -m compileall -q -f --invalidation-mode unchecked-hash \

@@ -7,7 +7,7 @@ URL ?= https://example.org/
 # Two workers: what measures time, one test at a time, beside what only computes.
 TWICE = -n 2
 
-.PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed image bench bench-image recipes site clean
+.PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed image bench bench-image recipes pages site clean
 
 help:            ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -55,26 +55,31 @@ lint: $(DEV)     ## ruff, its formatter, and shellcheck where it is installed
 type: $(DEV)     ## mypy, strict
 	$(RUN) -m mypy
 
-format: $(DEV)   ## put the code in form
+format: $(DEV)   ## format the code
 	$(RUN) -m ruff format .
 	$(RUN) -m ruff check --fix .
 
 check: lint type test  ## everything before a commit
 
-bench: .venv-bench    ## compare with ntpdig and chronyd (root, and Debian's chrony and ntpsec-ntpdig)
-	.venv-bench/bin/python -m tools.bench.run
-	.venv-bench/bin/python -m tools.bench.simulation
+# By the environment that runs: what is measured depends on no developer's tool.
+bench: .venv     ## compare with ntpdig and chronyd (root, and Debian's chrony and ntpsec-ntpdig)
+	.venv/bin/python -m tools.bench.run
+	.venv/bin/python -m tools.bench.simulation
+
+bench-image: .venv  ## size and start-up of the image (root, and Debian's buildah, crun, debootstrap)
+	.venv/bin/python -m tools.bench.image
 
 recipes:         ## write the generated files of monitoring/ again
 	$(PYTHON) -m tools.recipes
+
+pages: $(DEV)    ## write the generated files of docs/ again
+	$(RUN) -m tools.pages
 
 site: .venv-site      ## build the hand-over site in build/site (URL=https://...), from a clean clone
 	.venv-site/bin/python -m cloudformation site --url $(URL)
 
 UV = .venv-lock/bin/uv pip compile -q -U --generate-hashes --no-strip-extras --universal --python-version 3.11 --no-header
-LOCKS = requirements requirements-bench requirements-dev requirements-site tests/tools/aws tests/tools/checkov tests/tools/datadog tests/tools/nodes tests/tools/setups tests/tools/supply
-bench-image: .venv-bench  ## size and start-up of the image (root, and Debian's buildah, crun, debootstrap)
-	.venv-bench/bin/python -m tools.bench.image
+LOCKS = requirements requirements-dev requirements-site tests/tools/aws tests/tools/checkov tests/tools/datadog tests/tools/nodes tests/tools/setups tests/tools/supply
 
 lock:            ## renew the locks; they name no index
 	$(PYTHON) -m venv .venv-lock
@@ -90,8 +95,7 @@ audit: .venv-supply   ## look for known vulnerabilities in all locks; without a 
 		echo 'audit: no database that knows of vulnerabilities can be asked' >&2; exit 1; }
 	$(AUDIT) --require-hashes $(LOCKS:%=-r %.txt)
 
-sbom: .venv-supply    ## write build/sbom.cdx.json, the bill of materials of what runs (CycloneDX)
-	./time-drift.sh --version >/dev/null
+sbom: .venv .venv-supply  ## write build/sbom.cdx.json, the bill of materials of what runs (CycloneDX)
 	mkdir -p build
 	sed 's/^dynamic = .*/version = "$(VERSION)"/' pyproject.toml >build/pyproject.toml
 	.venv-supply/bin/cyclonedx-py environment --pyproject build/pyproject.toml --mc-type application \
@@ -101,20 +105,19 @@ wheel: .venv-supply   ## build build/wheel/*.whl
 	rm -rf build/wheel
 	.venv-supply/bin/python -m build --wheel --no-isolation --outdir build/wheel
 
-# Those that need this checkout, and no installation has: its script, its layout, the site.
-TREE_ONLY = test_layers drift/test_bootstrap
+# What is about this checkout: its layout, the file beside its script, its documents.
+TREE_ONLY = --ignore=tests/unit/test_layers.py \
+	--deselect tests/unit/drift/test_config.py::test_where_the_configuration_is_looked_for \
+	--deselect tests/unit/drift/formats/test_formats.py::test_the_documents_spell_thresholds_alike
 INSTALLED = build/installed
 installed: wheel      ## run tests against the installed wheel, away from this checkout
 	rm -rf $(INSTALLED)
 	$(PYTHON) -m venv $(INSTALLED)/venv
 	$(INSTALLED)/venv/bin/python -m pip install --quiet --require-hashes -r requirements-dev.txt
 	$(INSTALLED)/venv/bin/python -m pip install --quiet --no-deps --no-index build/wheel/*.whl
-	cp -R tests pyproject.toml README.md CHANGELOG.md config.toml $(INSTALLED)/
+	cp -R tests docs pyproject.toml README.md CHANGELOG.md config.toml $(INSTALLED)/
 	cd $(INSTALLED) && venv/bin/python -m pytest -q $(TWICE) --hypothesis-profile=brief \
-		tests/unit tests/contract/test_source_contract.py \
-		$(TREE_ONLY:%=--ignore=tests/unit/%.py) \
-		--deselect tests/unit/drift/test_config.py::test_where_the_configuration_is_looked_for \
-		--deselect tests/unit/drift/formats/test_formats.py::test_the_documents_spell_thresholds_alike
+		tests/unit tests/contract/test_source_contract.py $(TREE_ONLY)
 
 ENGINE ?= docker
 image:           ## build the image (ENGINE=podman, BASE=python:3.13-slim@sha256:...)
@@ -127,11 +130,13 @@ REVISION = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 clean:           ## remove what the other verbs made
 	rm -rf .venv .venv-* .venv*.lock .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
-# The preparation itself sees whether a lock has changed, and does nothing if it has not.
-.PHONY: $(DEV) .venv-bench .venv-site .venv-aws .venv-checkov .venv-datadog .venv-nodes .venv-setups .venv-supply
+# The bootstrap itself sees whether a lock has changed, and does nothing if it has not.
+.PHONY: .venv $(DEV) .venv-site .venv-aws .venv-checkov .venv-datadog .venv-nodes .venv-setups .venv-supply
+.venv:
+	@./time-drift.sh --version >/dev/null
 $(DEV):
 	@$(PYTHON) -I drift/bootstrap.py requirements-dev.txt $@
-.venv-bench .venv-site:
+.venv-site:
 	@$(PYTHON) -I drift/bootstrap.py requirements-$(@:.venv-%=%).txt $@
 .venv-aws .venv-checkov .venv-datadog .venv-nodes .venv-setups .venv-supply:
 	@$(PYTHON) -I drift/bootstrap.py tests/tools/$(@:.venv-%=%).txt $@

@@ -119,8 +119,8 @@ fail() {
     exit "$1"
 }
 
-# prepare PYTHON ARGUMENT...: if it is fit, run the preparation, which starts us again.
-prepare() {
+# bootstrap PYTHON ARGUMENT...: if it is fit, make the environment, which starts us again.
+bootstrap() {
     "$1" -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 || return 0
     fit=$1
     "$1" -I -c 'import ensurepip, venv' >/dev/null 2>&1 || return 0
@@ -131,12 +131,12 @@ prepare() {
 [ -z "${TIME_DRIFT_PREPARED-}" ] || fail 3 "the environment was prepared but does not work: $venv"
 fit=
 if [ -n "${TIME_DRIFT_PYTHON-}" ]; then
-    prepare "$TIME_DRIFT_PYTHON" "$@"
+    bootstrap "$TIME_DRIFT_PYTHON" "$@"
     [ -n "$fit" ] || fail 2 "TIME_DRIFT_PYTHON=$TIME_DRIFT_PYTHON: not a Python 3.11 or newer that runs"
 else
     # The system's own first: every user of the machine can run it, and no version manager removes it.
     for candidate in /usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11; do
-        prepare "$candidate" "$@"
+        bootstrap "$candidate" "$@"
     done
     [ -n "$fit" ] || fail 2 'no Python 3.11 or newer found: install one, or name it in TIME_DRIFT_PYTHON'
 fi

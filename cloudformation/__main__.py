@@ -48,17 +48,17 @@ def main(arguments: Sequence[str]) -> int:
     try:
         verb(parsed)
     except Usage as mistake:
-        return _tell(str(mistake), 2)
+        return _report(str(mistake), 2)
     except operate.Failed as failure:
-        return _tell(str(failure), failure.status)
+        return _report(str(failure), failure.status)
     except (ArchiveError, site.SiteError, OSError) as failure:
-        return _tell(str(failure), 1)
+        return _report(str(failure), 1)
     except KeyboardInterrupt:
         return 130
     return 0
 
 
-def _tell(reason: str, status: int) -> int:
+def _report(reason: str, status: int) -> int:
     sys.stderr.write(f"cloudformation: {reason}\n")
     return status
 
@@ -71,8 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
 
-    def add(name: str, told: str, verb: Verb) -> argparse.ArgumentParser:
-        added = verbs.add_parser(name, help=told, description=told)
+    def add(name: str, what: str, verb: Verb) -> argparse.ArgumentParser:
+        added = verbs.add_parser(name, help=what, description=what)
         added.set_defaults(verb=verb)
         return added
 
@@ -121,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
         help="a tag of the stack and all in it; may be repeated",
     )
 
-    one = add("publish", "upload a site that was built, and tell the caches", _publish)
+    one = add("publish", "upload a site that was built, and invalidate the caches", _publish)
     _add_place(one)
     one.add_argument("--site", type=Path, default=BUILT, metavar="DIR", help=f"default: {BUILT}")
 
@@ -208,10 +208,10 @@ def _token(path: str) -> str:
     """Return what a browser sends for the user:password in a file; nothing for no file."""
     if not path:
         return ""
-    told = Path(path).read_text(encoding="utf-8", errors="replace").rstrip("\r\n")
-    user, colon, password = told.partition(":")
-    token = base64.b64encode(told.encode()).decode()
-    fits = told.isprintable() and "\ufffd" not in told and len(token) <= _LONGEST_TOKEN
+    text = Path(path).read_text(encoding="utf-8", errors="replace").rstrip("\r\n")
+    user, colon, password = text.partition(":")
+    token = base64.b64encode(text.encode()).decode()
+    fits = text.isprintable() and "\ufffd" not in text and len(token) <= _LONGEST_TOKEN
     if not (user and colon and password and fits):
         raise Usage(
             f"--basic-auth-file {path}: allowed is one line of UTF-8, user:password, "

@@ -46,8 +46,8 @@ def write(repository: Path, directory: Path) -> Archive:
     """Write time-drift-COMMIT.zip of HEAD into directory; raise ArchiveError or OSError."""
     _refuse_half_a_history(repository)
     _refuse_changes(repository)
-    told = _git(repository, "log", "-1", "--no-show-signature", "--format=%H%n%ct%n%s")
-    commit, committed, subject = told.split("\n", 2)
+    head = _git(repository, "log", "-1", "--no-show-signature", "--format=%H%n%ct%n%s")
+    commit, committed, subject = head.split("\n", 2)
     path = directory.resolve() / f"time-drift-{commit[:12]}.zip"
     with tempfile.TemporaryDirectory(prefix="time-drift-archive-") as work:
         received, bundle, bare = (Path(work, name) for name in ("all", BUNDLE, "bare.git"))
@@ -86,8 +86,8 @@ def _refuse_half_a_history(repository: Path) -> None:
 def _refuse_changes(repository: Path) -> None:
     """Refuse what is not committed, new files included: the archive would be without it."""
     whole = ("--untracked-files=no", "--ignore-submodules=none", "--no-renames")
-    told = _git(repository, "status", "--porcelain", "-z", *whole)
-    changed = [entry[3:] for entry in told.split("\0") if entry]
+    status = _git(repository, "status", "--porcelain", "-z", *whole)
+    changed = [entry[3:] for entry in status.split("\0") if entry]
     # Not by `status`: what the user alone ignores, in whatever file, would be missing all the same.
     new = _git(repository, "ls-files", "-z", "--others", "--exclude-per-directory=.gitignore")
     changed += [name for name in new.split("\0") if name]
@@ -96,7 +96,7 @@ def _refuse_changes(repository: Path) -> None:
     if changed:
         shown = ", ".join(map(repr, changed[:_SHOWN])) + (", ..." if changed[_SHOWN:] else "")
         raise ArchiveError(
-            f"{len(changed)} of the files differ from HEAD, or git is told not to look ({shown}): "
+            f"{len(changed)} of the files differ from HEAD, or git overlooks them ({shown}): "
             "commit, stash or remove them first"
         )
 

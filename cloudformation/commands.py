@@ -51,7 +51,7 @@ def described(place: Place) -> Command:
 
 
 def publish(place: Place, bucket: str, distribution: str, site: str) -> list[Command]:
-    """Upload the archive, then the pages that name it; remove what is old; tell the caches."""
+    """Upload the archive, then the pages that name it; remove the old; invalidate the caches."""
     target = f"s3://{bucket}"
     archive = ("--exclude", "*", "--include", "*.zip", "--cache-control", ARCHIVE_KEPT)
     saved = ("--content-disposition", "attachment")
@@ -100,8 +100,8 @@ def left_by_validation(listed: Mapping[str, Any]) -> list[dict[str, Any]]:
 def forget(place: Place, zone: str, unwanted: Iterable[Mapping[str, Any]]) -> Command:
     """Remove records from a zone: CloudFormation deletes zones without records of others only."""
     batch = {"Changes": [{"Action": "DELETE", "ResourceRecordSet": one} for one in unwanted]}
-    told = ("--hosted-zone-id", zone, "--change-batch", json.dumps(batch))
-    return place.aws("route53 change-resource-record-sets", *told)
+    change = ("--hosted-zone-id", zone, "--change-batch", json.dumps(batch))
+    return place.aws("route53 change-resource-record-sets", *change)
 
 
 def delete(place: Place) -> list[Command]:

@@ -49,12 +49,12 @@ def deploy(place: Place, parameters: Mapping[str, str], tags: Mapping[str, str])
 def look_at(place: Place, *, may_be_missing: bool = False) -> Stack:
     """Return the stack; an empty one if there is none and that is no failure."""
     try:
-        told = _read(commands.described(place))
+        described = _read(commands.described(place))
     except Failed as failure:
         if may_be_missing and "does not exist" in str(failure):
             return Stack({}, {}, {})
         raise
-    (one,) = told["Stacks"]
+    (one,) = described["Stacks"]
     return Stack(
         {entry["ParameterKey"]: entry["ParameterValue"] for entry in one.get("Parameters", [])},
         {entry["Key"]: entry["Value"] for entry in one.get("Tags", []) if _is_ours(entry["Key"])},
@@ -112,10 +112,10 @@ def destroy(place: Place) -> None:
     Two things do: a bucket that is not empty, and the record by which ACM validated the domain,
     which stays in a zone of the stack's own when the certificate is gone.
     """
-    told = _read(commands.resources(place))["StackResources"]
+    resources = _read(commands.resources(place))["StackResources"]
     standing = {
         one["LogicalResourceId"]: one["PhysicalResourceId"]
-        for one in told
+        for one in resources
         if one["ResourceStatus"] != "DELETE_COMPLETE" and one.get("PhysicalResourceId")
     }
     if "Site" in standing:
@@ -144,10 +144,10 @@ def _read(command: Command) -> dict[str, Any]:
     if done.returncode:
         raise _failure(command, done.returncode, " ".join(done.stderr.split()))
     try:
-        told: dict[str, Any] = json.loads(done.stdout)
+        reply: dict[str, Any] = json.loads(done.stdout)
     except ValueError as error:
         raise Failed(f"`{' '.join(command[:3])}` printed no JSON") from error
-    return told
+    return reply
 
 
 def _run(command: Command) -> None:

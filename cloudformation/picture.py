@@ -38,6 +38,11 @@ class _Run:
     bold: bool
 
 
+def session(command: str, printed: str, shown: str) -> str:
+    """Return what a terminal has after a command: its stdout, then its stderr."""
+    return f"\x1b[1m$ {command}\x1b[0m\n\x1b[1m{printed}\x1b[0m{shown}"
+
+
 def draw(screen: str, title: str) -> Picture:
     """Draw what a terminal showed: lines of text with colours by ANSI's SGR sequences."""
     lines = [list(_runs(line)) for line in screen.rstrip().replace("\r", "").split("\n")]

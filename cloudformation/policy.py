@@ -347,7 +347,7 @@ def _by_hand(region: str, stack: str, filled: Mapping[str, str]) -> list[Grant]:
         ),
         _grant(
             "Invalidate",
-            "publish: tell the caches that the pages have changed.",
+            "publish: invalidate the caches when the pages have changed.",
             (cloudfront.CreateInvalidation,),
             [f"arn:aws:cloudfront::{account}:distribution/*"],
         ),

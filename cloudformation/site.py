@@ -19,7 +19,7 @@ from pathlib import Path
 from string import Template
 
 from cloudformation.archive import Archive, write
-from cloudformation.picture import Picture, draw
+from cloudformation.picture import Picture, draw, session
 
 PAGES = Path(__file__).parent / "pages"
 SUMS = "SHA256SUMS.txt"
@@ -84,7 +84,7 @@ def check(directory: Path) -> None:
 def _told(archive: Archive, sha256: str, url: str, picture: Picture) -> dict[str, str]:
     """Return what the pages say of this archive, escaped for HTML."""
     committed = datetime.fromtimestamp(archive.committed_unix_s, UTC)
-    told = {
+    values = {
         "archive": archive.path.name,
         "commit": archive.commit,
         "date": f"{committed:%-d %B %Y, %H:%M} UTC",
@@ -98,14 +98,14 @@ def _told(archive: Archive, sha256: str, url: str, picture: Picture) -> dict[str
         "subject": archive.subject,
         "url": url,
     }
-    return {name: escape(text) for name, text in told.items()}
+    return {name: escape(text) for name, text in values.items()}
 
 
-def _fill(directory: Path, told: dict[str, str]) -> None:
-    """Write the pages, all as they are but the one that tells of the archive."""
+def _fill(directory: Path, values: dict[str, str]) -> None:
+    """Write the pages, all as they are but the one that describes the archive."""
     for page in sorted(PAGES.iterdir()):
         if page.name == _INDEX:
-            text = Template(page.read_text(encoding="utf-8")).substitute(told)
+            text = Template(page.read_text(encoding="utf-8")).substitute(values)
             (directory / page.name).write_text(text, encoding="utf-8")
         else:
             shutil.copyfile(page, directory / page.name)
@@ -113,28 +113,28 @@ def _fill(directory: Path, told: dict[str, str]) -> None:
 
 def _demo(script: Path) -> str:
     """Return what `time-drift.sh --demo` shows on a terminal, its colours included."""
-    # The first run prepares the environment and says so; that is no part of the picture.
+    # The first run makes the environment and says so; that is no part of the picture.
     _run([str(script), "--version"], subprocess.PIPE, _PREPARED_WITHIN_S)
     ours, theirs = pty.openpty()
     try:
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", _ROWS, _COLUMNS, 0, 0))
-        told: list[bytes] = []
-        reader = threading.Thread(target=_read_all, args=(ours, told), daemon=True)
+        output: list[bytes] = []
+        reader = threading.Thread(target=_read_all, args=(ours, output), daemon=True)
         reader.start()
         printed = _run([str(script), "--demo"], theirs, _SHOWN_WITHIN_S)
     finally:
         os.close(theirs)
     reader.join(_SHOWN_WITHIN_S)
     os.close(ours)
-    shown = b"".join(told).decode(errors="replace")
-    return f"\x1b[1m$ ./time-drift.sh --demo\x1b[0m\n\x1b[1m{printed}\x1b[0m{shown}"
+    shown = b"".join(output).decode(errors="replace")
+    return session("./time-drift.sh --demo", printed, shown)
 
 
-def _read_all(terminal: int, told: list[bytes]) -> None:
+def _read_all(terminal: int, output: list[bytes]) -> None:
     """Read until nobody has the other end open any more, which Linux reports as an error."""
     with suppress(OSError):
         while data := os.read(terminal, 65536):
-            told.append(data)
+            output.append(data)
 
 
 def _run(command: list[str], stderr: int, within_s: float) -> str:

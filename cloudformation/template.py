@@ -3,7 +3,8 @@
 One template serves every commercial region. CloudFront and Route 53 are global services, made by
 and removed with the stack of the region that was given; CloudFront takes certificates of us-east-1
 only. So the stack issues its certificate where it is deployed there, takes the ARN of one
-elsewhere, and is reached by its cloudfront.net name until there is one. Reasons: design.md, D-30.
+elsewhere, and is reached by its cloudfront.net name until there is one.
+Reasons: D-30 in docs/decisions.
 """
 
 from typing import Any

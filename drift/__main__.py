@@ -1,6 +1,6 @@
 """Start-up and exit of `python -m drift` and of the console script `time-drift`.
 
-This file must stay readable to every Python 3: it tells users of old ones what to do.
+This file must stay readable to every Python 3: to users of old ones it says what is needed.
 """
 
 import sys
@@ -60,7 +60,7 @@ def main() -> None:
     sys.setswitchinterval(_SWITCH_S)
     sys.meta_path.append(_Loss)
     try:
-        from drift import cli  # noqa: PLC0415 - inside the try: a broken environment is told too
+        from drift import cli  # noqa: PLC0415 - inside the try: a broken environment is reported too
 
         status = cli.main(sys.argv[1:])
     except Exception as bug:  # noqa: BLE001 - the last resort: one line and status 70
@@ -78,9 +78,9 @@ def _leave(number: int, _frame: object) -> None:
 
 
 def _report(bug: Exception) -> int:
-    """Tell of a bug before anything else could: one line, with -v the traceback too, and 70.
+    """Report a bug before anything else could: one line, with -v the traceback too, and 70.
 
-    A plugin of Nagios tells it on stdout, and is UNKNOWN.
+    A plugin of Nagios reports it on stdout, and is UNKNOWN.
     """
     text = "bug: %s: %s" % (type(bug).__name__, " ".join(str(bug).split())[:300])  # noqa: UP031
     if is_plugin(sys.argv[1:]):
@@ -90,11 +90,11 @@ def _report(bug: Exception) -> int:
         import traceback  # noqa: PLC0415 - only now
 
         traceback.print_exception(bug)
-    _tell(text)
+    _write_line(text)
     return 70
 
 
-def _tell(line: str) -> None:
+def _write_line(line: str) -> None:
     """Write a line to stderr, if there is one."""
     try:
         sys.stderr.write("time-drift: " + line + "\n")

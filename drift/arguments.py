@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from drift import __version__
 from drift.config import LONGEST_TIMEOUT_S
+from drift.formats.registry import format_class
 from drift.formats.registry import names as format_names
 from drift.options import DEFAULT_FORMAT, Options
 from sources.base import ConfigError
@@ -45,7 +46,7 @@ class _Show(argparse.Action):
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse, with errors in our one-line form."""
+    """argparse, with errors on one line."""
 
     def error(self, message: str) -> NoReturn:
         if message.startswith("unrecognized arguments:") and WATCH in message.split():
@@ -60,13 +61,7 @@ def parse(arguments: Sequence[str]) -> Options:
     """
     options = Options()
     options.watch = list(arguments[:1]) == [WATCH]
-    parser = _Parser(
-        prog="time-drift watch" if options.watch else "time-drift",
-        formatter_class=_formatter(_USUAL_COLUMNS),
-        allow_abbrev=False,
-        add_help=False,
-    )
-    _add_arguments(parser, options)
+    parser = parser_for(options)
     try:
         parser.parse_args(_joined(arguments[options.watch :]), namespace=options)
     except _Shown as shown:
@@ -74,6 +69,18 @@ def parse(arguments: Sequence[str]) -> Options:
         return options
     _check(parser, options)
     return options
+
+
+def parser_for(options: Options) -> argparse.ArgumentParser:
+    """Return the parser that fills in these options: that of `watch`, if they are of `watch`."""
+    parser = _Parser(
+        prog="time-drift watch" if options.watch else "time-drift",
+        formatter_class=_formatter(_USUAL_COLUMNS),
+        allow_abbrev=False,
+        add_help=False,
+    )
+    _add_arguments(parser, options)
+    return parser
 
 
 def _formatter(wide: int) -> "partial[argparse.RawDescriptionHelpFormatter]":
@@ -106,12 +113,19 @@ def _add_arguments(parser: argparse.ArgumentParser, options: Options) -> None:
             help="from one measurement to the next, 1s to 1d, as in 60s, 5m, 1h",
         )
     names = format_names()
-    formats = [one for one in names if one != "nagios" or not options.watch]
     parser.add_argument(
-        "--format", type=str.lower, choices=names, metavar="NAME", help=", ".join(formats)
+        "--format",
+        type=str.lower,
+        choices=names,
+        metavar="NAME",
+        help=f"the output format: {', '.join(_formats(options))}",
     )
     parser.add_argument(
-        "--json", action="store_const", dest="format", const="json", help="--format json"
+        "--json",
+        action="store_const",
+        dest="format",
+        const="json",
+        help="the same as --format json",
     )
     parser.add_argument(
         "--output",
@@ -149,6 +163,12 @@ def _add_arguments(parser: argparse.ArgumentParser, options: Options) -> None:
     )
 
 
+def _formats(options: Options) -> list[str]:
+    """Return the formats that go with the command: watch has no exit status of its own to give."""
+    names = format_names()
+    return [name for name in names if not (options.watch and format_class(name).is_plugin)]
+
+
 def _help(parser: argparse.ArgumentParser, options: Options) -> str:
     from drift.wording import usage  # noqa: PLC0415 - only a person wants it
     from drift.wording.terminal import help_columns  # noqa: PLC0415
@@ -157,7 +177,8 @@ def _help(parser: argparse.ArgumentParser, options: Options) -> str:
     command = usage.WATCH if options.watch else usage.PROGRAM
     parser.formatter_class = _formatter(wide)
     parser.description = usage.description(command, wide)
-    parser.epilog = usage.epilog(command, wide)
+    rows = [(name, format_class(name).summary) for name in _formats(options)]
+    parser.epilog = usage.epilog(command, wide, rows)
     return parser.format_help()
 
 
@@ -171,9 +192,10 @@ def _check(parser: argparse.ArgumentParser, options: Options) -> None:
         parser.error("--check-config asks nobody: --explain, --json and the like do not go with it")
     if options.output_mode is not None and options.output is None:
         parser.error("--output-mode goes with --output only")
-    if options.format != "nagios" and (options.warning or options.critical):
+    is_plugin = format_class(options.format).is_plugin
+    if not is_plugin and (options.warning or options.critical):
         parser.error("-w and -c go with --format nagios only")
-    if options.watch and options.format == "nagios":
+    if options.watch and is_plugin:
         parser.error("watch: --format nagios does not go with it: its state is an exit status")
     if options.watch and (options.picture or options.check_config):
         parser.error("watch: --explain, --demo and --check-config do not go with it")

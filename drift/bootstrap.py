@@ -12,7 +12,7 @@ checkout may read its environment, whatever the umask is.
 
 stderr gets one line on failure; on a terminal, or with -v among the command's arguments, also
 everything that venv and pip say. Nothing is written to stdout, unless the command is a plugin of
-Nagios, which has to tell its failure there.
+Nagios, which has to report its failure there.
 """
 
 import ast
@@ -36,7 +36,7 @@ STAMP = "lock.stamp"
 _MANIFEST = "files.stamp"
 """Size, space, path in the packages' directory, NUL: of each file that was installed."""
 _OURS = ("drift", "sources", "nodes", "fleet", "lab", "cloudformation")
-_LONGEST_TOLD = 280
+_LONGEST_REPORT = 280
 _LONGEST_PATH = 200
 _UNWANTED = re.compile("PYTHON|PIP_")
 _SETTINGS = (
@@ -67,7 +67,7 @@ runpy.run_module("pip", run_name="__main__", alter_sys=True)
 """
 
 
-class _Unprepared(Exception):
+class _BootstrapError(Exception):
     """The environment cannot be made; the message says why."""
 
 
@@ -76,15 +76,15 @@ def main(arguments: Sequence[str]) -> int:
     lock, environment, *command = arguments
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
-    told_to = "-v" in command or "--verbose" in command
-    show = os.isatty(2) or (told_to and sys.stderr is not None)
+    verbose = "-v" in command or "--verbose" in command
+    show = os.isatty(2) or (verbose and sys.stderr is not None)
     try:
         if not is_ready(environment, lock):  # a lock with a new date needs no writable checkout
             with _readable_as_the_checkout(environment), _alone(environment):
                 if not is_ready(environment, lock):
-                    prepare(environment, lock, show=show)
+                    bootstrap(environment, lock, show=show)
     except Exception as error:  # noqa: BLE001 - whatever it is, there is no environment
-        _tell(environment, _why(environment, error), is_plugin=is_plugin(command))
+        _report(environment, _why(environment, error), is_plugin=is_plugin(command))
         return 3
     if command:
         os.execve(  # noqa: S606 - the caller's own command, no shell wanted
@@ -94,7 +94,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _why(environment: str, error: Exception) -> str:
-    """Say what stands in the way; for a user other than the one who prepared it, that."""
+    """Say what stands in the way; for a user other than the one who made it, that."""
     python = os.path.join(environment, "bin", "python")
     ours = os.path.exists(os.path.join(environment, STAMP))
     if isinstance(error, PermissionError) and ours and not os.access(python, os.X_OK):
@@ -105,15 +105,15 @@ def _why(environment: str, error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _tell(environment: str, reason: str, *, is_plugin: bool) -> None:
+def _report(environment: str, reason: str, *, is_plugin: bool) -> None:
     """Write one line: printable, under 512 bytes, what does not fit cut out of the path."""
-    told = _printable(reason).encode("utf-8", "backslashreplace")[:_LONGEST_TOLD]
+    text = _printable(reason).encode("utf-8", "backslashreplace")[:_LONGEST_REPORT]
     path = _printable(environment).encode("utf-8", "backslashreplace")
     if len(path) > _LONGEST_PATH:
         path = b"..." + path[3 - _LONGEST_PATH :]
     place, who = (1, b"TIME DRIFT UNKNOWN - ") if is_plugin else (2, b"time-drift: ")
     with suppress(OSError):
-        os.write(place, who + b"cannot prepare " + path + b": " + told + b"\n")
+        os.write(place, who + b"cannot prepare " + path + b": " + text + b"\n")
 
 
 def _printable(text: str) -> str:
@@ -173,8 +173,8 @@ def _list_files(aside: str) -> None:
                 file.write(f"{os.stat(path).st_size} {os.path.relpath(path, packages)}\0")
 
 
-def prepare(environment: str, lock: str, *, show: bool) -> None:
-    """Build the environment aside and put it in place; raise _Unprepared or OSError."""
+def bootstrap(environment: str, lock: str, *, show: bool) -> None:
+    """Build the environment aside and put it in place; raise _BootstrapError or OSError."""
     for left_behind in glob(f"{escape(environment)}.new-*") + glob(f"{escape(environment)}.old-*"):
         _remove(left_behind)
     aside = f"{environment}.new-{os.getpid()}"
@@ -199,14 +199,14 @@ def _bundled_pip() -> str:
     try:
         import ensurepip  # noqa: PLC0415 - Debian's python3 is without, until python3-venv is in
     except ImportError as error:
-        raise _Unprepared(
+        raise _BootstrapError(
             f"{sys.executable} has no venv module (Debian, Ubuntu: apt-get install python3-venv)"
         ) from error
     place = sysconfig.get_config_var("WHEEL_PKG_DIR")  # Debian, Fedora
     place = place or os.path.join(os.path.dirname(ensurepip.__file__), "_bundled")
     wheels = sorted(glob(os.path.join(escape(place), "pip-*.whl")))
     if not wheels:
-        raise _Unprepared(f"no wheel of pip in {place}")
+        raise _BootstrapError(f"no wheel of pip in {place}")
     return wheels[-1]
 
 
@@ -287,17 +287,17 @@ def _free_name(path: str) -> str:
     for number in range(1, 1000):
         if not os.path.lexists(f"{path}-{number}"):
             return f"{path}-{number}"
-    raise _Unprepared(f"too many of {path}-1 and up: remove some")
+    raise _BootstrapError(f"too many of {path}-1 and up: remove some")
 
 
 @contextmanager
 def _alone(environment: str) -> Iterator[None]:
-    """Hold the lock of the environment; raise _Unprepared if another run holds it."""
+    """Hold the lock of the environment; raise _BootstrapError if another run holds it."""
     with open(f"{environment}.lock", "ab") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise _Unprepared("another run is preparing it; try again in a minute") from error
+            raise _BootstrapError("another run is preparing it; try again in a minute") from error
         yield
 
 
@@ -309,7 +309,7 @@ def _run(
     environ: dict[str, str] | None = None,
     listing: bool = False,
 ) -> str:
-    """Run a step of the preparation; its output goes to stderr, or nowhere unless it fails.
+    """Run a step of the bootstrap; its output goes to stderr, or nowhere unless it fails.
 
     Of pip's variables it gets those in `environ`. A listing's standard output is returned instead.
     """
@@ -328,7 +328,7 @@ def _run(
     if check and done.returncode:
         step = "pip" if _PIP in command else " ".join(command[2:5])
         complaint = _complaint(output + (done.stderr or b"").decode(errors="replace"))
-        raise _Unprepared(f"{step}: {complaint or f'status {done.returncode}'}")
+        raise _BootstrapError(f"{step}: {complaint or f'status {done.returncode}'}")
     return output
 
 
@@ -413,7 +413,7 @@ def _permit(path: str, bits: int) -> None:
 
 
 def _die_with_parent() -> None:
-    """Have the kernel kill this step when the preparation dies, so that it leaves no orphan.
+    """Have the kernel kill this step when the bootstrap dies, so that it leaves no orphan.
 
     Where that cannot be had, an orphan works on in a directory that nobody is going to use.
     """

@@ -90,7 +90,7 @@ def _obey(options: Options, console: Console, began_raw_ns: int) -> int:
         from drift.run.watch import watch  # noqa: PLC0415 - only this command needs it
 
         return watch(options, console, _CLOCK)
-    if options.format == "nagios":
+    if console.output_format.is_plugin:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, partial(_end, console))
     with _settings(options) as settings:

@@ -46,7 +46,7 @@ def _verify_evidence(text: str) -> tuple[str, int]:
 
     links = malfeasance.parse(text)
     judgement = malfeasance.judge(links)
-    said = "\n".join(malfeasance.told(links, judgement)) + "\n"
+    said = "\n".join(malfeasance.described(links, judgement)) + "\n"
     return said, PROVEN if judgement.contradictions else PROVES_NOTHING
 
 

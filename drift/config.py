@@ -1,8 +1,8 @@
 """config.toml to Config: everything checked, every error naming file, table, key and remedy.
 
 The schema is public interface. Kinds of source describe their own keys (`KEYS` of
-sources/KIND.py); this module knows none of them, imports only the kinds that are configured, and
-applies the same checks to all.
+sources/KIND/source.py); this module knows none of them, imports only the kinds that are configured,
+and applies the same checks to all.
 """
 
 import os
@@ -19,6 +19,8 @@ from sources.clock import NS
 from sources.record import Record
 from sources.schema import COMMON, REQUIRED, Key, Refused, Table, seconds
 
+TOP_KEYS = ("timeout", "evidence", "state", "consensus", "sources", "probe")
+CONSENSUS_KEYS = ("min_operators", "min_kinds", "tolerance")
 DEFAULT_TIMEOUT_S = 2.5
 LONGEST_TIMEOUT_S = 300.0
 DEFAULT_MIN_OPERATORS = 3
@@ -29,8 +31,6 @@ MOST_SOURCES = 500
 LONGEST_FILE = 1 << 20
 
 _HOST_AND_PORT = r" *(?:\[([0-9A-Fa-f:.]{2,45})\]|([0-9A-Za-z._-]{1,60})):([0-9]{1,5})/? *"
-_TOP = ("timeout", "evidence", "state", "consensus", "sources", "probe")
-_CONSENSUS = ("min_operators", "min_kinds", "tolerance")
 _LONGEST_TOLERANCE_S = 1.0
 _LONGEST_PATH = 150
 """More of it would crowd out, in a line of 512 bytes, what is wrong."""
@@ -114,7 +114,7 @@ def parse(text: str, where: str) -> Config:
         tree = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # TOMLDecodeError, and numbers beyond int()
         raise ConfigError(f"{where}: not valid TOML: {error}") from error
-    _check_names(where, "the top level", tree, _TOP)
+    _check_names(where, "the top level", tree, TOP_KEYS)
     timeout_s = _seconds(where, "timeout", tree, DEFAULT_TIMEOUT_S, LONGEST_TIMEOUT_S)
     if timeout_s == 0:
         raise _wrong(where, "timeout", 0, f"more than 0, up to {LONGEST_TIMEOUT_S:g} seconds")
@@ -139,7 +139,7 @@ def _read_rule(where: str, tree: dict[str, object], sources: Iterable[Source]) -
     table = tree.get("consensus", {})
     if not isinstance(table, dict):
         raise _wrong(where, "consensus", table, "a table: [consensus]")
-    _check_names(where, "[consensus]", table, _CONSENSUS)
+    _check_names(where, "[consensus]", table, CONSENSUS_KEYS)
     operators = len({operator_key(source.operator) for source in sources})
     kinds = len({source.kind for source in sources})
     tolerance_s = _seconds(

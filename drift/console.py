@@ -104,10 +104,10 @@ class Console:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGALRM,))
 
     def fail(self, why: str, status: int) -> int:
-        """Tell that there is no result, and return the exit status in this output_format.
+        """Report that there is no result, and return the exit status of this format.
 
         Safe in the handler of a signal, and nobody is waited for: what is not taken at once is
-        dropped. Where a result is half told, nothing is added to it.
+        dropped. Where a result is half written, nothing is added to it.
         """
         if self.output_format.on_stderr:
             print_line(why)
@@ -125,7 +125,7 @@ class Console:
         return self.output_format.exit_status(status)
 
     def guard(self, act: Callable[[], int], *, verbose: bool) -> int:
-        """Return the exit status of `act`, or tell why there is none to return."""
+        """Return the exit status of `act`, or report why there is none."""
         try:
             return act()
         except ConfigError as error:
@@ -170,7 +170,7 @@ class Console:
     def _print_line(self, why: str) -> None:
         """Say what concerns the place of results: on stderr, or where stdout is free for it there.
 
-        Some forms keep stderr empty, because their readers take it for a part of the value.
+        Some formats keep stderr empty, because their readers take it for a part of the value.
         """
         if self._output is None or self.output_format.on_stderr:
             print_line(why)

@@ -51,10 +51,10 @@ def _mode_of(path: str) -> int | None:
     Raises OSError if it is anything but a regular file.
     """
     try:
-        told = os.lstat(path)
+        found = os.lstat(path)
     except FileNotFoundError:
         return None
-    if not stat.S_ISREG(told.st_mode):
-        kind = "a link" if stat.S_ISLNK(told.st_mode) else "not a regular file"
+    if not stat.S_ISREG(found.st_mode):
+        kind = "a link" if stat.S_ISLNK(found.st_mode) else "not a regular file"
         raise OSError(f"it is {kind}; a regular file, or none, is allowed")
-    return told.st_mode & 0o777 if told.st_uid == os.geteuid() else None
+    return found.st_mode & 0o777 if found.st_uid == os.geteuid() else None

@@ -3,8 +3,11 @@
 import argparse
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
+from drift.wording import usage
+from drift.wording.terminal import help_columns
 from sources.base import ConfigError
 from sources.net.addresses import is_address
 
@@ -17,28 +20,6 @@ DEFAULT_LISTEN = "127.0.0.1:9712"
 _RANGES = {"-w": "--warning", "-c": "--critical"}
 _LISTEN = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\[\]:]*):([0-9]{1,5})")
 _MOST_PORT = 65_535
-
-_PROBE = """\
-Read the clocks of nodes that you do not control, from outside: what each shows any peer of its own
-clock, against true time by this machine's own sources. Prints a line a target: node's clock minus
-true time in whole seconds (-4: the node is 4 seconds BEHIND), or ? where that is not proven."""
-_PROBE_EPILOG = """\
-targets: MODULE://HOST, MODULE://HOST:PORT, or a URL. Modules: http, https, bitcoin, litecoin,
-  dogecoin, bch, zcash, xrpl, avalanche, kaspa, and those of [probe.modules.NAME] in config.toml
-
-examples:
-  time-drift probe bitcoin://node.example xrpl://198.51.100.9 https://rpc.example/
-  time-drift probe --format integer bitcoin://node.example
-  time-drift probe --targets nodes.json --summary --report clocks.html
-  time-drift probe --demo
-
-exit status:
-  0 every node decided    2 wrong usage or configuration    3 some not, or no consensus of our own
-  70 a bug, or stdout or the report cannot be written    130, 143 interrupted, terminated
-  with --format nagios: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, whatever it is"""
-_SERVE = """\
-Serve the clocks of nodes to Prometheus: /probe?target=TARGET&module=MODULE reads one node,
-/metrics has this machine's own drift. SIGHUP reads the configuration again, SIGTERM ends it."""
 
 
 class ProbeOptions:
@@ -71,9 +52,55 @@ class _Parser(argparse.ArgumentParser):
         raise ConfigError(f"{message}; see --help")
 
 
+def wants_help(arguments: Sequence[str]) -> bool:
+    """Whether a command is only asked how it is used."""
+    return "-h" in arguments or "--help" in arguments
+
+
+def help_of(command: str) -> str:
+    """Return the help of a command, as wide as the terminal."""
+    wide = help_columns()
+    parser = parser_for(command)
+    parser.formatter_class = partial(argparse.RawDescriptionHelpFormatter, width=wide)
+    parser.description = usage.description(command, wide)
+    parser.epilog = usage.epilog(command, wide)
+    return parser.format_help()
+
+
 def parse_probe(arguments: Sequence[str]) -> ProbeOptions:
-    """Return the options; raise ConfigError on wrong usage, SystemExit after --help."""
-    parser = _parser("probe", _PROBE, _PROBE_EPILOG)
+    """Return the options; raise ConfigError on wrong usage."""
+    parser = parser_for(usage.PROBE)
+    options = parser.parse_args(_joined(arguments), namespace=ProbeOptions())
+    _check(parser, options)
+    return options
+
+
+def parse_serve(arguments: Sequence[str]) -> ServeOptions:
+    """Return the options; raise ConfigError on wrong usage."""
+    return parser_for(usage.SERVE).parse_args(arguments, namespace=ServeOptions())
+
+
+def parser_for(command: str) -> argparse.ArgumentParser:
+    """Return the parser of a command."""
+    parser = _Parser(prog=f"time-drift {command}", allow_abbrev=False, add_help=False)
+    parser.add_argument("-h", "--help", action="store_true", help="show this help")
+    parser.add_argument("--config", metavar="FILE", help="the configuration to use")
+    if command == usage.PROBE:
+        _add_to_probe(parser)
+    else:
+        parser.add_argument(
+            "--listen",
+            type=_listen,
+            default=DEFAULT_LISTEN,
+            metavar="ADDRESS:PORT",
+            help=f"where to listen; {DEFAULT_LISTEN} if not given. Whoever reaches it can have "
+            "public addresses connected to, and those that [probe] allow has",
+        )
+    parser.add_argument("-v", "--verbose", action="store_true", help="tracebacks of bugs")
+    return parser
+
+
+def _add_to_probe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="whom to ask")
     parser.add_argument(
         "--targets",
@@ -91,42 +118,12 @@ def parse_probe(arguments: Sequence[str]) -> ProbeOptions:
     )
     parser.add_argument("--report", metavar="FILE", help="also write a page for browsers")
     for short, long in _RANGES.items():
-        text = f"nagios: {long[2:].upper()} if an integer is outside this range"
-        parser.add_argument(short, long, metavar="RANGE", type=_range, help=text)
+        text = f"nagios: {long[2:].upper()} if an integer is outside -N..N, or a range as in -1:2"
+        parser.add_argument(short, long, metavar="N", type=_range, help=text)
     parser.add_argument("--demo", action="store_true", help="read a lab's nodes, without internet")
-    options = parser.parse_args(_joined(arguments), namespace=ProbeOptions())
-    _check(parser, options)
-    return options
 
 
-def parse_serve(arguments: Sequence[str]) -> ServeOptions:
-    """Return the options; raise ConfigError on wrong usage, SystemExit after --help."""
-    parser = _parser("serve", _SERVE, None)
-    parser.add_argument(
-        "--listen",
-        type=_listen,
-        default=DEFAULT_LISTEN,
-        metavar="ADDRESS:PORT",
-        help=f"where to listen; {DEFAULT_LISTEN} if not given. Whoever reaches it has us connect "
-        "to public addresses, and to those that [probe] allow has",
-    )
-    return parser.parse_args(arguments, namespace=ServeOptions())
-
-
-def _parser(command: str, description: str, epilog: str | None) -> _Parser:
-    parser = _Parser(
-        prog=f"time-drift {command}",
-        description=description,
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--config", metavar="FILE", help="the configuration to use")
-    parser.add_argument("-v", "--verbose", action="store_true", help="tracebacks of bugs")
-    return parser
-
-
-def _check(parser: _Parser, options: ProbeOptions) -> None:
+def _check(parser: argparse.ArgumentParser, options: ProbeOptions) -> None:
     """Refuse what does not go together."""
     if options.demo and (options.targets or options.inventories or options.config):
         parser.error("--demo has targets and a configuration of its own")

@@ -4,6 +4,7 @@ import gc
 import sys
 from collections.abc import Sequence
 
+from fleet.arguments import help_of, wants_help
 from fleet.probe import PrintLine, Write, probe
 from sources.clock import Clock
 
@@ -13,6 +14,8 @@ _SWITCH_S = 0.001
 
 def run(arguments: Sequence[str], clock: Clock, write: Write, print_line: PrintLine) -> int:
     """Run the command that the arguments begin with, and return the exit status."""
+    if wants_help(arguments):
+        return write(help_of(arguments[0]))
     sys.setswitchinterval(_SWITCH_S)
     gc.enable()
     if arguments[0] == "serve":

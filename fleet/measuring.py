@@ -17,7 +17,7 @@ from fleet.observer import Measure, Measured
 from fleet.readings import Reference
 from sources.base import ConfigError, Interval
 from sources.clock import NS, Clock
-from sources.memory.interface import Memory
+from sources.memory import Memory
 
 _PATIENCE_S = 5
 """How much longer than its timeout a measurement in a process of its own may take."""

@@ -53,7 +53,7 @@ def _read_allow(value: object) -> tuple[Network, ...]:
     return networks(value)
 
 
-_PROBE = {
+PROBE_KEYS = {
     "timeout": _timeout(),
     "rate": whole("connections a second", 1, 500, 100),
     "min_interval": whole("seconds from one round with a node to the next", 60, 86_400, 600),
@@ -64,7 +64,7 @@ _PROBE = {
     ),
     "allow": Key('a list of networks (["10.0.0.0/8", "fd00::/8"])', _read_allow, ()),
 }
-_OF_EVERY_MODULE = {
+MODULE_KEYS = {
     "kind": one_of(*KINDS).replaced(default=REQUIRED),
     "chain": Key("the name of the chain that its nodes are of", read_text, None),
 }
@@ -158,7 +158,7 @@ def parse(text: str, where: str) -> Settings:
     table = tree.get("probe", {})
     if not isinstance(table, dict):
         raise _wrong(where, "probe", table, "a table: [probe]")
-    values = _values(where, "[probe]", table, _PROBE, beside=("modules",))
+    values = _values(where, "[probe]", table, PROBE_KEYS, beside=("modules",))
     modules = table.get("modules", {})
     if not isinstance(modules, dict):
         raise _wrong(where, "[probe] modules", modules, "tables: [probe.modules.NAME]")
@@ -200,9 +200,9 @@ def _module(where: str, name: str, table: object) -> Module:
         raise _wrong(where, "[probe.modules] name", name, allowed)
     if not isinstance(table, dict):
         raise _wrong(where, f"probe.modules.{name}", table, f"a table: {title}")
-    kind = _values(where, title, table, {"kind": _OF_EVERY_MODULE["kind"]}, beside=table)["kind"]
+    kind = _values(where, title, table, {"kind": MODULE_KEYS["kind"]}, beside=table)["kind"]
     made = node_class(str(kind))
-    values = _values(where, title, table, {**_OF_EVERY_MODULE, **made.KEYS})
+    values = _values(where, title, table, {**MODULE_KEYS, **made.KEYS})
     usual_chain = "" if kind in _DATED else name
     try:
         node = made(NodeTable(values))

@@ -30,7 +30,7 @@ class Identity(Record):
     lifetime: tuple[int, int] = LIFETIME
     intermediate: tuple[int, int] = FOR_LIFE
     known: bool = True
-    """Whether clients are told the CA that signed it, or another one."""
+    """Whether clients are given the CA that signed it, or another one."""
 
 
 _ORDINARY = Identity()

@@ -115,7 +115,7 @@ class NtsServer:
 
     @property
     def ca_file(self) -> str:
-        """The CAs that clients are told to trust."""
+        """The CAs that clients are to trust."""
         return (self._authority if self._known else self._stranger).ca_file
 
     def close(self) -> None:
@@ -166,7 +166,7 @@ class NtsServer:
             threading.Thread(target=self._establish, args=(link,), daemon=True).start()
 
     def _establish(self, link: socket.socket) -> None:
-        """Serve one connection, under a context of its own: its key log tells of nobody else."""
+        """Serve one connection, under a context of its own: its key log holds nobody else's."""
         manner = self.manner
         with (
             link,

@@ -24,8 +24,8 @@ from sources.roughtime.wire_dialects import (
     GOOGLE,
     REQUEST_BYTES,
     Dialect,
-    Form,
-    form_of,
+    Framing,
+    framing_of,
     nonce_of,
     sha512_half,
 )
@@ -164,7 +164,7 @@ class Signer:
             wire.INDX: _uint32(change.leaf_index),
         }
         if version is not None:
-            values[wire.NONC] = nonce_of(Form.IETF, request)
+            values[wire.NONC] = nonce_of(Framing.IETF, request)
             if dialect.version_is_signed:
                 srep |= {wire.VER: _uint32(version), wire.VERS: _uint32(version)}
                 values[wire.TYPE] = _uint32(1)
@@ -231,10 +231,10 @@ class RoughtimeServer(UdpServer):
         """Return what the configuration has to say: the version, where it is not offered first."""
         spoken = self._manner.versions
         if spoken == (None,):
-            return Form.GOOGLE.value
+            return Framing.GOOGLE.value
         if set(spoken) & set(OFFERS[0]):
-            return Form.IETF.value
-        return next((name for name, offer in NAMED.items() if offer == spoken), Form.IETF.value)
+            return Framing.IETF.value
+        return next((name for name, offer in NAMED.items() if offer == spoken), Framing.IETF.value)
 
     def _answer(self, request: bytes) -> Iterable[Reply]:
         try:
@@ -250,8 +250,8 @@ class RoughtimeServer(UdpServer):
 
     def _version_for(self, request: bytes) -> int | None:
         """Return the version to answer in; raise LookupError where the request is not for us."""
-        if form_of(request) is Form.GOOGLE:
-            nonce_of(Form.GOOGLE, request)
+        if framing_of(request) is Framing.GOOGLE:
+            nonce_of(Framing.GOOGLE, request)
             if None not in self._manner.versions:
                 raise LookupError("a dialect that is not spoken here")
             return None
@@ -307,8 +307,8 @@ def contradicting(seconds: float) -> Behaviour:
 
 def _tree(dialect: Dialect, request: bytes, index: int, siblings: int) -> tuple[bytes, bytes]:
     """Return PATH and ROOT of a tree with so many levels above the request's leaf."""
-    form = form_of(request)
-    leaf = request if dialect.leaf_is_request else nonce_of(form, request)
+    framing = framing_of(request)
+    leaf = request if dialect.leaf_is_request else nonce_of(framing, request)
     node, path = dialect.hashed(_LEAF + leaf), b""
     for level in range(siblings):
         sibling = dialect.hashed(_LEAF + bytes([level]))

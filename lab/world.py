@@ -56,7 +56,7 @@ def world(*servers: Server, settings: str = "") -> Iterator[World]:
 def demo() -> Iterator[Config]:
     """Run the world of --demo: true time is 4 s ahead of this clock, two servers are no good.
 
-    Every kind of source is in it.
+    Every kind of source of the shipped configuration is in it.
     """
 
     def lab_time_unix_ns() -> int:

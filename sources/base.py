@@ -1,7 +1,7 @@
 """What every kind of source shares: the one interface, its outcomes, the errors.
 
 Rules of this file: no socket, no reading of a clock, nothing that only one kind needs.
-How a kind is added, and what its adapter has to keep to, is in design.md.
+How a kind is added, and what its adapter has to keep to, is in docs/extending.md.
 
 Frames. `_raw_ns` is a reading of CLOCK_MONOTONIC_RAW, `_unix_ns` is true time since 1970. An
 interval of `raw - true` becomes an interval of drift, local - true, once wall - raw is added to
@@ -25,7 +25,7 @@ from enum import Enum
 from typing import ClassVar, Self
 
 from sources.clock import NS, Clock
-from sources.memory.interface import Memory
+from sources.memory import Memory
 from sources.record import Record
 
 RELEASED_UNIX_S = 1_795_305_600
@@ -35,7 +35,7 @@ EPOCH_FLOOR_UNIX_NS = (RELEASED_UNIX_S - 30 * 86_400) * NS
 """No honest source claims a time before this; NTP eras are pivoted on it too."""
 
 WIDEST_LIKELY_NS = 2 * NS
-"""A likely interval wider than this tells too little to estimate from: `too wide`."""
+"""A likely interval wider than this says too little to estimate from: `too wide`."""
 
 
 LONGEST_MESSAGE = 450
@@ -76,7 +76,7 @@ class SourceError(DriftError):
     reason: ClassVar[Reason]
 
     def __init__(self, message: str) -> None:
-        """Hold what people are told."""
+        """Hold what people read."""
         cut = message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 3] + "..."
         super().__init__("".join(letter if letter.isprintable() else "?" for letter in cut))
 
@@ -99,7 +99,7 @@ class Refused(SourceError):
     reason = Reason.REFUSED
 
     def __init__(self, message: str, code: str = "") -> None:
-        """Hold what people are told, and the kiss code if it is one that asks for rest."""
+        """Hold what people read, and the kiss code if it is one that asks for rest."""
         super().__init__(message)
         self.code = code
 

@@ -52,7 +52,7 @@ class Clock:
         return _read_boot_ns()
 
     def suspended_ns(self) -> int:
-        """Return how long this machine has slept since it booted; 0 where nothing can tell."""
+        """Return how long this machine has slept since it booted; 0 where it cannot be known."""
         return _difference_ns(_read_boot_ns, _read_monotonic_ns)
 
 

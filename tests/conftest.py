@@ -43,7 +43,7 @@ _BESIDE = (
     "tests/supply/",
     "tests/monitoring/",
     "tests/docs/",
-    "tests/e2e/test_pip_configuration.py",
+    "tests/e2e/setup/test_pip_configuration.py",
     "tests/e2e/test_watch_for_long.py",
 )
 """What builds, starts other programs or goes on for long, and measures no time."""

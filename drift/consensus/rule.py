@@ -1,6 +1,6 @@
 """The consensus rule. Pure: no clock, no socket, no logging, no order of arrival.
 
-The proof is in design.md. In short: every operator has one vote, shared by
+The proof is in docs/consensus.md. In short: every operator has one vote, shared by
 those of its sources that have not failed. C is where certain intervals of more than half of all
 votes meet; P is where they still may, once the outstanding have answered. The estimate is the
 weighted median of the likely ends of the samples that agree with C. The integer is settled when
@@ -158,10 +158,11 @@ def unless_unrefined(
     """Return the answer, or why there is none where it depends on samples that stayed coarse.
 
     All sources are in. `missed` holds the sources that could not be asked again, and why. Any of
-    them that agrees, and is not telling by itself, may be anywhere in its likely interval: if with
-    all of them at their low ends another integer came out than at their high ends, only asking
-    again could have decided. An integer that min_operators operators are sure of stands whatever
-    they do, and one for which telling samples hold more than half of the weight does by itself.
+    them that agrees, and cannot decide the integer by itself, may be anywhere in its likely
+    interval: if with all of them at their low ends another integer came out than at their high
+    ends, only asking again could have decided. An integer that min_operators operators are sure of
+    stands whatever they do, and one for which deciding samples hold more than half of the weight
+    does by itself.
     """
     verdict = _Refining(outcomes, missed, rule, wall_minus_raw_ns)
     low_s, high_s = verdict.possible_s
@@ -193,7 +194,7 @@ class _Refining:
             and len({ballot.operator for ballot in agreeing.values()}) >= rule.min_operators
         )
         self.doubtful: set[int] = set()
-        """Those that are not telling: they may round to several integers, and are wide."""
+        """Those that cannot decide the integer: wide, and rounding to several of them."""
         self.is_sure = True
         self.can_become_sure = False
         self.possible_s = (0, 0)

@@ -94,7 +94,7 @@ def _consensus_ns(decision: Answer | NoAnswer) -> int | None:
 def distinct_names(found: Sequence[Verdict]) -> list[str]:
     """Return a name for each source that no other of its kind and operator has: "host", "host #2".
 
-    Time series are told apart by these three.
+    Time series differ in these three.
     """
     seen: Counter[tuple[str, str, str]] = Counter()
     names = []

@@ -20,7 +20,7 @@ from sources.base import Run, Sample, SourceError
 from sources.clock import NS
 from sources.record import Record
 from sources.roughtime.source import RoughtimeSource
-from sources.roughtime.wire_dialects import form_of, nonce_of
+from sources.roughtime.wire_dialects import framing_of, nonce_of
 
 MOST_REPORTS = 100
 """How many reports the directory may hold; further ones are not written."""
@@ -107,11 +107,11 @@ def _sequence(witnesses: Sequence[_Heard], suspect: _Heard, run: Run) -> list[Li
     request, response = witnesses[0].sample.transcript
     first = witnesses[0].source
     # Other clients' checkers want a rand in the first entry too: its nonce is as random as any.
-    links = [Link(first.public_key, request, response, nonce_of(first.form, request))]
+    links = [Link(first.public_key, request, response, nonce_of(first.framing, request))]
     for heard in (*witnesses[1:], suspect, *witnesses):
         source = heard.source
-        rand = run.random_bytes(source.form.nonce_bytes)
-        nonce = chained_nonce(source.form, links[-1].response, rand)
+        rand = run.random_bytes(source.framing.nonce_bytes)
+        nonce = chained_nonce(source.framing, links[-1].response, rand)
         try:
             found = source.exchange(run, partial(bytes, nonce))
         except SourceError:
@@ -138,7 +138,7 @@ def _write(
     liar = _named(judgement.convicted, heard)
     if liar is None:  # it is not proven who lied, so nobody is named
         last = links[-1].request
-        liar = f"one-of-two-{nonce_of(form_of(last), last).hex()[:8]}"
+        liar = f"one-of-two-{nonce_of(framing_of(last), last).hex()[:8]}"
     path = os.path.join(directory, f"{_PREFIX}{stamp:%Y%m%dT%H%M%SZ}-{liar}.json")
     try:
         os.makedirs(directory, mode=0o700, exist_ok=True)

@@ -17,7 +17,7 @@ from sources.base import DriftError, SourceError
 from sources.clock import NS
 from sources.record import Record
 from sources.roughtime.proof import verify
-from sources.roughtime.wire_dialects import Form, Reply, form_of, nonce_of, sha512
+from sources.roughtime.wire_dialects import Framing, Reply, framing_of, nonce_of, sha512
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BLANKS = re.compile(r"\s")
@@ -50,9 +50,9 @@ class Judgement(Record):
     """The key without which nothing contradicts, if there is exactly one."""
 
 
-def chained_nonce(form: Form, response: bytes, rand: bytes) -> bytes:
+def chained_nonce(framing: Framing, response: bytes, rand: bytes) -> bytes:
     """Return the nonce of the request that follows a response (RFC 10049 section 8.2)."""
-    return sha512(response + rand)[: form.nonce_bytes]
+    return sha512(response + rand)[: framing.nonce_bytes]
 
 
 def judge(links: Sequence[Link]) -> Judgement:
@@ -60,12 +60,12 @@ def judge(links: Sequence[Link]) -> Judgement:
     replies: list[Reply] = []
     for number, link in enumerate(links):
         try:
-            form = form_of(link.request)
-            nonce = nonce_of(form, link.request)
-            replies.append(verify(link.request, link.response, form, link.public_key))
+            framing = framing_of(link.request)
+            nonce = nonce_of(framing, link.request)
+            replies.append(verify(link.request, link.response, framing, link.public_key))
         except SourceError as error:
             return Judgement((), f"response {number + 1}: {error}", (), None)
-        if number and nonce != chained_nonce(form, links[number - 1].response, link.rand or b""):
+        if number and nonce != chained_nonce(framing, links[number - 1].response, link.rand or b""):
             flaw = f"request {number + 1}: its nonce is not made from response {number}"
             return Judgement((), flaw, (), None)
     contradictions = tuple(
@@ -143,7 +143,7 @@ def _bytes(number: int, entry: dict[str, object], key: str) -> bytes:
         raise Unreadable(f'response {number}: "{key}" is not base64') from error
 
 
-def told(links: Sequence[Link], judgement: Judgement) -> list[str]:
+def described(links: Sequence[Link], judgement: Judgement) -> list[str]:
     """Return in words who signed what, in which order, and whom it convicts."""
     lines = [
         f"{number}. {_base64(link.public_key)} signed {_time(reply.midpoint_unix_ns)} "

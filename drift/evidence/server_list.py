@@ -92,7 +92,7 @@ def _places(server: dict[str, object], allowed: tuple[str, ...]) -> dict[_Place,
                 continue
             places.setdefault(place, set()).add(str(address["protocol"]))
     if not places:
-        raise ValueError(f"no {' or '.join(allowed)} address of the form host:port")
+        raise ValueError(f"no {' or '.join(allowed)} address like host:port")
     return places
 
 

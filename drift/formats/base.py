@@ -23,6 +23,9 @@ class OutputFormat:
     """A regular expression whose one group is the integer in what is rendered with an answer."""
     on_stderr: ClassVar[bool] = True
     """Whether stderr says why there is no answer; where not, the output itself does."""
+    is_plugin: ClassVar[bool] = False
+    """Whether it is a Nagios plugin's: -w and -c set its state, which is its exit status, whatever
+    ends it. Before anything can be imported, drift/plugin.py and time-drift.sh know it by name."""
     reads_previous: ClassVar[bool] = False
     """Whether it wants to know what the file that it replaces holds."""
 

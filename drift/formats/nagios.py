@@ -44,6 +44,7 @@ class Nagios(OutputFormat):
     summary = "a plugin's line; exit status 0, 1, 2 by -w and -c, or 3"
     integer_pattern = r"\| drift=(-?\d+)s"
     on_stderr = False
+    is_plugin = True
 
     def __init__(self, options: Options, previous: str = "") -> None:
         """Alert by the thresholds of the options; without one never."""

@@ -45,7 +45,7 @@ def _axis(drawn: Sequence[Verdict], band: Interval) -> Interval:
 
 
 def _ends(axis: Interval, cells: int) -> list[str]:
-    """Return what the ends of the axis are, with as many digits as tell them apart."""
+    """Return what the ends of the axis are, with as many digits as distinguish them."""
     digits = next(d for d in (3, 6, 9) if axis.width_ns * 10 ** (d - 1) >= NS or d == _MOST_DIGITS)
     low, high = (f"{end_ns / NS:+.{digits}f} s" for end_ns in axis)
     if len(low) + len(high) < cells:

@@ -32,8 +32,7 @@ from sources.base import (
     lack_in,
 )
 from sources.clock import NS, Clock
-from sources.memory import back_off
-from sources.memory.interface import Memory
+from sources.memory import Memory, back_off
 from sources.net.addresses import is_address
 from sources.net.resolver import Resolver
 from sources.record import Record
@@ -56,11 +55,11 @@ class _Ended(Record):
     """A source cannot be asked again, or need not be."""
 
     why: str
-    """What kept it from telling more; empty where it has told all there is."""
+    """What kept it from saying more; empty where it has said all there is."""
 
 
 _Said = Sample | Failure | _Ended
-"""What a source's thread puts into the inbox."""
+"""What a source's thread puts into the queue."""
 
 
 class Gathered(Record):
@@ -136,7 +135,7 @@ class _Gathering:
         """What came of asking again, until it may count."""
         self._unrefined: dict[int, Sample] = {}
         """The first samples of those that were narrowed where it does not touch the vote."""
-        self._inbox: SimpleQueue[tuple[int, _Said]] = SimpleQueue()
+        self._arrivals: SimpleQueue[tuple[int, _Said]] = SimpleQueue()
         last_words_raw_ns = deadline_raw_ns - _LAST_WORDS_NS
         self._run = Run(
             last_words_raw_ns,
@@ -212,7 +211,7 @@ class _Gathering:
                     self._outcomes[index] = _failure(source, Reason.UNAVAILABLE, lack_in(error))
 
     def _work(self, index: int, source: Source) -> None:
-        """Run in the source's own thread: every outcome, even a bug of ours, goes to the inbox.
+        """Run in the source's own thread: every outcome, even a bug of ours, goes to the queue.
 
         What this machine lacked is this source's failure. So is a bug as long as the others have an
         answer: it is as right as without this source, and whoever finds a reply that we trip over
@@ -222,9 +221,9 @@ class _Gathering:
             if isinstance(source, RefinableSource):
                 self._converse(index, source)
             else:
-                self._inbox.put((index, back_off.asked(source, self._run)))
+                self._arrivals.put((index, back_off.asked(source, self._run)))
         except BaseException as error:  # noqa: BLE001 - some of cryptography's are no Exceptions
-            self._inbox.put((index, self._failed(source, error)))
+            self._arrivals.put((index, self._failed(source, error)))
 
     def _failed(self, source: Source, error: BaseException) -> Failure:
         """Return an exception as the failure of the source in whose thread it was raised."""
@@ -242,27 +241,27 @@ class _Gathering:
         The boundaries between integers are where this clock shows a half second.
         """
         conversation = source.conversation(self._run)
-        self._inbox.put((index, next(conversation)))
+        self._arrivals.put((index, next(conversation)))
         try:
             while self._refine.wait(max(0, self._deadline_raw_ns - self._clock.raw_ns()) / NS):
                 boundary_raw_ns = NS // 2 - self._clock.wall_minus_raw_ns()
-                self._inbox.put((index, conversation.send(boundary_raw_ns)))
+                self._arrivals.put((index, conversation.send(boundary_raw_ns)))
         except StopIteration as end:
-            self._inbox.put((index, _Ended(end.value)))
+            self._arrivals.put((index, _Ended(end.value)))
         except Stale:
             raise
         except BaseException as error:  # noqa: BLE001 - leaves standing what was said before
             failure = self._failed(source, error)
-            self._inbox.put((index, _Ended(f"{failure.reason.value}: {failure.message}")))
+            self._arrivals.put((index, _Ended(f"{failure.reason.value}: {failure.message}")))
 
     def _take(self, until_raw_ns: int) -> None:
         """Wait for an outcome until then, and take in all that have come."""
         try:
             wait_ns = max(0, until_raw_ns - self._clock.raw_ns())
-            index, outcome = self._inbox.get(timeout=wait_ns / NS)
+            index, outcome = self._arrivals.get(timeout=wait_ns / NS)
             while True:
                 self._take_in(index, outcome)
-                index, outcome = self._inbox.get_nowait()
+                index, outcome = self._arrivals.get_nowait()
         except Empty:
             return
 

@@ -1,4 +1,4 @@
-"""One run: ask the sources, tell what they say, and collect evidence if that is wanted."""
+"""One run: ask the sources, print what they prove, and collect evidence if that is wanted."""
 
 import os
 import sys
@@ -15,7 +15,7 @@ from drift.run import state
 from drift.run.gather import Gathered, gather
 from sources.base import Run, lack_in
 from sources.clock import NS, BeyondReach, Clock
-from sources.memory.interface import Memory
+from sources.memory import Memory
 
 if TYPE_CHECKING:
     from drift.run.result import Result
@@ -33,7 +33,7 @@ _PICTURE_NS = 300 * NS // 1000
 def measure(
     options: Options, settings: Config, console: Console, clock: Clock, began_raw_ns: int
 ) -> int:
-    """Ask the sources, tell what they say, and return the exit status."""
+    """Ask the sources, print what they prove, and return the exit status."""
     timeout_ns = settings.timeout_ns
     if options.timeout_s is not None:
         timeout_ns = round(options.timeout_s * NS)
@@ -137,7 +137,7 @@ def _collect(settings: Config, gathered: Gathered, clock: Clock, deadline_raw_ns
 def _report(
     options: Options, settings: Config, console: Console, gathered: Gathered, end_raw_ns: int
 ) -> int:
-    """Tell everything that the options want, the result first; return the exit status."""
+    """Print everything that the options want, the result first; return the exit status."""
     from drift.run.result import find  # noqa: PLC0415 - a plain answer needs no report
 
     result = find(gathered, settings.rule)
@@ -167,7 +167,7 @@ def _leave_undrawn(status: int) -> int:
 
 
 def _draw(result: "Result") -> None:
-    """Draw the picture if anybody can see it. The result is out: whatever happens here is told."""
+    """Draw the picture if anybody can see it. The result is out; failures here are reported."""
     from drift.formats.explain import explain  # noqa: PLC0415 - rich costs 60 ms
 
     if sys.stderr is None:

@@ -1,4 +1,4 @@
-"""The state directory: what runs tell later ones, one small file an entry.
+"""The state directory: what runs leave for later ones, one small file an entry.
 
 Each file is replaced whole, so that no two runs can lose or mix each other's; who changes one holds
 the directory's lock for that moment, which nobody waits for. Files of others, writable by others or
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sources.clock import Clock
-from sources.memory.interface import Entry, Memory, Update
+from sources.memory import Entry, Memory, Update
 
 _FORMAT = 1
 _LONGEST_FILE = 1 << 16
@@ -207,10 +207,10 @@ def _data_of(path: str) -> bytes | None:
     except FileNotFoundError:
         return None
     try:
-        told = os.fstat(number)
-        if not stat.S_ISREG(told.st_mode) or told.st_uid != os.geteuid():
+        found = os.fstat(number)
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
             raise ValueError("not a file of this user's")
-        if told.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             raise ValueError("others may write it")
         data = os.read(number, _LONGEST_FILE + 1)
     finally:

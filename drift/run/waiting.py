@@ -19,7 +19,7 @@ class Wake(Enum):
     SIGNAL = "a signal was handled"
 
 
-class Inbox:
+class Waiting:
     """Waits for all of them at once."""
 
     def __init__(self, clock: Clock, *, is_heard: bool) -> None:
@@ -31,7 +31,7 @@ class Inbox:
         if self._open:
             self._events.register(0, select.POLLIN)
         if is_heard:
-            self._events.register(1, 0)  # tells when the reader has gone
+            self._events.register(1, 0)  # says when the reader has gone
         self._signalled, self.wakened = os.pipe()
         """The latter is what to write to so that a wait ends: Python does it at each signal."""
         for number in (self._signalled, self.wakened):

@@ -25,7 +25,7 @@ from drift.formats.registry import format_of
 from drift.options import Options
 from drift.run.measure import measure
 from drift.run.schedule import Schedule
-from drift.run.waiting import Inbox, Wake
+from drift.run.waiting import Waiting, Wake
 from sources.base import ConfigError
 from sources.clock import NS, Clock
 
@@ -46,8 +46,8 @@ def watch(options: Options, console: Console, clock: Clock) -> int:
     """Measure until there is nobody to measure for, and return the exit status."""
     measuring = Measuring(options, clock)
     console.rest()
-    inbox = Inbox(clock, is_heard=options.output is None)
-    signal.set_wakeup_fd(inbox.wakened, warn_on_full_buffer=False)
+    waiting = Waiting(clock, is_heard=options.output is None)
+    signal.set_wakeup_fd(waiting.wakened, warn_on_full_buffer=False)
     for number in _ENDING:
         signal.signal(number, measuring.end)
     signal.signal(signal.SIGHUP, measuring.note_change)
@@ -58,14 +58,14 @@ def watch(options: Options, console: Console, clock: Clock) -> int:
     schedule = None
     if options.every_s is not None:
         schedule = Schedule(options.every_s * NS, clock.raw_ns(), _below)
-    return keep_on(schedule, inbox, measuring, clock)
+    return keep_on(schedule, waiting, measuring, clock)
 
 
 class Waits(Protocol):
-    """What `keep_on` needs of an inbox."""
+    """What `keep_on` needs of what waits."""
 
     def wait(self, until_raw_ns: int | None) -> Wake:
-        """Wait, as `Inbox.wait` does."""
+        """Wait, as `Waiting.wait` does."""
 
 
 class Measures(Protocol):
@@ -78,7 +78,7 @@ class Measures(Protocol):
         """Read the configuration again if that was asked for."""
 
 
-def keep_on(schedule: Schedule | None, inbox: Waits, measuring: Measures, clock: Clock) -> int:
+def keep_on(schedule: Schedule | None, waiting: Waits, measuring: Measures, clock: Clock) -> int:
     """Measure at each moment of the schedule, if there is one, and for each request.
 
     Raises ConfigError where there never can be a request, nor is there a schedule.
@@ -87,7 +87,7 @@ def keep_on(schedule: Schedule | None, inbox: Waits, measuring: Measures, clock:
     due_raw_ns = None if schedule is None else schedule.first_raw_ns()
     while True:
         try:
-            wake = inbox.wait(due_raw_ns)
+            wake = waiting.wait(due_raw_ns)
         except EOFError:
             if not has_measured:
                 raise ConfigError(_NOTHING_TO_DO) from None

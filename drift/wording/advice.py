@@ -2,7 +2,7 @@
 
 Sources say what they met; only all of them together show what is in the way. A kind is *dead* where
 none of its sources got through to a server, *alive* where one has answered. Nothing is suggested
-where nothing can be concluded. README's troubleshooting table has each sentence.
+where nothing can be concluded. docs/troubleshooting.md has each sentence.
 """
 
 import re
@@ -38,7 +38,7 @@ _Rule = Callable[["_Kinds", NoAnswer], str]
 
 
 class _Kinds:
-    """The verdicts by kind, those of sources that tell nothing about the way left out."""
+    """The verdicts by kind, those of sources that say nothing about the way left out."""
 
     def __init__(self, verdicts: Iterable[Verdict]) -> None:
         self.all = [
@@ -168,7 +168,7 @@ def _vague(kinds: _Kinds, _: NoAnswer) -> str:
         return ""
     return (
         "a server that admits to be off by more than 1 s has no good time itself (a Windows "
-        "domain controller? README): give it a source, or ask others"
+        "domain controller? docs/troubleshooting.md): give it a source, or ask others"
     )
 
 

@@ -1,4 +1,4 @@
-"""Sentences and figures that more than one report tells. Pure."""
+"""Sentences and figures that more than one format prints. Pure."""
 
 from drift.consensus.rule import Answer, NoAnswer, counted
 from drift.consensus.verdict import Verdict
@@ -26,7 +26,7 @@ def decimal_s(ns: int) -> str:
 
 
 def figures(decision: Answer | NoAnswer) -> dict[str, int | str]:
-    """Return, by their names in all forms, the figures of an answer, or why there are none."""
+    """Return, by their names in all formats, the figures of an answer, or why there are none."""
     if isinstance(decision, NoAnswer):
         return {"success": 0, "reason": decision.lack.name.lower()}
     return {
@@ -51,5 +51,5 @@ def figures_of(verdict: Verdict, *, answered: bool) -> dict[str, int | str]:
 
 
 def reason_of(status: int) -> str:
-    """Return in one word why a run has no result, by its exit status in the plain form."""
+    """Return in one word why a run has no result, by its exit status with the integer."""
     return {WRONG_USAGE: "configuration", NO_ANSWER: "unfinished"}.get(status, "bug")

@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Sequence
 
 PROGRAM, WATCH, VERIFY, IMPORT = "", "watch", "verify-evidence", "import-servers"
+PROBE, SERVE = "probe", "serve"
 """What has a help of its own: the program, which is called without a word, and its commands."""
 
 Rows = Sequence[tuple[str, str]]
@@ -12,7 +13,7 @@ _HELP_AT = 24
 """The column where argparse, too, begins what is said of an option."""
 _LEAST_GAP = 2
 
-_DESCRIPTIONS = {
+DESCRIPTIONS = {
     PROGRAM: (
         "Ask many independent time sources and print this machine's clock minus true time, in "
         "whole seconds: -4 means that this clock is 4 seconds BEHIND. It never sets a clock."
@@ -21,6 +22,19 @@ _DESCRIPTIONS = {
         "Stay, and print this machine's clock minus true time again and again: on a schedule with "
         "--every, and once for each newline on stdin. SIGHUP has it read the configuration again, "
         "SIGTERM ends it. Each measurement is printed as a run of its own would."
+    ),
+    PROBE: (
+        "Read the clocks of nodes that somebody else runs, from outside: what each shows any peer "
+        "of its own clock, against true time by this machine's own sources. Prints a line a "
+        "target: node's clock minus true time in whole seconds (-4: the node is 4 seconds BEHIND), "
+        "or ? where that is not proven. A target is MODULE://HOST, MODULE://HOST:PORT, or a URL. "
+        "Modules: http, https, bitcoin, litecoin, dogecoin, bch, zcash, xrpl, avalanche, kaspa, "
+        "and those of [probe.modules.NAME] in config.toml."
+    ),
+    SERVE: (
+        "Serve the clocks of nodes to Prometheus: /probe?target=TARGET&module=MODULE reads one "
+        "node, /metrics has this machine's own drift. SIGHUP has it read the configuration again, "
+        "SIGTERM ends it."
     ),
     VERIFY: (
         "Check a Roughtime malfeasance report, whoever made it: who signed what, in which order, "
@@ -33,15 +47,15 @@ _DESCRIPTIONS = {
     ),
 }
 
-_COMMANDS: Rows = (
-    (f"time-drift {WATCH} --every 60s", "stay, and measure every minute"),
-    ("time-drift probe TARGET...", "read the clocks of nodes of others, from outside"),
-    ("time-drift serve", "the same for Prometheus, as an exporter"),
-    (f"time-drift {VERIFY} FILE", "check a Roughtime malfeasance report"),
-    (f"time-drift {IMPORT} LIST.json", "make configuration of a Roughtime server list"),
-    ("", "each has a --help of its own"),
-)
-_EXAMPLES: dict[str, Rows] = {
+COMMANDS = {
+    WATCH: ("--every 60s", "stay, and measure every minute"),
+    PROBE: ("TARGET...", "read the clocks of nodes of others, from outside"),
+    SERVE: ("", "the same for Prometheus, as an exporter"),
+    VERIFY: ("FILE", "check a Roughtime malfeasance report"),
+    IMPORT: ("LIST.json", "make configuration of a Roughtime server list"),
+}
+"""What most often follows the name of each command, and what it does."""
+EXAMPLES: dict[str, Rows] = {
     PROGRAM: (
         ("time-drift", "print the integer, e.g. -4"),
         ("time-drift --explain", "the same, and why: a table and a picture on stderr"),
@@ -61,10 +75,22 @@ _EXAMPLES: dict[str, Rows] = {
         ("time-drift watch --every 60s", "measure every minute, and for each newline"),
         ("time-drift watch --format influx", "for Telegraf's execd: for newlines only"),
     ),
+    PROBE: (
+        ("time-drift probe bitcoin://node.example xrpl://xrpl.example", "a line a node"),
+        (
+            "time-drift probe --format integer bitcoin://node.example",
+            "the integer, or nothing, as a plain run has it",
+        ),
+        (
+            "time-drift probe --targets nodes.json --summary --report clocks.html",
+            "the health of each chain, and a page for browsers",
+        ),
+        ("time-drift probe --demo", "read a little network of its own, without internet"),
+    ),
 }
 
 _BUG = ("70", "a bug, or stdout cannot be written")
-_STATUSES: dict[str, Rows] = {
+STATUSES: dict[str, Rows] = {
     PROGRAM: (
         ("0", "an integer was printed"),
         ("2", "wrong usage or configuration"),
@@ -79,6 +105,19 @@ _STATUSES: dict[str, Rows] = {
         _BUG,
         ("130, 143", "interrupted, terminated"),
     ),
+    PROBE: (
+        ("0", "every node is decided"),
+        ("2", "wrong usage or configuration"),
+        ("3", "some are not, or there is no consensus of our own"),
+        ("70", "a bug, or stdout or the report cannot be written"),
+        ("130, 143", "interrupted, terminated"),
+        ("--format nagios", "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, whatever it is"),
+    ),
+    SERVE: (
+        ("2", "wrong usage or configuration, or it cannot listen there"),
+        ("70", "a bug"),
+        ("130, 143", "interrupted, terminated"),
+    ),
     VERIFY: (
         ("0", "proven: a server signed times that contradict each other"),
         ("1", "the report proves nothing"),
@@ -91,28 +130,32 @@ _STATUSES: dict[str, Rows] = {
         _BUG,
     ),
 }
-_FILES = {VERIFY: "FILE", IMPORT: "LIST.json"}
+FILES = {VERIFY: "FILE", IMPORT: "LIST.json"}
 
 
 def description(command: str, columns: int) -> str:
     """Return what the command does."""
-    return textwrap.fill(_DESCRIPTIONS[command], columns)
+    return textwrap.fill(DESCRIPTIONS[command], columns)
 
 
-def epilog(command: str, columns: int) -> str:
-    """Return examples, other commands and exit statuses."""
-    sections = []
-    if command in _EXAMPLES:
-        sections.append(_section("examples", _EXAMPLES[command], columns))
+def epilog(command: str, columns: int, formats: Rows = ()) -> str:
+    """Return formats, which are given, examples, other commands and exit statuses."""
+    sections = [_section("formats", formats, columns)] if formats else []
+    if command in EXAMPLES:
+        sections.append(_section("examples", EXAMPLES[command], columns))
     if command == PROGRAM:
-        sections.append(_section("other commands", _COMMANDS, columns))
-    sections.append(_section("exit status", _STATUSES[command], columns))
+        rows = [
+            (f"time-drift {name} {more}".rstrip(), text) for name, (more, text) in COMMANDS.items()
+        ]
+        rows.append(("", "each has a --help of its own"))
+        sections.append(_section("other commands", rows, columns))
+    sections.append(_section("exit status", STATUSES[command], columns))
     return "\n\n".join(sections)
 
 
 def help_of(command: str, columns: int) -> str:
     """Return the whole help of a command that takes a file and nothing else."""
-    first = f"usage: time-drift {command} [-h] {_FILES[command]}"
+    first = f"usage: time-drift {command} [-h] {FILES[command]}"
     parts = (first, description(command, columns), epilog(command, columns))
     return "\n\n".join(parts) + "\n"
 

@@ -47,7 +47,7 @@ _MARGIN_NS = NS // 100
 """How far from the boundary's phase, beyond the round trip, to be surely on one side of it."""
 _AFTER_NS = NS // 1000
 _LATE_NS = NS // 10
-"""How soon, and how late, after the phase to ask what it tells."""
+"""How soon, and how late, after the phase to ask what it says."""
 
 
 class Proof(Record):
@@ -73,7 +73,7 @@ def prove(
     """Return what the response's headers (names in lower case) prove, or raise why nothing.
 
     Raises Stale where a cache has given itself away by a header that is not in `ignored`, and
-    Malformed where there is not exactly one Date of a valid form.
+    Malformed where there is not exactly one Date of a valid format.
     """
     headers = list(headers)
     for name, value in headers:
@@ -131,11 +131,11 @@ def straddles(likely: Interval, boundary_raw_ns: int) -> bool:
 def next_moment_raw_ns(
     now_raw_ns: int, likely: Interval, boundary_raw_ns: int, rtt_ns: int
 ) -> int | None:
-    """Return when to ask next, None when no reply could tell more.
+    """Return when to ask next, None when no reply could say more.
 
     `boundary_raw_ns` is a value of raw - true between two integers of drift: where it is the
     truth, the server's second begins at its phase of raw time. A reply received before that phase
-    tells a truth below it, a request sent after it a truth above; either only if the likely
+    shows a truth below it, a request sent after it a truth above; either only if the likely
     interval reaches far enough to that side. What comes first is chosen.
     """
     if not straddles(likely, boundary_raw_ns):

@@ -100,7 +100,7 @@ class HttpsSource(RefinableSource):
         self._ignored_headers = ignored_headers
 
     def conversation(self, run: Run) -> Generator[Sample, int, str]:
-        """Ask; ask again at moments that tell on which side of the boundary the truth is."""
+        """Ask; ask again at moments that show on which side of the boundary the truth is."""
         addresses = run.addresses(self._host, self._fallback)
         with loading("httpx"):  # 100 ms, and not always needed
             from sources.https.client import Session  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""The Date header's three forms (RFC 9110 section 5.6.7). Pure: no socket, no clock.
+"""The Date header's three formats (RFC 9110 section 5.6.7). Pure: no socket, no clock.
 
 Sun, 06 Nov 1994 08:49:37 GMT     IMF-fixdate, the one to send
 Sunday, 06-Nov-94 08:49:37 GMT    obsolete, of RFC 850
@@ -22,7 +22,7 @@ _SHORT_DAY = f"(?P<weekday>{'|'.join(day[:3] for day in _DAYS)})"
 _LONG_DAY = f"(?P<weekday>{'|'.join(_DAYS)})"
 _MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
 _TIME = "(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
-_FORMS = (
+_FORMATS = (
     f"{_SHORT_DAY}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT",
     f"{_LONG_DAY}, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT",
     f"{_SHORT_DAY} {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} (?P<year>[0-9]{{4}})",
@@ -35,7 +35,7 @@ _LONGEST_SHOWN = 60
 def decode(text: str) -> int:
     """Return the time that a Date header says, in Unix seconds; raise Malformed with the reason."""
     shown = repr(text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "...")
-    match = next(filter(None, (re.fullmatch(form, text) for form in _FORMS)), None)
+    match = next(filter(None, (re.fullmatch(format_, text) for format_ in _FORMATS)), None)
     if match is None:
         raise Malformed(f"Date {shown}: none of the three forms of RFC 9110")
     year, second = _whole_year(match["year"]), int(match["second"])

@@ -17,7 +17,7 @@ from sources.base import (
     Unreachable,
 )
 from sources.clock import NS
-from sources.memory.interface import Entry, Update
+from sources.memory import Entry, Update
 
 REMEMBERED_NS = 2 * 86_400 * NS
 """Longer than any rest."""

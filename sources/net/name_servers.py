@@ -36,7 +36,7 @@ _FAMILIES = ("AAAA", "A")
 
 _Server = str | dns.nameserver.Nameserver
 
-Tell = Callable[[tuple[str, ...], str], None]
+Answered = Callable[[tuple[str, ...], str], None]
 """Takes what one server said of one family: addresses, or none and why."""
 
 
@@ -44,20 +44,20 @@ class NameServers:
     """The servers and search rules of resolv.conf, read once."""
 
     def __init__(self, left_s: Callable[[], float]) -> None:
-        """Read resolv.conf; `left_s` tells the seconds left until the deadline."""
+        """Read resolv.conf; `left_s` returns the seconds left until the deadline."""
         self._left_s = left_s
         self._configured = dns.resolver.Resolver(configure=False)
         self._configured.read_resolv_conf(io.StringIO(_resolv_conf()))
         self._queues = [_Queue(server) for server in self._configured.nameservers]
 
-    def ask(self, host: str, tell: Tell) -> int:
-        """Ask every server for both families; return how many replies `tell` is going to get."""
+    def ask(self, host: str, answered: Answered) -> int:
+        """Ask every server for both families; return how often `answered` will be called."""
         for family in _FAMILIES:
             for queue in self._queues:
-                queue.put(partial(self._ask, queue.server, host, family, tell))
+                queue.put(partial(self._ask, queue.server, host, family, answered))
         return len(_FAMILIES) * len(self._queues)
 
-    def _ask(self, server: _Server, host: str, family: str, tell: Tell) -> None:
+    def _ask(self, server: _Server, host: str, family: str, answered: Answered) -> None:
         addresses: tuple[str, ...] = ()
         error = ""
         resolver = dns.resolver.Resolver(configure=False)
@@ -66,7 +66,7 @@ class NameServers:
         resolver.search = self._configured.search
         resolver.ndots = self._configured.ndots
         resolver.timeout = _RETRY_S
-        # A validating server whose own clock is wrong fails every signed name unless told not to
+        # A validating server whose own clock is wrong fails every signed name unless asked not to
         # check (RFC 4035 section 3.2.2); what we ask time of proves itself otherwise.
         resolver.flags = dns.flags.RD | dns.flags.CD
         try:
@@ -74,7 +74,7 @@ class NameServers:
             addresses = tuple(record.address for record in answer)
         except Exception as refusal:  # noqa: BLE001 - whatever it is, only this question is lost
             error = f"{_shown(server)} {_said(refusal)}"
-        tell(addresses, error)
+        answered(addresses, error)
 
 
 class _BriefSocket(socket.socket):

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from sources.base import Run, TimedOut, Unavailable, Unreachable
 from sources.clock import NS, Clock
-from sources.memory.interface import Entry, Memory
+from sources.memory import Entry, Memory
 from sources.net.addresses import elsewhere, is_address, plain
 from sources.net.udp import shortage
 from sources.record import Record
@@ -111,14 +111,14 @@ class Resolver:
         heard = f": {reply.error}" if reply is not None and reply.error else ""
         raise TimedOut(f"name not resolved before the deadline{heard}")
 
-    def ask_name_servers(self, host: str, tell: Callable[[tuple[str, ...], str], None]) -> int:
-        """Ask every name server of resolv.conf; return how many replies `tell` is going to get."""
+    def ask_name_servers(self, host: str, answered: Callable[[tuple[str, ...], str], None]) -> int:
+        """Ask every name server of resolv.conf; return how often `answered` will be called."""
         with self._lock:
             if self._name_servers is None:
                 from sources.net.name_servers import NameServers  # noqa: PLC0415 - 100 ms, nearly never
 
                 self._name_servers = NameServers(self._left_s)
-        return self._name_servers.ask(host, tell)
+        return self._name_servers.ask(host, answered)
 
     def _lookup(self, host: str) -> "_Lookup":
         """Return the one look-up of this name, begun if it has not been."""

@@ -183,7 +183,7 @@ def _lack_in_verifying(error: ssl.SSLCertVerificationError) -> str:
 
 def verified_chain(link: ssl.SSLSocket) -> list[Validity]:
     """Return the dates of every certificate of the verified chain, the server's own first."""
-    # The public form of this is of 3.13 and has no dates; the object is the same in all versions.
+    # The public version of this came with 3.13 and has no dates; the object is the same in all.
     chain = link._sslobj.get_verified_chain()  # type: ignore[attr-defined]  # noqa: SLF001
     return [_validity(certificate) for certificate in chain]
 
@@ -191,7 +191,7 @@ def verified_chain(link: ssl.SSLSocket) -> list[Validity]:
 def _validity(certificate: Any) -> Validity:
     """Return the dates of a certificate.
 
-    OpenSSL, told to overlook dates, lets any text pass for one, and never looks at text in
+    OpenSSL, set to overlook dates, lets any text pass for one, and never looks at text in
     extensions that Python then cannot decode.
     """
     try:

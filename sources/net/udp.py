@@ -12,7 +12,7 @@ each one and says whether it is the answer. It sends
   source with it. Refused on the fresh socket too, the next address is asked.
 
 What a server sends is judged as it comes and kept by nobody. Beyond some hundred datagrams a socket
-is looked at in short intervals only (design.md, D-62): who floods keeps no core from the others.
+is looked at in short intervals only (decision D-62): who floods keeps no core from the others.
 """
 
 import os

@@ -4,7 +4,7 @@ Plain NTP and NTS share it. With t1, t4 the local times of sending and receiving
 server's, and E its own admitted error (root delay / 2 + root dispersion + precision, RFC 5905
 section 11.2), the drift local - true is inside [t1 - t2 - E, t4 - t3 + E].
 
-A reply may hold values that stand for no value (design.md, D-61): each one that the proof rests on
+A reply may hold values that stand for no value (decision D-61): each one that the proof rests on
 is a failure here, before the vote; those that it does not need are not looked at.
 """
 

@@ -88,7 +88,7 @@ def request(nonce: bytes) -> bytes:
     """Return a client request whose transmit stamp is the 8-byte `nonce`.
 
     Servers echo it as the origin stamp, so it proves which request a reply belongs to, and it
-    tells nobody what time we think it is.
+    shows nobody what time we think it is.
     """
     return _REQUEST + nonce
 

@@ -1,11 +1,11 @@
 """Keys and cookies of NTS as an entry of a memory, and back. Pure.
 
-A cookie is used once, so that nobody on the path can tell that two requests come from one client
+A cookie is used once, so that nobody on the path can see that two requests come from one client
 (RFC 8915 section 9.1): who takes some leaves the rest for the next run.
 """
 
 from sources.clock import NS
-from sources.memory.interface import Entry
+from sources.memory import Entry
 from sources.net.addresses import is_address
 from sources.net.validity import Validity
 from sources.nts.proof import Established, Keys

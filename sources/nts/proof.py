@@ -47,7 +47,7 @@ class Established(Record):
 
 
 def keys_from(key_log: bytes, cipher: str) -> Keys:
-    """Return the keys of the one connection that the key log tells of.
+    """Return the keys of the one connection that the key log holds.
 
     Raises Unavailable for a log that has none: it is this machine's OpenSSL that writes it.
     """

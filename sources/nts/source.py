@@ -20,7 +20,7 @@ from sources.base import (
     loading,
 )
 from sources.clock import NS
-from sources.memory.interface import Entry, Memory, Update
+from sources.memory import Entry, Memory, Update
 from sources.net import resolver, udp, validity
 from sources.net.addresses import elsewhere, leads_here
 from sources.ntp import proof as ntp_proof
@@ -252,8 +252,8 @@ class _Question:
             datagram.listen_for_ns(_AFTER_DENIAL_NS)  # the truth may be right behind it
             return None
         try:
-            told = nts_proof.opened(self._keys.server_to_client, nts.take_apart(datagram.data))
-            self._new_cookies = tuple(filter(nts_ke.usable, nts.cookies_in(told)))
+            plain = nts_proof.opened(self._keys.server_to_client, nts.take_apart(datagram.data))
+            self._new_cookies = tuple(filter(nts_ke.usable, nts.cookies_in(plain)))
         except Unavailable:
             raise  # no other reply would do
         except SourceError as problem:

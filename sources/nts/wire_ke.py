@@ -149,7 +149,7 @@ def _server(bodies: list[bytes]) -> str | None:
         host = read_host(body.decode("ascii"))
     except ValueError as error:  # none, too many, or no ASCII
         raise Malformed("NTS-KE: names no host that can be asked") from error
-    if host.encode() != body and ":" not in host:  # IPv6 is read in one of its many forms
+    if host.encode() != body and ":" not in host:  # IPv6 is read in one of its many spellings
         raise Malformed("NTS-KE: names a host with blanks around it")
     return host
 

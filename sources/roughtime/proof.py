@@ -10,7 +10,7 @@ from functools import cache
 from sources.base import Unavailable, Unverified, loading
 from sources.roughtime.wire_dialects import (
     Dialect,
-    Form,
+    Framing,
     Reply,
     decode_reply,
     nonce_of,
@@ -26,17 +26,17 @@ _KNOWN_SIGNATURE = bytes.fromhex(
 """Of nothing, by RFC 8032 section 7.1, test 1."""
 
 
-def verify(request: bytes, packet: bytes, form: Form, public_key: bytes) -> Reply:
+def verify(request: bytes, packet: bytes, framing: Framing, public_key: bytes) -> Reply:
     """Return the response; raise Malformed or Unverified if it is not a valid one to `request`."""
-    reply = decode_reply(form, packet)
+    reply = decode_reply(framing, packet)
     if reply.version is not None and reply.version not in versions_in(request):
         raise Unverified(f"version: {reply.version:#x} was not offered")
-    if reply.nonce is not None and reply.nonce != nonce_of(form, request):
+    if reply.nonce is not None and reply.nonce != nonce_of(framing, request):
         raise Unverified("nonce: another request's")
     contexts = _contexts_of_delegation(reply, public_key)
     if not reply.not_before_unix_ns <= reply.midpoint_unix_ns <= reply.not_after_unix_ns:
         raise Unverified("delegation: MIDP is outside MINT to MAXT")
-    leaf = request if reply.dialect.leaf_is_request else nonce_of(form, request)
+    leaf = request if reply.dialect.leaf_is_request else nonce_of(framing, request)
     if _root(reply.dialect, leaf, reply.path, reply.leaf_index) != reply.root:
         raise Unverified("Merkle tree: PATH does not lead from our request to ROOT")
     if not _holds(reply.delegated_key, reply.signature, contexts[1] + reply.signed):
@@ -74,7 +74,7 @@ def _check_machine() -> None:
 
 
 def _holds(public_key: bytes, signature: bytes, data: bytes) -> bool:
-    """Whether a signature holds; raise Unavailable where this machine cannot tell."""
+    """Whether a signature holds; raise Unavailable where this machine cannot verify."""
     with loading("cryptography"):  # 25 ms
         from cryptography.exceptions import (  # noqa: PLC0415
             InvalidSignature,

@@ -27,13 +27,13 @@ from sources.base import (
     admit,
 )
 from sources.clock import NS
-from sources.memory.interface import Memory
+from sources.memory import Memory
 from sources.net import resolver, tcp, udp
 from sources.record import Record
 from sources.roughtime import versions, wire
 from sources.roughtime.versions import Known, Offer
 from sources.roughtime.wire_dialects import (
-    Form,
+    Framing,
     Reply,
     decode_reply,
     encode_request,
@@ -65,7 +65,7 @@ KEYS = {
     "port": schema.port(PORT),
     "public_key": schema.Key("the base64 of the server's long-term key, 32 bytes", _read_key),
     "transport": schema.one_of("auto", "udp", "tcp"),
-    "dialect": schema.one_of(*(form.value for form in Form), *versions.NAMED),
+    "dialect": schema.one_of(*(framing.value for framing in Framing), *versions.NAMED),
 }
 """What a [[sources.roughtime]] table may hold beside the keys of every kind."""
 
@@ -108,7 +108,7 @@ class RoughtimeSource(Source):
         operator: str,
         *,
         transport: str = "auto",
-        form: Form = Form.IETF,
+        framing: Framing = Framing.IETF,
         offer: Offer = (),
     ) -> None:
         """Configure it. An `offer`, of versions that it is known to speak, is made alone."""
@@ -116,19 +116,19 @@ class RoughtimeSource(Source):
         endpoint_key = f"{schema.same(host)} {port} {public_key.hex()}"
         name = schema.shown(host, port, PORT)
         super().__init__(name, operator, endpoint_key, host, fallback)
-        self.precise = form is Form.GOOGLE
+        self.precise = framing is Framing.GOOGLE
         self.public_key = public_key
-        self.form = form
+        self.framing = framing
         self._endpoint = endpoint
         # Google's dialect has no packets to be told apart in a stream.
-        self._transport = "udp" if form is Form.GOOGLE else transport
+        self._transport = "udp" if framing is Framing.GOOGLE else transport
         self.offer = offer
         self._known = Known()
         """What this process has found out; the memory may be none, or that of another run."""
 
     def sample(self, run: Run) -> Sample:
         """Ask with a random nonce."""
-        found = self.exchange(run, lambda: run.random_bytes(self.form.nonce_bytes))
+        found = self.exchange(run, lambda: run.random_bytes(self.framing.nonce_bytes))
         reply = found.reply
         if reply.radius_ns > _WIDEST_RADIUS_NS:
             raise TooWide(f"radius of {reply.radius_ns / NS:g} s: at most 10 s wanted")
@@ -171,7 +171,7 @@ class RoughtimeSource(Source):
 
     def request(self, nonce: bytes, offer: Offer) -> bytes:
         """Return the request with a nonce."""
-        return encode_request(self.form, nonce, self.public_key, offer)
+        return encode_request(self.framing, nonce, self.public_key, offer)
 
     def verified(self, request: bytes, response: bytes) -> Reply:
         """Return the response to a request; raise the SourceError that says why it is none."""
@@ -179,17 +179,17 @@ class RoughtimeSource(Source):
 
         if len(response) > len(request):
             raise Malformed(f"response of {len(response)} bytes: at most {len(request)} wanted")
-        return verify(request, response, self.form, self.public_key)
+        return verify(request, response, self.framing, self.public_key)
 
     def is_addressed(self, request: bytes, data: bytes) -> bool:
         """Whether the data looks like a response to the request, which may be forged."""
         try:
-            reply = decode_reply(self.form, data)
+            reply = decode_reply(self.framing, data)
         except Malformed:
             return False
         if reply.version is None:
             return True
-        nonce = nonce_of(self.form, request)
+        nonce = nonce_of(self.framing, request)
         return reply.nonce == nonce and reply.version in versions_in(request)
 
     def _exchanged(
@@ -226,7 +226,7 @@ class RoughtimeSource(Source):
                 raise type(by_udp)(f"{by_udp}; by TCP: {by_tcp}") from None
 
     def _offers(self, known: Known) -> tuple[Offer, ...]:
-        if self.form is Form.GOOGLE or self.offer:
+        if self.framing is Framing.GOOGLE or self.offer:
             return (self.offer,)
         return versions.offers_to(known)
 
@@ -235,7 +235,7 @@ class RoughtimeSource(Source):
         return self._known if entry is None else versions.known_in(entry)
 
     def _remember(self, memory: Memory, before: Known, known: Known) -> None:
-        if known == before or self.form is Form.GOOGLE or self.offer:
+        if known == before or self.framing is Framing.GOOGLE or self.offer:
             return
         self._known = known
         entry = versions.entry_of(known)
@@ -356,16 +356,16 @@ def build(table: schema.Table) -> list[Source]:
     """Return the source of one [[sources.roughtime]] table."""
     host, dialect = table.text("host"), table.text("dialect")
     offer = versions.NAMED.get(dialect, ())
-    form = Form.IETF if offer else Form(dialect)
+    framing = Framing.IETF if offer else Framing(dialect)
     transport = table.text("transport")
-    if form is Form.GOOGLE and transport == "tcp":
+    if framing is Framing.GOOGLE and transport == "tcp":
         raise ValueError('transport = "tcp": allowed is "udp" with dialect = "google"')
     source = RoughtimeSource(
         Endpoint(host, table.whole("port"), table.addresses()),
         table.data("public_key"),
         table.operator(host),
         transport=transport,
-        form=form,
+        framing=framing,
         offer=offer,
     )
     return [source]

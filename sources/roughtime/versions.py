@@ -1,6 +1,6 @@
 """Which versions of Roughtime to offer a server, in which order, and what to remember. Pure.
 
-Many servers read a few entries of VER only, and some just one (design.md, D-63); no server says so,
+Many servers read a few entries of VER only, and some just one (decision D-63); no server says so,
 it is silent. So a server is offered few versions at a time: first the one that it answered in the
 last time, then one offer after the other, each of which some server of today needs. A run has time
 for two or three; the next run goes on where it ended.
@@ -9,7 +9,7 @@ for two or three; the next run goes on where it ended.
 from collections.abc import Sequence
 
 from sources.clock import NS
-from sources.memory.interface import Entry
+from sources.memory import Entry
 from sources.record import Record
 from sources.roughtime.wire_dialects import DIALECTS
 

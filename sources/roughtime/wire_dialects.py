@@ -35,7 +35,7 @@ _REQUEST, _RESPONSE = 0, 1
 """What TYPE says."""
 
 
-class Form(Enum):
+class Framing(Enum):
     """A form of request; the value is its name in config.toml."""
 
     IETF = "ietf"
@@ -44,7 +44,7 @@ class Form(Enum):
     @property
     def nonce_bytes(self) -> int:
         """How long the nonce is."""
-        return 32 if self is Form.IETF else 64
+        return 32 if self is Framing.IETF else 64
 
 
 class Dialect(Record):
@@ -182,13 +182,13 @@ class Reply(Record):
 
 
 def encode_request(
-    form: Form, nonce: bytes, public_key: bytes, versions: Sequence[int] = tuple(DIALECTS)
+    framing: Framing, nonce: bytes, public_key: bytes, versions: Sequence[int] = tuple(DIALECTS)
 ) -> bytes:
     """Return the request with this nonce to the server that has this long-term key.
 
     The IETF's form offers the versions, which are in ascending order.
     """
-    if form is Form.GOOGLE:
+    if framing is Framing.GOOGLE:
         values = {wire.NONC: nonce}
         return wire.encode(values | {wire.PAD_GOOGLE: _padding(values, REQUEST_BYTES)})
     values = {
@@ -201,10 +201,12 @@ def encode_request(
     return wire.frame(wire.encode(values | {wire.ZZZZ: padding}))
 
 
-def nonce_of(form: Form, request: bytes) -> bytes:
+def nonce_of(framing: Framing, request: bytes) -> bytes:
     """Return the nonce of a request; raise Malformed if it is none."""
-    message = wire.decode(request if form is Form.GOOGLE else wire.unframe(request), "request")
-    return message.value(wire.NONC, form.nonce_bytes)
+    message = wire.decode(
+        request if framing is Framing.GOOGLE else wire.unframe(request), "request"
+    )
+    return message.value(wire.NONC, framing.nonce_bytes)
 
 
 def versions_in(request: bytes) -> list[int]:
@@ -212,14 +214,14 @@ def versions_in(request: bytes) -> list[int]:
     return wire.decode(wire.unframe(request), "request").uint32s(wire.VER)
 
 
-def form_of(packet: bytes) -> Form:
+def framing_of(packet: bytes) -> Framing:
     """Return the form that a packet is of."""
-    return Form.IETF if packet.startswith(wire.MAGIC) else Form.GOOGLE
+    return Framing.IETF if packet.startswith(wire.MAGIC) else Framing.GOOGLE
 
 
-def decode_reply(form: Form, packet: bytes) -> Reply:
+def decode_reply(framing: Framing, packet: bytes) -> Reply:
     """Return the response in a packet; raise Malformed with what was found and wanted."""
-    if form is Form.GOOGLE:
+    if framing is Framing.GOOGLE:
         message = wire.decode(packet, "response")
         signed = message.message(wire.SREP)
         return _reply(GOOGLE, None, message, signed, None)
@@ -235,7 +237,7 @@ def decode_reply(form: Form, packet: bytes) -> Reply:
         raise Malformed(f"response: version {version:#x} in SREP, another one beside it")
     if (dialect.typed or wire.TYPE in message) and message.uint32(wire.TYPE) != _RESPONSE:
         raise Malformed(f"response: TYPE {message.uint32(wire.TYPE)}: {_RESPONSE} wanted")
-    nonce = message.value(wire.NONC, form.nonce_bytes)
+    nonce = message.value(wire.NONC, framing.nonce_bytes)
     return _reply(dialect, version, message, signed, nonce)
 
 

@@ -1,4 +1,4 @@
-"""What a page tells people to copy: its fenced blocks, and the commands within its sentences."""
+"""What a page shows people to copy: its fenced blocks, and the commands within its sentences."""
 
 import re
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from tests.conftest import ROOT
 INLINE = "inline"
 """The language of a command that stands between backticks in a sentence or a table."""
 
-FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+FENCED = re.compile(r"^```(\w*)[^\n`]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SPAN = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 _PROGRAMS = (
     "[", "apt-get", "aws", "cat", "cd", "chronyd", "cp", "curl", "dig", "docker", "echo", "editor",
     "env", "getent", "git", "icinga2", "id", "install", "journalctl", "jq", "kubectl", "ln", "make",
-    "mkdir", "nagios4", "pip", "pipenv", "pipx", "podman", "promtool", "python", "python3",
+    "man", "mkdir", "nagios4", "pip", "pipenv", "pipx", "podman", "promtool", "python", "python3",
     "runuser", "systemctl", "systemd-analyze", "telegraf", "time-drift", "time-drift.sh",
     "useradd", "zabbix_agentd",
 )  # fmt: skip
@@ -43,7 +43,8 @@ class Block(Record):
 def pages() -> list[Path]:
     """Return the pages whose commands are held to run."""
     return [
-        ROOT / "README.md",
+        *sorted(page for page in ROOT.glob("*.md") if page.name != "CHANGELOG.md"),
+        *sorted((ROOT / "docs").rglob("*.md")),
         *sorted((ROOT / "monitoring").rglob("README.md")),
         ROOT / "cloudformation" / "README.md",
     ]

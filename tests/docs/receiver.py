@@ -10,8 +10,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Keep the request's target, two of its headers and its body."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        told = f"{self.path}\n{self.headers['Authorization']}\n{self.headers['Content-Type']}\n"
-        Path(sys.argv[3]).write_bytes(told.encode() + body)
+        reported = f"{self.path}\n{self.headers['Authorization']}\n{self.headers['Content-Type']}\n"
+        Path(sys.argv[3]).write_bytes(reported.encode() + body)
         self.send_response(200)
         self.end_headers()
 

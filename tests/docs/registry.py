@@ -69,6 +69,7 @@ REGISTRY = NotHere("it takes a registry of images")
 CLUSTER = NotHere("it takes a cluster; tests/monitoring/test_kubernetes.py runs what a pod runs")
 AWS = NotHere("it takes an account of AWS and costs money")
 TYPED = Elsewhere("tests/site/test_commands.py", "def documented()")
+MANUAL = Elsewhere("tests/docs/pages/test_manual.py", "man")
 MAKE_TEST = ("make test", "it is what runs this test")
 INSTALL = "install -m 0644 /opt/time-drift/monitoring"
 NEGATE = "/usr/lib/nagios/plugins/negate"
@@ -78,14 +79,28 @@ NO_TELEGRAF = "no package here; tests/monitoring/test_telegraf.py has its rules"
 NO_DATADOG = "no package here; tests/monitoring/test_datadog.py runs the check in the agent's base"
 NO_GRAFANA = "no package here; tests/monitoring/test_grafana.py has what it reads"
 
+_CONSENSUS_PAGE = "docs/consensus.md"
+_CONTAINERS_PAGE = "docs/containers.md"
+_CONTRIBUTING = "CONTRIBUTING.md"
+_EVIDENCE = "docs/evidence.md"
+_EXTENDING = "docs/extending.md"
+_FORMATS = "docs/formats.md"
+_INSTALL_PAGE = "docs/install.md"
+_RELEASING = "docs/releasing.md"
+_SECURITY = "SECURITY.md"
+_CONFIGURATION = "docs/configuration.md"
+_DECISIONS = "docs/decisions"
+_TROUBLES = "docs/troubleshooting.md"
 _SITE = "cloudformation/README.md"
 _CRON = "monitoring/cron/README.md"
 _DATADOG = "monitoring/datadog/README.md"
+_FLEET = "docs/fleet.md"
 _GRAFANA = "monitoring/grafana/README.md"
 _INDEX = "monitoring/README.md"
 _INFLUX = "monitoring/influxdb/README.md"
 _KUBERNETES = "monitoring/kubernetes/README.md"
 _NAGIOS = "monitoring/nagios/README.md"
+_NETWORK = "monitoring/network/README.md"
 _PROMETHEUS = "monitoring/prometheus/README.md"
 _SYSTEMD = "monitoring/systemd/README.md"
 _TELEGRAF = "monitoring/telegraf/README.md"
@@ -94,18 +109,31 @@ _ZABBIX = "monitoring/zabbix/README.md"
 _PROGRAM = (
     Entry(ROOT_PAGE, "$ ./time-drift.sh", Runs()),
     Entry(ROOT_PAGE, "./time-drift.sh --demo …", Runs(stdout="-4\n", leaving=(MAKE_TEST,))),
-    Entry(ROOT_PAGE, "./time-drift.sh", ANSWER),
     Entry(ROOT_PAGE, "./time-drift.sh --explain", ANSWER),
     Entry(ROOT_PAGE, "./time-drift.sh --json", OBJECT),
-    Entry(ROOT_PAGE, "./time-drift.sh --format prometheus", Runs(stdout="# HELP time_drift_")),
+    Entry(ROOT_PAGE, "./time-drift.sh --format prometheus --output FILE", Runs()),
+    Entry(
+        ROOT_PAGE,
+        "./time-drift.sh --format nagios -w 0 -c 1",
+        Runs(2, "TIME DRIFT CRITICAL - this clock is 4 s behind"),
+    ),
     Entry(ROOT_PAGE, "./time-drift.sh --config my.toml --check-config", Runs()),
-    Entry(ROOT_PAGE, "./time-drift.sh --config /etc/my.toml", ANSWER),
-    Entry(ROOT_PAGE, "./time-drift.sh --help", Runs(stdout="usage: ")),
     Entry(ROOT_PAGE, "./time-drift.sh watch --every 60s", Runs(143, "-4\n", stopped=True)),
-    Entry(ROOT_PAGE, "./time-drift.sh verify-evidence FILE", Taken("evidence")),
-    Entry(ROOT_PAGE, "./time-drift.sh import-servers LIST.json >>my.toml", Runs()),
-    Entry(ROOT_PAGE, "python3 -c ''", Runs()),
-    Entry(ROOT_PAGE, "chronyd -Q", WORDS),
+    Entry(ROOT_PAGE, "        |----- a -----| …", WORDS),
+    Entry("design.md", "config.toml -> Config …", WORDS),
+    Entry(_CONSENSUS_PAGE, "|----a----| …", WORDS),
+    Entry(_EVIDENCE, "./time-drift.sh verify-evidence FILE", Taken("evidence")),
+    Entry(_EVIDENCE, "./time-drift.sh import-servers LIST.json >>my.toml", Runs()),
+    Entry(_FORMATS, "time-drift watch --every 60s", WORDS),
+    Entry(_INSTALL_PAGE, "./time-drift.sh", WORDS),
+    Entry(_CONTAINERS_PAGE, "python3 -c ''", Runs()),
+    Entry(_SECURITY, "git log", WORDS),
+    Entry(_CONFIGURATION, "./time-drift.sh --config my.toml --check-config", Runs()),
+    Entry(
+        _CONFIGURATION,
+        "[[sources.ntp]]",
+        Elsewhere("tests/docs/pages/test_configuration.py", "def test_the_example_is_a_whole"),
+    ),
     Entry(_INDEX, "time-drift.sh --json", OBJECT),
     Entry(_INDEX, "time-drift.sh --explain", ANSWER),
     Entry(_CRON, "env -i HOME=/tmp …", ANSWER),
@@ -119,28 +147,65 @@ _PROGRAM = (
 )
 _SET_UP = (
     Entry(_INDEX, "umask 022", Taken("clone")),
-    Entry(ROOT_PAGE, "apt-get install python3-venv", Runs(programs=("apt-get",))),
+    Entry(ROOT_PAGE, "git clone …", Taken("README's clone")),
+    Entry(_INSTALL_PAGE, "apt-get install git python3 python3-venv", Taken("install's clone")),
+    Entry(_INSTALL_PAGE, "git -C /opt/time-drift pull", Taken("update")),
+    Entry(_TROUBLES, "apt-get install python3-venv", Runs(programs=("apt-get",))),
+    Entry(_TROUBLES, "w32tm /config …", NotHere("it takes Windows")),
+    Entry(f"{_DECISIONS}/setup.md", "make audit", Make()),
+    Entry(f"{_DECISIONS}/setup.md", "pip install -r", WORDS),
+    Entry(f"{_DECISIONS}/setup.md", "pip install --require-hashes -r requirements.txt", WORDS),
     Entry(ROOT_PAGE, "pip install .", INDEX),
-    Entry(ROOT_PAGE, "pipx install .", INDEX),
-    Entry(ROOT_PAGE, "pipenv install --dev", INDEX),
+    *(
+        Entry(_INSTALL_PAGE, f"man -l docs/man/{page}", MANUAL)
+        for page in ("time-drift.1", "time-drift.toml.5")
+    ),
+    Entry(_INSTALL_PAGE, "pip install .", INDEX),
+    Entry(_INSTALL_PAGE, "pipx install .", INDEX),
+    Entry(_INSTALL_PAGE, "pipenv install --dev", INDEX),
+    Entry(_INSTALL_PAGE, "pipenv run pytest tests/unit", INDEX),
     Entry(ROOT_PAGE, "make help", Runs(stdout="help\t")),
-    Entry(ROOT_PAGE, "make lock", Make()),
-    Entry(ROOT_PAGE, "make audit", Make()),
-    Entry(ROOT_PAGE, "make sbom", Make()),
-    Entry(ROOT_PAGE, "make wheel", Make()),
-    Entry(ROOT_PAGE, "make tools", Make()),
-    Entry(ROOT_PAGE, "make build/base build/ntpsec", Make()),
-    Entry(ROOT_PAGE, "make bench-image", Make()),
-    Entry(ROOT_PAGE, "make image BASE=python:3.13-slim@sha256:...", Make()),
-    Entry(_KUBERNETES, "make image", Make()),
-    Entry(ROOT_PAGE, "time-drift.sh    finds or makes …", WORDS),
+    *(
+        Entry(page, f"make {target}", Make())
+        for page, targets in {
+            _CONSENSUS_PAGE: ("bench",),
+            _CONTAINERS_PAGE: (
+                *("lock", "audit", "sbom", "bench-image"),
+                "image BASE=python:3.13-slim@sha256:...",
+            ),
+            _CONTRIBUTING: ("check", "lint type", "pages", "tools build/base build/ntpsec"),
+            _RELEASING: ("lock", "audit", "pages", "wheel", "sbom", "image VERSION=...", "site"),
+            _EXTENDING: ("lock", "pages", "test PYTEST=tests/contract/test_source_contract.py"),
+            _SECURITY: ("audit",),
+            _KUBERNETES: ("image",),
+            "THIRD-PARTY.md": ("sbom",),
+        }.items()
+        for target in targets
+    ),
+)
+_EXAMPLES = (
+    Entry(
+        _EXTENDING,
+        "./time-drift.sh --help",
+        Runs(stdout="usage: ", leaving=(MAKE_TEST, ("make check", "it runs this test, too"))),
+    ),
+    *(
+        Entry(_EXTENDING, first, Elsewhere("tests/docs/test_extending.py", what))
+        for first, what in (
+            ('"""StatsD: gauges …', "drift/formats/statsd.py"),
+            ('"""The Date of HTTP servers …', "sources/http/__init__.py"),
+            ('"""Plain HTTP `Date`: …', "sources/http/source.py"),
+            ('"""An HTTP server …', "lab/http.py"),
+            ("[[sources.http]]", "[[sources.http]]"),
+        )
+    ),
 )
 _CONTAINERS = (
-    Entry(ROOT_PAGE, "make image    …", Taken("containers")),
-    Entry(ROOT_PAGE, "docker run …", Taken("container with volumes")),
-    Entry(ROOT_PAGE, "*/5 * * * * docker run …", Taken("container from cron")),
-    Entry(ROOT_PAGE, "# compose.yaml, …", Taken("compose")),
-    Entry(ROOT_PAGE, "docker buildx imagetools …", REGISTRY),
+    Entry(_CONTAINERS_PAGE, "make image    …", Taken("containers")),
+    Entry(_CONTAINERS_PAGE, "docker run …", Taken("container with volumes")),
+    Entry(_CONTAINERS_PAGE, "*/5 * * * * docker run …", Taken("container from cron")),
+    Entry(_CONTAINERS_PAGE, "# compose.yaml, …", Taken("compose")),
+    Entry(_CONTAINERS_PAGE, "docker buildx imagetools …", REGISTRY),
     Entry(_KUBERNETES, "kubectl apply -f namespace.yaml …", Taken("kubectl")),
     Entry(_KUBERNETES, "$ kubectl -n time-drift port-forward …", CLUSTER),
     Entry(_KUBERNETES, "kubectl -n time-drift rollout restart …", CLUSTER),
@@ -176,11 +241,11 @@ _SERVERS = (
     Entry(_PROMETHEUS, "inhibit_rules:", Taken("inhibition")),
     Entry(_PROMETHEUS, "cd /opt/time-drift", Taken("other thresholds")),
     Entry(_PROMETHEUS, "promtool test rules", WORDS),
-    Entry(ROOT_PAGE, f"{INSTALL}/zabbix/…", Taken("README on Zabbix")),
+    Entry(_INDEX, f"{INSTALL}/zabbix/…", Taken("index on Zabbix")),
     Entry(_ZABBIX, "/opt/time-drift/time-drift.sh --version", Taken("Zabbix")),
     Entry(_ZABBIX, "# runuser -u zabbix …", Taken("Zabbix tried")),
     Entry(_ZABBIX, "abs(last(…", Taken("Zabbix triggers")),
-    Entry(ROOT_PAGE, "command_line /opt/time-drift/time-drift.sh …", Taken("README on Nagios")),
+    Entry(_INDEX, "command_line /opt/time-drift/time-drift.sh …", Taken("index on Nagios")),
     Entry(_NAGIOS, "$ /opt/time-drift/time-drift.sh …", Taken("plugin")),
     Entry(_NAGIOS, f"{NEGATE} …", Runs(2, "TIME DRIFT CRITICAL - ", programs=(NEGATE,))),
     Entry(_NAGIOS, "command[check_time_drift]=…", Taken("NRPE")),
@@ -191,11 +256,7 @@ _SERVERS = (
     Entry(_INFLUX, "SELECT last(drift_s) …", Taken("InfluxDB alerts")),
 )
 _UNPACKAGED = (
-    Entry(
-        ROOT_PAGE,
-        f"{INSTALL}/telegraf/…",
-        Runs(),
-    ),
+    Entry(_INDEX, f"{INSTALL}/telegraf/…", Runs()),
     Entry(
         _TELEGRAF,
         "/opt/time-drift/time-drift.sh --version",
@@ -220,9 +281,31 @@ _UNPACKAGED = (
     ),
     Entry(_GRAFANA, "cd /opt/time-drift", Taken("another dashboard")),
 )
+_NODES = (
+    Entry(_FLEET, "$ ./time-drift.sh probe bitcoin…", Taken("probe")),
+    Entry(_FLEET, "./time-drift.sh probe --demo", Runs(3, "     0  ")),
+    Entry(_FLEET, "[probe]", Taken("modules")),
+    Entry(_FLEET, "./time-drift.sh --config my.toml --check-config", Runs()),
+    Entry(_FLEET, "[{…", Taken("inventory")),
+    Entry(_FLEET, "time-drift probe", WORDS),
+    Entry(_FLEET, "time-drift serve", WORDS),
+    Entry(_FLEET, "python -m tools.bench.nodes", NotHere("it takes minutes")),
+    Entry(
+        _NETWORK,
+        "install -m 0644 /opt/time-drift/monitoring/systemd/time-drift-serve…",
+        Taken("exporter"),
+    ),
+    Entry(_NETWORK, "$ curl -s 'http://127.0.0.1:9712/probe…", Taken("metrics of a node")),
+    Entry(
+        _NETWORK,
+        "install -m 0644 /opt/time-drift/monitoring/network/time-drift…",
+        Taken("network's rules"),
+    ),
+    Entry(_NETWORK, "time-drift serve", WORDS),
+    Entry(_NETWORK, "promtool check config", WORDS),
+)
 _HAND_OVER = (
-    Entry(ROOT_PAGE, "make .venv-site …", Taken("site in short")),
-    Entry(_SITE, "make .venv-site …", INDEX),
+    Entry(_SITE, "make .venv-site …", Taken("site in short")),
     Entry(_SITE, "python -m cloudformation policy …", Taken("policy")),
     Entry(_SITE, "python -m cloudformation deploy …", Taken("deploy")),
     Entry(_SITE, "python -m cloudformation destroy …", Taken("destroy")),
@@ -238,16 +321,18 @@ _HAND_OVER = (
 ENTRIES = (
     *_PROGRAM,
     *_SET_UP,
+    *_EXAMPLES,
     *_CONTAINERS,
     *_TEXTFILES,
     *_SERVERS,
     *_UNPACKAGED,
+    *_NODES,
     *_HAND_OVER,
 )
 
 
 def names(entry: Entry, block: Block) -> bool:
-    """Tell whether an entry is of a block."""
+    """Return whether an entry is of a block."""
     first = block.text.split("\n", 1)[0]
     begins = entry.begins.removesuffix(REST)
     same = first.startswith(begins) if begins != entry.begins else first == begins

@@ -73,7 +73,7 @@ def test_the_program_reads_the_lines(block: Block, verbs: list[str]) -> None:
         assert re.search(STOPS[verb], done.stderr), done.stderr
 
 
-def test_a_mistake_would_be_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mistake_would_be_reported(capsys: pytest.CaptureFixture[str]) -> None:
     """An option that the program does not have ends it before any of those."""
     with pytest.raises(SystemExit):
         main(["deploy", "--stack", "site", "--domaine", "review.example.org"])

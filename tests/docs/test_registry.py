@@ -76,7 +76,7 @@ def test_every_block_is_decided(block: Block) -> None:
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: f"{entry.page}: {entry.begins}")
 def test_every_entry_is_of_a_block(entry: Entry) -> None:
-    """Of one: what is no longer in a page is no longer here, and two blocks are told apart."""
+    """Of one: what is no longer in a page is no longer here, and two blocks are distinguished."""
     assert len([block for block in every_block() if names(entry, block)]) == 1, entry
 
 

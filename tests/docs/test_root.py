@@ -134,16 +134,27 @@ def test_make_knows_the_target(block: Block) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_the_clone_of_the_page(root: Machine, needs: Callable[[str], str]) -> None:
-    """From the address in the page, which git is told is here: a checkout that others may read.
+CLONES = (taken("clone"), taken("README's clone"), taken("install's clone"))
+
+
+@pytest.mark.parametrize("block", CLONES, ids=str)
+def test_the_clone_of_the_page(root: Machine, needs: Callable[[str], str], block: Block) -> None:
+    """From the address in the page, which stands for here: a checkout that others may read.
 
     Its packages are installed here already, and the first run in a clone is another test's.
     """
     needs("apt-get")
-    umask, packages, clone, last = commands(taken("clone")).strip().split("\n")
-    here = f"git config --system url.{ROOT}.insteadOf {clone.split()[2]}"
+    *before, clone, last = commands(block).strip().split("\n")
+    assert last.startswith("/opt/time-drift/time-drift.sh --version")
+    packages = "\n".join(line for line in before if line.startswith("apt-get")) or ":"
+    umask = "\n".join(line for line in before if line.startswith("umask")) or "umask 022"
+    update, again = commands(taken("update")).strip().split("\n")
+    assert again == "/opt/time-drift/time-drift.sh --version"
+    here = f"git config --system --replace-all url.{ROOT}.insteadOf {clone.split()[2]}"
     anybody = "runuser -u nobody -- grep -rq . time-drift.sh config.toml drift sources"
-    alone = f"cd /\nmount -t tmpfs none /opt\n{umask}\n{clone}\ncd /opt/time-drift\n{anybody}"
+    alone = (
+        f"cd /\nmount -t tmpfs none /opt\n{umask}\n{clone}\n{update}\ncd /opt/time-drift\n{anybody}"
+    )
     for text in (
         packages,
         f"umask 022; {here}; git config --system safe.directory '*'",

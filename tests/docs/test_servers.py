@@ -60,7 +60,7 @@ def test_prometheus_takes_rules_and_targets(root: Machine, needs: Needs) -> None
     with started(root, "prometheus.service", 9090):
         typed(root, commands(taken("rules")))
         root.write("/etc/prometheus/prometheus.yml", taken("prometheus.yml").text)
-        told = typed(root, commands(taken("promtool")))
+        reported = typed(root, commands(taken("promtool")))
         query = "curl -fsS http://127.0.0.1:9090/api/v1"
 
         def chains() -> dict[str, str]:
@@ -71,7 +71,7 @@ def test_prometheus_takes_rules_and_targets(root: Machine, needs: Needs) -> None
         until(lambda: "TimeDriftGone" in typed(root, f"{query}/rules"), "it has the rules")
         until(lambda: chains() == CHAINS, "it has the targets")
 
-    assert "SUCCESS" in told
+    assert "SUCCESS" in reported
 
 
 def test_relabelling_in_a_cluster_is_accepted(root: Machine, needs: Needs) -> None:
@@ -143,7 +143,7 @@ def test_nrpe_s_line_is_a_plugin(root: Machine) -> None:
     assert done.stdout.startswith("TIME DRIFT CRITICAL - ")
 
 
-README_S = """
+INDEX_S = """
 define command {{
     command_name    readme
     {line}
@@ -151,7 +151,7 @@ define command {{
 define service {{
     use                     generic-service
     host_name               localhost
-    service_description     README
+    service_description     INDEX
     check_command           readme
 }}
 """
@@ -170,8 +170,8 @@ object Zone "global-templates" { global = true }
 def test_nagios_runs_readme_s_line_and_the_page_s(root: Machine, needs: Needs) -> None:
     """Debian's own, with its own configuration: the page's lines, after which both are executed."""
     needs("nagios4")
-    line = taken("README on Nagios").text
-    root.write("/etc/nagios4/conf.d/readme.cfg", README_S.format(line=line))
+    line = taken("index on Nagios").text
+    root.write("/etc/nagios4/conf.d/index.cfg", INDEX_S.format(line=line))
     settings = root.read("/etc/nagios4/nagios.cfg")
     kept = [one for one in settings.split("\n") if one.partition("=")[0] + "=" not in AT_ONCE]
     root.write("/etc/nagios4/nagios.cfg", "\n".join(kept) + "\n" + AT_ONCE)
@@ -183,12 +183,12 @@ def test_nagios_runs_readme_s_line_and_the_page_s(root: Machine, needs: Needs) -
 
     assert "Total Errors:   0" in checked
     executed = re.findall(
-        r"service_description=(README|Time drift)\n.*?\n\tplugin_output=([^;:]*)[;:]",
+        r"service_description=(INDEX|Time drift)\n.*?\n\tplugin_output=([^;:]*)[;:]",
         text,
         re.DOTALL,
     )
     assert dict(executed) == dict.fromkeys(
-        ("README", "Time drift"), "TIME DRIFT CRITICAL - this clock is 4 s behind"
+        ("INDEX", "Time drift"), "TIME DRIFT CRITICAL - this clock is 4 s behind"
     )
 
 

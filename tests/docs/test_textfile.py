@@ -48,12 +48,12 @@ class Exporter:
         self._rights = self._of(root)
 
     def rights_are_kept(self, root: Machine) -> bool:
-        """Tell whether its directory belongs to whom it did, and nobody else may write there."""
+        """Return whether its directory belongs to whom it did, and nobody else may write there."""
         return self._of(root) == self._rights
 
     def _of(self, root: Machine) -> tuple[int, int, int]:
-        told = root.path(self.directory).stat()
-        return told.st_uid, told.st_gid, told.st_mode
+        reported = root.path(self.directory).stat()
+        return reported.st_uid, reported.st_gid, reported.st_mode
 
 
 def debian(root: Machine) -> Exporter:
@@ -183,12 +183,12 @@ def test_a_configuration_of_ones_own(installed: Machine) -> None:
     installed.write(f"{UNITS}/time-drift.service.d/override.conf", taken("drop-in").text)
     installed.systemctl("daemon-reload")
     try:
-        told = installed.systemctl("start", "time-drift.service")
+        reported = installed.systemctl("start", "time-drift.service")
     finally:
         installed.path(f"{UNITS}/time-drift.service.d/override.conf").unlink()
         installed.systemctl("daemon-reload")
 
-    assert told == ""
+    assert reported == ""
     assert "time_drift_success 0" in installed.read(TEXTFILE)
 
 

@@ -1,4 +1,4 @@
-"""README's line and the page's, with real agents: whatever the template asks is answered."""
+"""The index's line and the page's, with real agents: whatever the template asks is answered."""
 
 import json
 import re
@@ -92,14 +92,14 @@ def answers_everything(agent: Machine) -> None:
     wanted = list(keys())
     assert wanted
     for key in wanted:
-        told = json.loads(asked(agent, key))
-        assert (told["success"], told["drift_s"]) == (1, -4)
+        reported = json.loads(asked(agent, key))
+        assert (reported["success"], reported["drift_s"]) == (1, -4)
     assert asked(agent, "time.drift") == "-4"
 
 
 def test_readme_s_line_answers_what_the_template_asks(agent: Machine) -> None:
     """The one line, and a restart, with either package."""
-    installed(agent, f"{commands(taken('README on Zabbix'))}\n{RESTART}")
+    installed(agent, f"{commands(taken('index on Zabbix'))}\n{RESTART}")
     answers_everything(agent)
 
 
@@ -116,12 +116,12 @@ def test_the_page_s_lines_answer_what_the_template_asks(agent: Machine) -> None:
 
 @pytest.mark.parametrize("agent", [DEBIAN], indirect=True)
 def test_a_slow_run_is_waited_for(agent: Machine) -> None:
-    """README's line brings the time that a run may take; without that the agent gives up."""
+    """The index's line brings the time that a run may take; without that the agent gives up."""
     agent.write(CONFIGURATION, SLOW)
     silent = agent.spawn("/usr/bin/python3", "-c", HANG)
     try:
         until(lambda: agent.path("/opt/hanging").exists(), "they are silent")
-        installed(agent, f"{commands(taken('README on Zabbix'))}\n{RESTART}")
+        installed(agent, f"{commands(taken('index on Zabbix'))}\n{RESTART}")
         waited = asked(agent, "time.drift.all")
         path = f"{DEBIAN}/time-drift.conf"
         agent.write(path, agent.read(path).replace("\nTimeout=8\n", "\n"))

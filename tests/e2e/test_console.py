@@ -25,10 +25,10 @@ from sources import kinds
 from tests.conftest import ROOT, Program
 from tests.e2e.conftest import Start
 from tests.e2e.test_contract import assert_refused
+from tests.support.output_formats import NAMES, PLUGINS, words_of
 from tests.support.processes import full_pipe
 
 COMMANDS = ((), ("watch",), ("verify-evidence",), ("import-servers",))
-FORMS = ("integer", "json", "prometheus", "influx", "nagios", "zabbix")
 
 
 # --- Help ---------------------------------------------------------------------------------------
@@ -235,13 +235,13 @@ def test_a_watch_that_never_can_measure_says_so(script: str, lab: Start, stdin: 
     assert_refused(done, 2, "watch: stdin is at its end", "--every 60s")
 
 
-@pytest.mark.parametrize("form", [form for form in FORMS if form != "nagios"])
-def test_it_says_so_in_each_format(program: Program, lab: Start, form: str) -> None:
+@pytest.mark.parametrize("format_name", [name for name in NAMES if name not in PLUGINS])
+def test_it_says_so_in_each_format(program: Program, lab: Start, format_name: str) -> None:
     """Where stderr is kept empty it is on stdout, like any wrong usage."""
-    done = program("watch", "--config", lab(behaviour.honest), "--format", form)
+    done = program("watch", "--config", lab(behaviour.honest), "--format", format_name)
 
-    told = done.stdout if form == "zabbix" else done.stderr
-    assert "watch: stdin is at its end" in told
+    reported = words_of(done, format_name)
+    assert "watch: stdin is at its end" in reported
     assert done.returncode == 2
 
 
@@ -272,14 +272,14 @@ def written(script: str, path: str, target: Path, umask: int, *arguments: str) -
 
 
 @pytest.mark.parametrize("umask", [0o077, 0o027, 0o022, 0])
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("format_name", NAMES)
 def test_a_new_file_can_be_read_whatever_the_umask(
-    script: str, lab: Start, tmp_path: Path, form: str, umask: int
+    script: str, lab: Start, tmp_path: Path, format_name: str, umask: int
 ) -> None:
     """0644, since its reader is another user's program; not more where the umask allows it."""
     target = tmp_path / "out"
 
-    written(script, lab(*[behaviour.honest] * 3), target, umask, "--format", form)
+    written(script, lab(*[behaviour.honest] * 3), target, umask, "--format", format_name)
 
     assert mode_of(target) == 0o644
 
@@ -392,25 +392,25 @@ def test_what_is_ours_stays_private(
 
 
 @pytest.mark.parametrize("loopback", ["down", "up"])
-@pytest.mark.parametrize("form", ["integer", "nagios", "zabbix", "json"])
+@pytest.mark.parametrize("format_name", ["integer", "nagios", "zabbix", "json"])
 def test_without_any_network_one_sentence_says_so(
-    program: Program, offline: tuple[str, ...], form: str, loopback: str
+    program: Program, offline: tuple[str, ...], format_name: str, loopback: str
 ) -> None:
     """The shipped configuration where there is no network: nothing is said twice."""
     done = program(
         "--config",
         str(ROOT / "config.toml"),
         "--format",
-        form,
+        format_name,
         wrap=(*offline, "sh", "-c", f'ip link set lo {loopback}; exec "$@"', "sh"),
     )
 
-    told = done.stdout if form in ("nagios", "zabbix") else done.stderr
+    reported = words_of(done, format_name)
     assert done.returncode == 3
     wanted = r"no answer: no network: none of [0-9]+ sources can be reached from this machine \("
-    assert re.search(wanted, told)
-    assert "answered" not in told.replace('"answered": 0', "")
-    if form == "integer":
+    assert re.search(wanted, reported)
+    assert "answered" not in reported.replace('"answered": 0', "")
+    if format_name == "integer":
         assert_refused(done, 3, "(Network is unreachable)", "default route")
 
 
@@ -444,26 +444,26 @@ main()
 """
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("format_name", NAMES)
 @pytest.mark.parametrize(
     "clock", ["CLOCK_REALTIME", "CLOCK_MONOTONIC_RAW", "CLOCK_BOOTTIME", "CLOCK_MONOTONIC"]
 )
 def test_a_clock_that_may_not_be_read_is_named(
-    script: str, lab: Start, clock: str, form: str
+    script: str, lab: Start, clock: str, format_name: str
 ) -> None:
     """As in a container under an old libseccomp: no answer, and no bug of ours."""
     python = str(Path(script).parent / ".venv/bin/python")
     path = lab(*[behaviour.honest] * 3)
 
     done = subprocess.run(
-        [python, "-I", "-c", _REFUSED, clock, "--config", path, "--format", form],
+        [python, "-I", "-c", _REFUSED, clock, "--config", path, "--format", format_name],
         capture_output=True,
         text=True,
         check=False,
     )
 
-    told = done.stdout if form in ("nagios", "zabbix") else done.stderr
-    assert f"no answer: {clock} cannot be read: Operation not permitted: in a container" in told
+    reported = words_of(done, format_name)
+    assert f"no answer: {clock} cannot be read: Operation not permitted: in a container" in reported
     assert "bug" not in done.stdout + done.stderr
     assert done.returncode == 3
 

@@ -47,7 +47,7 @@ def assert_refused(done: "subprocess.CompletedProcess[str]", status: int, *words
         (0.6, "-1"),
         (-0.6, "1"),
         (10_000_000, "-10000000"),
-        # Before the release minus 30 days: NTP's era makes it 136 years later (design.md).
+        # Before the release minus 30 days: NTP's era makes it 136 years later.
         (-20_000_000, "-4274967296"),
     ],
 )
@@ -258,7 +258,7 @@ def test_wrong_usage(program: Program, arguments: tuple[str, ...], words: tuple[
 
 @pytest.mark.parametrize("options", [(), ("--check-config",), ("--json",), ("--explain",)])
 def test_a_wrong_configuration(program: Program, tmp_path: Path, options: tuple[str, ...]) -> None:
-    """A mistake in the file is exit 2 in every form, naming file, key and the nearest valid one."""
+    """A mistake in the file is exit 2 in every format, naming file, key and nearest valid one."""
     path = tmp_path / "wrong.toml"
     path.write_text('[[sources.ntp]]\nhots = "192.0.2.1"\n', encoding="utf-8")
 
@@ -335,11 +335,11 @@ def test_a_bug_is_one_line_and_70(script: str) -> None:
 
 
 def test_a_bug_before_anything_is_unknown_to_nagios(script: str) -> None:
-    """Where not even the form can be had, a plugin still has its state and its line."""
+    """Where not even the format can be had, a plugin still has its state and its line."""
     done = sabotaged(script, "--format", "nagios", "-v")
 
-    told = "TIME DRIFT UNKNOWN - bug: ZeroDivisionError: a bug of ours\n"
-    assert (done.stdout, done.stderr, done.returncode) == (told, "", 3)
+    reported = "TIME DRIFT UNKNOWN - bug: ZeroDivisionError: a bug of ours\n"
+    assert (done.stdout, done.stderr, done.returncode) == (reported, "", 3)
 
 
 def test_a_bug_with_v_shows_the_traceback(script: str) -> None:
@@ -366,7 +366,7 @@ def redirected(script: str, path: str, rest: str) -> "subprocess.CompletedProces
 def test_an_answer_that_cannot_be_written_is_70(
     script: str, lab: Start, stdout: str, arguments: str
 ) -> None:
-    """A closed or full stdout is no success, in any form."""
+    """A closed or full stdout is no success, in any format."""
     path = lab(*[behaviour.honest] * 3)
     done = redirected(script, path, f"{arguments} {stdout}")
 

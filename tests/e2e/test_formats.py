@@ -14,22 +14,24 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from drift.formats.registry import format_class, names
+from drift.formats.registry import format_class
 from lab import behaviour
 from lab.behaviour import Behaviour, Reply
 from lab.ntp import NtpServer
 from lab.world import world
 from tests.conftest import Program
 from tests.e2e.conftest import Start
+from tests.support.output_formats import NAMES, SILENT_ON_STDERR, status_of, words_of
 
-NAMES = names()
-SILENT_ON_STDERR = tuple(name for name in NAMES if not format_class(name).on_stderr)
 DRIFT = re.compile(
     r"drift_s\b|drift_ns|drift=|estimate|offset|time_drift_seconds|interval|low_ns|uncertainty"
 )
 """What a drift is called by, in any format but json, where it is null."""
 
-FOUR_BEHIND = re.compile(r"(^|drift=|drift_s=|drift_s\": |drift_seconds )-4(?!\d)", re.MULTILINE)
+
+def integers(name: str, text: str) -> list[str]:
+    """Return the integers in what a format printed."""
+    return [found for found in re.findall(format_class(name).integer_pattern, text) if found]
 
 
 def metrics(text: str) -> dict[str, list[tuple[dict[str, str], float]]]:
@@ -55,7 +57,7 @@ def test_all_formats_have_the_same_integer(
 
     done = program("--config", path, "--format", name)
 
-    (found,) = re.findall(format_class(name).integer_pattern, done.stdout)
+    (found,) = integers(name, done.stdout)
     assert int(found) == int(integer)
     assert (done.stderr, done.returncode) == ("", 0)
     assert done.stdout.endswith("\n")
@@ -114,6 +116,7 @@ def test_without_an_answer_there_is_no_drift(program: Program, lab: Start, name:
     done = program("--config", path, "--format", name)
 
     assert done.returncode == 3
+    assert integers(name, done.stdout) == []
     if name == "json":
         assert json.loads(done.stdout)["drift_s"] is None
     else:
@@ -165,7 +168,7 @@ def test_a_configuration_that_does_not_hold(program: Program, tmp_path: Path, na
 
     done = program("--config", str(path), "--format", name)
 
-    assert done.returncode == (3 if name == "nagios" else 2)
+    assert done.returncode == status_of(name, 2)
     assert not DRIFT.search(done.stdout)
     assert ("tiemout" in done.stdout) == (name in SILENT_ON_STDERR)
     assert ("tiemout" in done.stderr) == (name not in SILENT_ON_STDERR)
@@ -179,9 +182,9 @@ def test_a_configuration_that_does_not_hold(program: Program, tmp_path: Path, na
         assert done.stdout == ""
 
 
-@pytest.mark.parametrize("name", ["integer", "prometheus", "nagios", "zabbix"])
+@pytest.mark.parametrize("name", NAMES)
 def test_a_run_that_hangs(program: Program, tmp_path: Path, name: str) -> None:
-    """A configuration that cannot be read to its end: told by the timeout, in each format's way."""
+    """A configuration that cannot be read to its end: the timeout, in each format's way."""
     pipe = tmp_path / "never.toml"
     os.mkfifo(pipe)
     began = time.monotonic()
@@ -209,7 +212,7 @@ main()
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_bug(script: str, lab: Start, name: str) -> None:
-    """An exception of ours is told in each format's way, once, and is 70, or UNKNOWN."""
+    """An exception of ours is reported in each format's way, once, and is 70, or UNKNOWN."""
     python = str(Path(script).parent / ".venv/bin/python")
     path = lab(*[behaviour.honest] * 3)
 
@@ -220,15 +223,15 @@ def test_a_bug(script: str, lab: Start, name: str) -> None:
         check=False,
     )
 
-    told = "bug: ZeroDivisionError: a bug of ours"
-    assert done.returncode == (3 if name == "nagios" else 70)
+    reported = "bug: ZeroDivisionError: a bug of ours"
+    assert done.returncode == status_of(name, 70)
     assert not DRIFT.search(done.stdout)
     if name in SILENT_ON_STDERR:
         assert done.stderr == ""
-        assert told in done.stdout
+        assert reported in done.stdout
         assert done.stdout.count("\n") == 1
     else:
-        assert done.stderr == f"time-drift: {told}\n"
+        assert done.stderr == f"time-drift: {reported}\n"
 
 
 @pytest.mark.parametrize("arguments", [("--fromat", "x"), ("--timeout", "0"), ("--explian",)])
@@ -292,7 +295,7 @@ def test_wrong_usage(program: Program, arguments: tuple[str, ...], words: tuple[
 def test_states_by_the_ranges(
     program: Program, lab: Start, ranges: tuple[str, ...], status: int, word: str
 ) -> None:
-    """Ranges of every form, before and after a blank, compared with the integer."""
+    """Ranges of every kind, before and after a blank, compared with the integer."""
     done = program("--config", lab(*[behaviour.shifted(4)] * 3), "--format", "nagios", *ranges)
 
     assert (done.stderr, done.returncode) == ("", status)
@@ -365,9 +368,9 @@ def test_the_file_gets_what_stdout_would(
         text = target.read_text(encoding="utf-8")
 
         assert done.stdout == ""
-        assert done.returncode == (3 if name == "nagios" and status else status)
+        assert done.returncode == status_of(name, status)
         assert text != "-77\n"
-        assert bool(FOUR_BEHIND.search(text)) == (status == 0)
+        assert integers(name, text) == (["-4"] if status == 0 else [])
         if name == "integer":
             assert text == ("-4\n" if status == 0 else "")
     assert sorted(os.listdir(tmp_path)) == ["broken.toml", "lab-0.toml", "lab-1.toml", "out"]
@@ -420,10 +423,10 @@ def test_where_no_file_can_be(program: Program, lab: Start, name: str, place: st
     """A device, a directory, a place where nothing can be made: 70, named, and left as it is."""
     done = program("--config", lab(*[behaviour.honest] * 3), "--format", name, "--output", place)
 
-    told = done.stdout if name in SILENT_ON_STDERR else done.stderr
-    assert done.returncode == (3 if name == "nagios" else 70)
-    assert f"{place} cannot be written: " in told
-    assert (done.stdout + done.stderr).count("\n") == told.count("\n") == 1
+    reported = words_of(done, name)
+    assert done.returncode == status_of(name, 70)
+    assert f"{place} cannot be written: " in reported
+    assert (done.stdout + done.stderr).count("\n") == reported.count("\n") == 1
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
 
 
@@ -452,7 +455,7 @@ except subprocess.TimeoutExpired:
 def test_a_full_pipe_holds_nobody(
     script: str, lab: Start, name: str, arguments: tuple[str, ...]
 ) -> None:
-    """Where stdout takes nothing: an end by the timeout, whatever there is to be told."""
+    """Where stdout takes nothing: an end by the timeout, whatever there is to be reported."""
     wanted = ("--config", lab(*[behaviour.honest] * 3), "--format", name, *arguments)
 
     done = subprocess.run(
@@ -462,10 +465,10 @@ def test_a_full_pipe_holds_nobody(
         check=True,
     )
 
-    assert int(done.stdout) == (3 if name == "nagios" else 2 if arguments else 70)
+    assert int(done.stdout) == status_of(name, 2 if arguments else 70)
 
 
-def test_a_plugin_that_is_ended_while_it_tells(script: str, lab: Start) -> None:
+def test_a_plugin_that_is_ended_while_it_says(script: str, lab: Start) -> None:
     """Half a result is not followed by another one."""
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)

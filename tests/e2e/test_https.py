@@ -93,7 +93,7 @@ def test_all_kinds_at_a_hundred_random_drifts(lab: Lab, roughtime: str) -> None:
 
 
 def test_https_alone_is_right_in_the_default_time(lab: Lab, program: Program) -> None:
-    """Three HTTPS sources, of a second each, tell 0.4 s from 0.6 s within the default timeout."""
+    """Three HTTPS sources, a second each, distinguish 0.4 s from 0.6 s in the default timeout."""
     path = lab.serve(*(lab.https(n) for n in "ABC"))
     for ahead_s, printed in ((-7.4, 7), (-7.6, 8), (12.4, -12), (12.6, -13), (0.05, 0)):
         lab.ahead_ns = round(ahead_s * NS)
@@ -264,7 +264,7 @@ def test_what_was_not_asked_for_bends_no_integer(lab: Lab, case: str) -> None:
 
 
 def test_an_integer_that_could_not_be_refined_is_not_printed(lab: Lab, program: Program) -> None:
-    """Servers that reset the connection when asked again: a refusal that says so, in each form."""
+    """Servers that reset the connection when asked again: a refusal that says so in each format."""
     lab.ahead_ns = -NS // 2 - time.time_ns() % NS  # a second that has just begun leaves two
     path = lab.serve(*(lab.https(n, in_turn(honest, reset)) for n in "ABC"))
 

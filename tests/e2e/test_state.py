@@ -1,4 +1,4 @@
-"""What runs tell later ones, as processes: servers are spared, and nothing in the way matters."""
+"""What runs leave for later ones, as processes: servers are spared, and no obstacle matters."""
 
 import json
 import os
@@ -407,8 +407,8 @@ def test_the_users_own_folder(program: Program, serve: Serve, tmp_path: Path, en
     assert server.connections == 1
 
 
-def test_verbose_tells_of_a_corrupt_file(program: Program, serve: Serve, place: Path) -> None:
-    """One note names it; the run writes it anew, and the next one has nothing to tell."""
+def test_verbose_says_of_a_corrupt_file(program: Program, serve: Serve, place: Path) -> None:
+    """One note names it; the run writes it anew, and the next one has nothing to report."""
     server = nts_server()
     path = serve(server, settings=ALONE)
     assert outcome(program("--config", path)) == RIGHT
@@ -439,8 +439,8 @@ def at_once(script: str, path: str, many: int) -> Sequence[tuple[str, str, int]]
         )
         for _ in range(many)
     ]
-    told = [run.communicate(timeout=40) for run in runs]
-    return [(*words, run.returncode) for words, run in zip(told, runs, strict=True)]
+    reported = [run.communicate(timeout=40) for run in runs]
+    return [(*words, run.returncode) for words, run in zip(reported, runs, strict=True)]
 
 
 def test_twenty_runs_at_once(script: str, serve: Serve, place: Path) -> None:
@@ -501,7 +501,7 @@ def test_nothing_half_written_is_left(
 def test_a_known_address_serves_when_dns_is_down(
     script: str, needs: Callable[[str], str], place: Path, tmp_path: Path, broken: str
 ) -> None:
-    """What a name was the last time is asked when no name server tells any more."""
+    """What a name was the last time is asked when no name server answers any more."""
     needs("ip")
     unshare, why_not = permitted(needs("unshare"))
     if why_not and os.environ.get("CI"):

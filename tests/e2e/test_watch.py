@@ -116,15 +116,15 @@ def test_without_an_answer_there_is_no_line(watch: Watch, lab: Start) -> None:
     assert asked(process) == "-4\n"
 
 
-@pytest.mark.parametrize("form", ["json", "influx", "prometheus", "zabbix"])
-def test_every_form_but_nagios(watch: Watch, lab: Start, form: str) -> None:
-    """Each measurement is told in the form that is asked for."""
-    process = watch("--config", lab(*[behaviour.shifted(4)] * 3), "--format", form)
+@pytest.mark.parametrize("format_name", ["json", "influx", "prometheus", "zabbix"])
+def test_every_format_but_nagios(watch: Watch, lab: Start, format_name: str) -> None:
+    """Each measurement is reported in the format that is asked for."""
+    process = watch("--config", lab(*[behaviour.shifted(4)] * 3), "--format", format_name)
 
     out, err = process.communicate("\n\n", timeout=20)
 
     wanted = {"json": '"drift_s": -4', "influx": "drift_s=-4i", "zabbix": '"drift_s": -4'}
-    assert out.count(wanted.get(form, "\ntime_drift_seconds -4.0\n")) == 2
+    assert out.count(wanted.get(format_name, "\ntime_drift_seconds -4.0\n")) == 2
     assert err == ""
 
 
@@ -278,7 +278,7 @@ def test_nobody_reads_and_many_were_asked_for(watch: Watch, lab: Start) -> None:
 
 
 def test_a_measurement_that_is_killed_is_one_measurement(watch: Watch, lab: Start) -> None:
-    """Whatever becomes of the process that measures, it is told, and the next one measures."""
+    """Whatever becomes of the process that measures, it is reported, and the next one measures."""
     process = watch("--timeout", "4", "--config", lab(behaviour.silent))
     assert process.stdin is not None
     process.stdin.write("\n\n")
@@ -291,8 +291,8 @@ def test_a_measurement_that_is_killed_is_one_measurement(watch: Watch, lab: Star
 
     assert process.poll() is None
     assert process.stderr is not None
-    told = process.stderr.readline()
-    assert told == "time-drift: no answer: the measurement was ended by signal 9\n"
+    reported = process.stderr.readline()
+    assert reported == "time-drift: no answer: the measurement was ended by signal 9\n"
 
 
 # --- The configuration -----------------------------------------------------------------------
@@ -375,18 +375,18 @@ def test_who_starts_it_may_ignore_children(script: str, lab: Start) -> None:
 
 
 def test_a_shortage_costs_one_measurement(script: str, lab: Start) -> None:
-    """Where no further file can be opened that is told, and it goes on."""
+    """Where no further file can be opened that is reported, and it goes on."""
     code = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (6, 6))"
 
     done = started_after(script, code, lab(*[behaviour.shifted(4)] * 3))
 
     assert (done.stdout, done.returncode) == ("", 0)
-    told = "time-drift: no answer: nothing to measure with: Too many open files\n"
-    assert done.stderr == told * 2
+    reported = "time-drift: no answer: nothing to measure with: Too many open files\n"
+    assert done.stderr == reported * 2
 
 
 def test_a_reader_that_stops_ends_it(watch: Watch, lab: Start) -> None:
-    """Half a result, told to a reader that fell asleep, is not continued by the next one."""
+    """Half a result, asked to a reader that fell asleep, is not continued by the next one."""
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
     path = lab(*[behaviour.shifted(4)] * 60, settings="timeout = 2")
@@ -401,7 +401,7 @@ def test_a_reader_that_stops_ends_it(watch: Watch, lab: Start) -> None:
         assert said.read().count("time_drift success") == 1
 
 
-def test_a_broken_configuration_is_told_and_not_used(watch: Watch, lab: Start) -> None:
+def test_a_broken_configuration_is_reported_and_not_used(watch: Watch, lab: Start) -> None:
     """SIGHUP on a file that does not hold together leaves the sources of before."""
     path = Path(lab(*[behaviour.shifted(4)] * 3))
     process = watch("--config", path)
@@ -410,10 +410,10 @@ def test_a_broken_configuration_is_told_and_not_used(watch: Watch, lab: Start) -
     path.write_text("tiemout = 3\n", encoding="utf-8")
     process.send_signal(signal.SIGHUP)
     assert process.stderr is not None
-    told = process.stderr.readline()
+    reported = process.stderr.readline()
 
-    assert "unknown key" in told or "tiemout" in told
-    assert told.endswith("; the configuration of before stays\n")
+    assert "unknown key" in reported or "tiemout" in reported
+    assert reported.endswith("; the configuration of before stays\n")
     assert asked(process) == "-4\n"
 
 

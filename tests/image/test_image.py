@@ -34,12 +34,12 @@ def test_the_demo_runs_without_any_right(image: Built) -> None:
 
 
 def test_a_container_has_what_we_say_it_has(image: Built) -> None:
-    """The bundle of these tests really is what README tells people to run."""
+    """The bundle of these tests really is what README shows people to run."""
     look = (
         "import os\n"
-        "told = dict(l.split(':', 1) for l in open('/proc/self/status') if ':' in l)\n"
-        "print(os.getpid(), os.getuid(), os.getgid(), told['CapEff'].strip(),"
-        " told['CapBnd'].strip(), told['NoNewPrivs'].strip())\n"
+        "found = dict(l.split(':', 1) for l in open('/proc/self/status') if ':' in l)\n"
+        "print(os.getpid(), os.getuid(), os.getgid(), found['CapEff'].strip(),"
+        " found['CapBnd'].strip(), found['NoNewPrivs'].strip())\n"
         "for path in ('/x', '/opt/time-drift/x', '/var/lib/time-drift/x', '/tmp/x'):\n"
         "    try: open(path, 'w'); print('written')\n"
         "    except OSError as error: print(error.strerror)\n"
@@ -62,10 +62,10 @@ def test_a_mounted_configuration_is_used(
     mounts = [(mine, CONFIGURATION)]
     with chronyd(needs("chronyd"), tmp_path / "chrony", port, offset="+4s"):
         ran = image.run("mounted", mounts=mounts)
-        told = image.run("mounted-json", "--json", mounts=mounts)
+        reported = image.run("mounted-json", "--json", mounts=mounts)
 
     assert (ran.stdout, ran.stderr, ran.status) == ("-4\n", "", 0)
-    assert json.loads(told.stdout)["drift_s"] == -4
+    assert json.loads(reported.stdout)["drift_s"] == -4
 
 
 def test_a_bad_configuration_is_named(image: Built, tmp_path: Path) -> None:
@@ -143,12 +143,12 @@ def test_the_user_can_write_nothing_but_tmp_and_the_state(image: Built) -> None:
     """Even where the root file system was not made read-only."""
     writable = {
         name
-        for name, told in everything(image.root)
-        if not stat.S_ISLNK(told.st_mode)
+        for name, reported in everything(image.root)
+        if not stat.S_ISLNK(reported.st_mode)
         and (
-            (told.st_uid == USER)
-            or (told.st_gid == USER and told.st_mode & 0o020)
-            or told.st_mode & 0o002
+            (reported.st_uid == USER)
+            or (reported.st_gid == USER and reported.st_mode & 0o020)
+            or reported.st_mode & 0o002
         )
     }
 
@@ -161,8 +161,8 @@ def test_nothing_of_ours_is_setuid(image: Built) -> None:
     def privileged(root: Path) -> set[str]:
         return {
             name
-            for name, told in everything(root)
-            if stat.S_ISREG(told.st_mode) and told.st_mode & (stat.S_ISUID | stat.S_ISGID)
+            for name, reported in everything(root)
+            if stat.S_ISREG(reported.st_mode) and reported.st_mode & (stat.S_ISUID | stat.S_ISGID)
         }
 
     assert privileged(image.root) <= privileged(image.base_root)
@@ -248,7 +248,7 @@ def test_what_it_adds_to_its_base_is_small(image: Built) -> None:
 
 
 def test_the_dockerfile_is_clean() -> None:
-    """hadolint has nothing to say, and is not told to overlook anything."""
+    """hadolint has nothing to say, and is not asked to overlook anything."""
     linter = ROOT / ".venv-supply" / "bin" / "hadolint"
     if not linter.exists():
         if os.environ.get("CI"):

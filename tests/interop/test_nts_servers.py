@@ -294,7 +294,7 @@ def test_the_time_is_asked_where_the_key_server_says(
 def test_a_key_server_that_leads_nowhere(
     program: Program, lab: Lab, tmp_path: Path, named: str, shared: bool, why: str
 ) -> None:
-    """It names whom nobody knows, or one that knows none of its cookies: told, and no sample."""
+    """It names whom nobody knows, or one that knows none of its cookies: no sample."""
     with apart(lab, tmp_path, named, shared=shared) as server:
         config = written(tmp_path, nts.source(server.port, "apart", lab.authority.ca_file))
         done = program("--config", config, "--json", "--timeout", "4", wrap=server.wrap)
@@ -304,7 +304,7 @@ def test_a_key_server_that_leads_nowhere(
 
 
 def test_what_is_no_nts_server(program: Program, lab: Lab, tmp_path: Path) -> None:
-    """A closed port, a web server, and whoever speaks TLS but not this: each is told by name."""
+    """A closed port, a web server, and whoever speaks TLS but not this, by name."""
     handshake = f"malformed: {LOOPBACK}: TLS handshake: "
     expected = {
         "closed": f"unreachable: no address can be reached ({LOOPBACK} port ",
@@ -385,7 +385,7 @@ SHOWN = {
 """What a server may show that has no right to the name."""
 
 
-def test_a_real_client_can_tell(tmp_path: Path) -> None:
+def test_a_real_client_can_says(tmp_path: Path) -> None:
     """What the lab forges, chronyd refuses too, so that our refusing it means something."""
     with ExitStack() as started:
         forgers = {n: started.enter_context(NtsServer(n, each)) for n, each in FORGED.items()}

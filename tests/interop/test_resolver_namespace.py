@@ -261,7 +261,7 @@ def test_a_name_that_does_not_exist_is_refused_at_once(namespace: Namespace) -> 
     assert ran.wall_s < 1.5
 
 
-def test_one_name_that_does_not_exist_is_told_with_its_reason(namespace: Namespace) -> None:
+def test_one_name_that_does_not_exist_is_reported_with_its_reason(namespace: Namespace) -> None:
     """A single failed source is named together with what its resolver said."""
     ran = namespace(
         'timeout = 5\n[[sources.ntp]]\nhost = "gone.lab.test"\noperator = "Gone"\n', "answer"

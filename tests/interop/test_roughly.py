@@ -32,7 +32,7 @@ from lab.roughtime import (
 )
 from lab.world import world
 from sources.clock import NS
-from sources.roughtime.wire_dialects import Form, encode_request
+from sources.roughtime.wire_dialects import Framing, encode_request
 from tests.conftest import ROOT, Program
 from tests.support.servers.chrony import faked, free_port
 from tests.support.servers.web import found, not_here
@@ -80,7 +80,7 @@ def served(roughly: str, operator: str, *options: str) -> Iterator[str]:
 
 
 def _wait_until_it_answers(port: int, public_key: bytes) -> None:
-    request = encode_request(Form.IETF, bytes(32), public_key)
+    request = encode_request(Framing.IETF, bytes(32), public_key)
     for _ in range(200):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
             link.settimeout(0.2)
@@ -262,7 +262,7 @@ def test_its_client_believes_our_lab_server(roughly: str, version: int) -> None:
 @pytest.mark.parametrize(
     "behave", [behaviour.silent, behaviour.only(b"ROUGHTIM")], ids=["silent", "junk"]
 )
-def test_its_client_can_tell(roughly: str, behave: Behaviour) -> None:
+def test_its_client_can_says(roughly: str, behave: Behaviour) -> None:
     """The same client prints no time where there was none."""
     with RoughtimeServer("Alpha", behave) as server:
         done = asked(roughly, server)

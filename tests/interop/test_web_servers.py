@@ -442,7 +442,7 @@ def test_proxies_of_the_environment(program: Program, lab: Lab, written: Written
 
 
 def test_any_status_will_do(program: Program, lab: Lab, tmp_path: Path, written: Written) -> None:
-    """A redirect, which is not followed, a page not found and a server's error tell the time."""
+    """A redirect, which is not followed, a page not found and a server's error have the time."""
     port = free_port()
     content = (
         f"location /302 {{ return 302 https://{LOOPBACK}:{port}/followed; }}"

@@ -138,7 +138,7 @@ def test_an_answer(
     submitted = run(program=bent(offset), config=lab, tags=["chain:ethereum"], **thresholds)
     gauges = values(submitted)
     estimate = gauges["time_drift.estimate"]
-    told = {
+    reported = {
         -4: "this clock is 4 s behind",
         4: "this clock is 4 s ahead",
         -1: "this clock is 1 s behind",
@@ -155,7 +155,7 @@ def test_an_answer(
     assert gauges["time_drift.falsetickers"] in (0, 1)  # it may have been decided without the liar
     assert statuses(submitted) == {"time_drift.can_answer": OK, "time_drift.clock": status}
     message = submitted["services"]["time_drift.clock"][0][1]
-    assert message == (told[drift_s] if status else "")
+    assert message == (reported[drift_s] if status else "")
     for sent in (*submitted["metrics"].values(), *submitted["services"].values()):
         assert sent[0][2] == ["chain:ethereum"]
 
@@ -175,12 +175,12 @@ def test_a_refusal(run: Run, tmp_path: Path) -> None:
     assert submitted["services"]["time_drift.can_answer"][0][1].startswith("no answer: ")
 
 
-def unknown(submitted: Submitted, told: str) -> None:
+def unknown(submitted: Submitted, reported: str) -> None:
     """Nothing is submitted but that nothing is known, and why."""
     assert submitted["failure"] == ""
     assert values(submitted) == {"time_drift.success": 0}
     assert statuses(submitted) == {"time_drift.can_answer": UNKNOWN, "time_drift.clock": UNKNOWN}
-    assert told in submitted["services"]["time_drift.can_answer"][0][1]
+    assert reported in submitted["services"]["time_drift.can_answer"][0][1]
 
 
 def test_a_wrong_configuration(run: Run, tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_a_program_that_hangs(run: Run, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("setting", [{"warning": "1"}, {"critical": 0}, {"timeout": True}])
 def test_a_setting_that_is_none(run: Run, setting: dict[str, object]) -> None:
-    """The agent is told which one, instead of a check that means something else."""
+    """The agent is reported which one, instead of a check that means something else."""
     with pytest.raises(AssertionError, match=f"{next(iter(setting))}: .* is no number above 0"):
         run(**setting)
 
@@ -234,11 +234,11 @@ def test_the_readme_names_what_is_submitted() -> None:
     code = (CHECKS / "time_drift.py").read_text(encoding="utf-8")
     (block,) = re.findall(r"```json\n(.*?)```", readme, re.DOTALL)
     monitor = json.loads(block)
-    told = set(re.findall(r"`time_drift\.([a-z_.]+)`", readme))
+    reported = set(re.findall(r"`time_drift\.([a-z_.]+)`", readme))
     gauges = set(re.findall(r'"([a-z_.]+)": (?:1,|found|low|high|len)', code))
 
     assert monitor["options"]["notify_no_data"] is True
     assert "time_drift.seconds{*} by {host}) >= 2" in monitor["query"]
     assert monitor["options"]["thresholds"] == {"critical": 2, "warning": 1}
     assert gauges >= {"success", "seconds", "interval.low", "agreeing_kinds", "run_duration"}
-    assert told >= gauges | {"falsetickers", "undecided", "can_answer", "clock"}
+    assert reported >= gauges | {"falsetickers", "undecided", "can_answer", "clock"}

@@ -1,4 +1,4 @@
-"""The dashboard: its form, and each of its expressions run against a real Prometheus."""
+"""The dashboard: its shape, and each of its expressions run against a real Prometheus."""
 
 import json
 import re

@@ -23,6 +23,7 @@ from lab.ntp import NtpServer
 from lab.world import world
 from tests.conftest import ROOT
 from tests.support.servers.chrony import faked
+from tests.support.sources.ports import usual_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
 
@@ -89,7 +90,7 @@ def test_the_schemas_of_kubernetes_accept_them() -> None:
 
 
 def test_the_schemas_of_kubernetes_would_refuse_another_key(tmp_path: Path) -> None:
-    """A key that is misspelt deep in a container is told."""
+    """A key that is misspelt deep in a container is reported."""
     text = (MANIFESTS / "daemonset.yaml").read_text(encoding="utf-8")
     spoilt = tmp_path / "spoilt.yaml"
     spoilt.write_text(text.replace("readOnlyRootFilesystem", "readonlyRootFilesystem"))
@@ -290,11 +291,10 @@ def shipped() -> Iterator[tuple[str, int]]:
     import tomllib
 
     assert load(str(ROOT / "config.toml"))  # the program takes it
-    usual = {"ntp": 123, "nts": 4460, "roughtime": 5319, "https": 443}
     tree = tomllib.loads((ROOT / "config.toml").read_text(encoding="utf-8"))
     for kind, tables in tree["sources"].items():
         for table in tables:
-            yield kind, table.get("port", usual[kind])
+            yield kind, table.get("port", usual_port(kind))
 
 
 def exporter() -> tuple[Manifest, Manifest, Manifest]:

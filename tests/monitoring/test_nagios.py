@@ -423,8 +423,8 @@ object Endpoint NodeName {{ }}
 object Zone ZoneName {{ endpoints = [ NodeName ] }}
 object CheckerComponent "checker" {{ }}
 object PerfdataWriter "file" {{
-  service_perfdata_path = "{place}/told"
-  service_temp_path = "{place}/telling"
+  service_perfdata_path = "{place}/written"
+  service_temp_path = "{place}/writing"
   host_perfdata_path = "{place}/hosts"
   host_temp_path = "{place}/host"
   rotation_interval = 1s
@@ -505,16 +505,16 @@ def test_a_real_icinga_runs_the_shipped_definition(
     soon = conf.replace("check_interval = 1m", "check_interval = 1s")
     command = icinga(tmp_path, soon, host)
     limit = time.monotonic() + 40
-    told = ""
+    reported = ""
     with running(command, tmp_path / "output") as process:
-        while "\n" not in told:
+        while "\n" not in reported:
             assert process.poll() is None, (tmp_path / "output").read_text()
             assert time.monotonic() < limit, (tmp_path / "output").read_text()
             time.sleep(0.1)
-            told = "".join(path.read_text() for path in tmp_path.glob("tell*"))
-            told += "".join(path.read_text() for path in tmp_path.glob("told*"))
+            reported = "".join(path.read_text() for path in tmp_path.glob("writing*"))
+            reported += "".join(path.read_text() for path in tmp_path.glob("written*"))
 
-    name, found, output, data = told.split("\n")[0].split("\t")
+    name, found, output, data = reported.split("\n")[0].split("\t")
     assert (name, found) == ("time-drift", state)
     assert "this clock is 4 s behind" in output
     assert performance("|" + data)["drift"][0] == "-4"

@@ -129,7 +129,7 @@ def test_prometheus_records_the_integer(program: Program, fleet: Fleet) -> None:
         assert abs(estimates[name] - recorded[name]) < 0.5
 
 
-def test_whose_clock_is_off_is_told_and_nobody_else(fleet: Fleet) -> None:
+def test_whose_clock_is_off_is_reported_and_nobody_else(fleet: Fleet) -> None:
     """Each node is judged by its chain; one whose chain nobody knows by the strictest."""
     off = {
         *(("TimeDriftWarning", name) for name in ("behind", "ahead", "misspelt", "in 2041")),
@@ -166,15 +166,15 @@ def test_the_message_says_which_way(fleet: Fleet) -> None:
 def test_names_that_want_escaping_arrive_as_they_are(fleet: Fleet) -> None:
     """Quotes, backslashes and letters of all kinds pass the file, node_exporter and Prometheus."""
     series = fleet.database.series(f'time_drift_source_verdict{{instance="{HOSTILE}"}}')
-    told = [labels["operator"] for labels, _ in series]
+    reported = [labels["operator"] for labels, _ in series]
     pages = {labels["source"] for labels, _ in series if labels["operator"] == TWICE}
 
-    assert sorted(told) == sorted([*NAMES, TWICE, TWICE])
+    assert sorted(reported) == sorted([*NAMES, TWICE, TWICE])
     assert len(pages) == 2
 
 
 def test_without_an_answer_there_is_no_drift(fleet: Fleet) -> None:
-    """When all sources die, what told the drift is gone at once, and an alert says so."""
+    """When all sources die, what showed the drift is gone at once, and an alert says so."""
     drift = f'{{__name__=~"time_drift(_seconds|_.*estimate.*|_source_o.*)",instance="{DEAF}"}}'
     assert len(fleet.database.series(drift)) > 2
     for server in fleet.honest.servers:

@@ -23,7 +23,7 @@ def test_the_committed_rules_are_the_generated_ones() -> None:
     assert rules.text() == committed
 
 
-def test_every_chain_can_be_labelled_and_told_apart() -> None:
+def test_every_chain_can_be_labelled_and_distinguished() -> None:
     """Names are what one types into a scrape configuration; thresholds are in order and strict."""
     names = [chain.name for chain in CHAINS]
 
@@ -59,7 +59,7 @@ def test_every_alert_is_tried() -> None:
     assert [alert.name for alert in rules.ALERTS if alert.name not in tried] == []
 
 
-def test_the_page_tells_what_the_rules_do() -> None:
+def test_the_page_says_what_the_rules_do() -> None:
     """Every threshold and every alert stands in the page as it is in the rules."""
     page = (DIRECTORY / "README.md").read_text(encoding="utf-8")
 

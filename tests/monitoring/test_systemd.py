@@ -46,8 +46,8 @@ def settings(text: str) -> dict[str, Settings]:
         if line.startswith("["):
             section = found.setdefault(line.strip("[]"), {})
         elif line and not line.startswith("#"):
-            key, _, told = line.partition("=")
-            section.setdefault(key, []).append(told)
+            key, _, reported = line.partition("=")
+            section.setdefault(key, []).append(reported)
     return found
 
 
@@ -189,11 +189,11 @@ def await_that(condition: Callable[[], bool], what: str) -> None:
 
 def test_the_service_measures(system: Machine) -> None:
     """It starts as it is shipped: -4 in the file, which everybody may read; state nobody may."""
-    told = system.systemctl("start", ONCE)
+    reported = system.systemctl("start", ONCE)
     written = system.path(TEXTFILE)
     others = os.listdir(written.parent)
 
-    assert told == ""
+    assert reported == ""
     assert (system.read("/opt/stdout"), system.read("/opt/stderr")) == ("", "")
     assert value(system, "time_drift_seconds") == -4
     assert value(system, "time_drift_success") == 1
@@ -228,10 +228,10 @@ def test_every_kind_of_source_answers(system: Machine) -> None:
     """NTP, NTS, Roughtime and HTTPS: nothing is forbidden that one of them needs."""
     explain = "[Service]\nExecStart=\nExecStart=/opt/time-drift/time-drift.sh --explain\n"
     with system.changed(ONCE, explain):
-        told = system.systemctl("start", ONCE)
+        reported = system.systemctl("start", ONCE)
         out, err = system.read("/opt/stdout"), system.read("/opt/stderr")
 
-    assert (told, out) == ("", "-4\n")
+    assert (reported, out) == ("", "-4\n")
     assert len(re.findall(r" agrees", err)) == 5, err
 
 
@@ -241,9 +241,9 @@ def test_names_are_resolved(system: Machine, first: str) -> None:
     system.write("/etc/resolv.conf", f"nameserver {first}\nnameserver {ANSWERING}\n")
     named = [f"[[{table}" for table in system.read(CONFIGURATION).split("[[")[1:3]]
     system.write(CONFIGURATION, "\n".join(["[consensus]\nmin_operators = 2\n", *named]))
-    told = system.systemctl("start", ONCE)
+    reported = system.systemctl("start", ONCE)
 
-    assert (told, value(system, "time_drift_seconds")) == ("", -4)
+    assert (reported, value(system, "time_drift_seconds")) == ("", -4)
     for name in NAMED:
         assert re.search(f'source="{name}:[0-9]+",verdict="agrees"', system.read(TEXTFILE))
 
@@ -253,9 +253,9 @@ def test_a_refusal_is_recorded_and_no_failure(system: Machine) -> None:
     system.systemctl("start", ONCE)
     answered = value(system, "time_drift_seconds")
     system.write(CONFIGURATION, NOBODY)
-    told = system.systemctl("start", ONCE)
+    reported = system.systemctl("start", ONCE)
 
-    assert (answered, told) == (-4, "")
+    assert (answered, reported) == (-4, "")
     assert value(system, "time_drift_success") == 0
     assert value(system, "time_drift_seconds") is None
     assert system.read("/opt/stderr").startswith("time-drift: no answer: ")
@@ -264,9 +264,9 @@ def test_a_refusal_is_recorded_and_no_failure(system: Machine) -> None:
 def test_a_wrong_configuration_is_a_failure(system: Machine) -> None:
     """The unit fails, so that `systemctl --failed` has it, and its log says what is wrong."""
     system.write(CONFIGURATION, "no_such_key = 1\n")
-    told = system.systemctl("start", ONCE)
+    reported = system.systemctl("start", ONCE)
 
-    assert told.startswith("failed")
+    assert reported.startswith("failed")
     assert "exit-code" in system.systemctl("show", "-p", "Result", ONCE)
     assert "no_such_key" in system.read("/opt/stderr")
 
@@ -276,12 +276,12 @@ def test_the_readme_s_user_is_needed(system: Machine) -> None:
     kept = system.read("/etc/passwd")
     system.write("/etc/passwd", re.sub(r"^time-drift:.*\n", "", kept, flags=re.MULTILINE))
     try:
-        told = system.systemctl("start", ONCE)
+        reported = system.systemctl("start", ONCE)
         status = system.systemctl("show", "-p", "ExecMainStatus", ONCE)
     finally:
         system.write("/etc/passwd", kept)
 
-    assert told.startswith("failed")
+    assert reported.startswith("failed")
     assert status == "ExecMainStatus=217"  # EXIT_USER
 
 
@@ -377,7 +377,7 @@ def test_the_watch_runs_reloads_and_stops(system: Machine) -> None:
 
 
 def test_the_watch_is_started_again_but_not_in_vain(system: Machine) -> None:
-    """Killed, it is started anew; with a configuration that is wrong it stays down, and is told."""
+    """Killed, it is started anew; with a wrong configuration it stays down, and says so."""
     quick = "[Service]\nRestartSec=100ms\n"
     with system.changed(WATCH, quick):
         system.systemctl("start", WATCH)
@@ -399,13 +399,13 @@ def expanded(name: str) -> frozenset[str]:
     """Return the system calls of a set like @system-service, as systemd knows them."""
     if not name.startswith("@"):
         return frozenset({name})
-    told = subprocess.run(
+    reported = subprocess.run(
         ["systemd-analyze", "syscall-filter", "--no-pager", name],
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    members = re.findall(r"^ {4}(@?[\w-]+)$", told, re.MULTILINE)
+    members = re.findall(r"^ {4}(@?[\w-]+)$", reported, re.MULTILINE)
     return frozenset().union(*(expanded(one) for one in members))
 
 

@@ -151,8 +151,8 @@ def ran_by_exec(table: dict[str, Any], program: str) -> RanInTelegraf:
         check=False,
     )
     if done.returncode != 0 and not table.get("ignore_error", False):
-        told = done.stderr[:512].split(b"\n")[0].decode()
-        return RanInTelegraf([], f"exec: exit status {done.returncode} for command: {told}")
+        reported = done.stderr[:512].split(b"\n")[0].decode()
+        return RanInTelegraf([], f"exec: exit status {done.returncode} for command: {reported}")
     logged = done.stderr.decode() if table.get("log_stderr", False) else ""
     if table["data_format"] == "value":
         value = value_parser(done.stdout)
@@ -303,7 +303,7 @@ class Execd:
         ]
 
     def silent(self) -> bool:
-        """Tell whether nothing comes for a while."""
+        """Return whether nothing comes for a while."""
         try:
             self._lines.get(timeout=0.5)
         except Empty:

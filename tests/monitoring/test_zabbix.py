@@ -113,7 +113,7 @@ def test_the_objects_key_has_the_refusal(labs: Lab, ask: Ask) -> None:
 
 
 def test_the_objects_key_has_the_configurations_error(labs: Lab, ask: Ask) -> None:
-    """A configuration that cannot be read is told in an object, too."""
+    """A configuration that cannot be read is reported in an object, too."""
     found = json.loads(ask("time.drift.all", labs.broken, "-4s"))
 
     assert (found["success"], found["reason"], found["sources"]) == (0, "configuration", [])
@@ -204,7 +204,7 @@ def test_every_path_is_in_what_the_program_prints(labs: Lab, ask: Ask) -> None:
         assert found, path_of(item)
         key = found[1]
         seen.add(key)
-        given = [told[key] for told in (answer, refusal) if key in told]
+        given = [reported[key] for reported in (answer, refusal) if key in reported]
         assert given, key
         text = item.get("value_type") in {"TEXT", "CHAR"}
         assert all(isinstance(value, str if text else int) for value in given), key
@@ -237,12 +237,12 @@ def test_every_source_is_discovered_and_found_again(
     labs: Lab, ask: Ask, needs: Callable[[str], str]
 ) -> None:
     """Discovery keeps who the sources are, and each prototype finds its own source."""
-    told = json.loads(ask("time.drift.all", labs.honest, "-4s"))
+    reported = json.loads(ask("time.drift.all", labs.honest, "-4s"))
     first, none, code, _same = discovery()["preprocessing"]
     assert first["parameters"] == ["$.sources"]
     assert none["type"] == "NOT_MATCHES_REGEX"
     assert re.search(none["parameters"][0], json.dumps([]))
-    assert not re.search(none["parameters"][0], json.dumps(told["sources"]))
+    assert not re.search(none["parameters"][0], json.dumps(reported["sources"]))
     done = subprocess.run(
         [
             needs("node"),
@@ -250,7 +250,7 @@ def test_every_source_is_discovered_and_found_again(
             "const run = new Function('value', process.argv[1]);"
             "process.stdout.write(run(process.argv[2]))",
             code["parameters"][0],
-            json.dumps(told["sources"]),
+            json.dumps(reported["sources"]),
         ],
         capture_output=True,
         text=True,
@@ -262,10 +262,10 @@ def test_every_source_is_discovered_and_found_again(
     assert len(discovered) == 4
     macros = {path["lld_macro"]: path["path"] for path in discovery()["lld_macro_paths"]}
     assert macros == {f"{{#{key.upper()}}}": f"$.{key}" for key in discovered[0]}
-    for wanted, source in zip(discovered, told["sources"], strict=True):
+    for wanted, source in zip(discovered, reported["sources"], strict=True):
         for item in prototypes():
             assert discards(item)
-            assert _chosen(path_of(item), wanted, told["sources"]) == [
+            assert _chosen(path_of(item), wanted, reported["sources"]) == [
                 source[key] for key in [_leaf(path_of(item))] if key in source
             ]
 

@@ -117,8 +117,8 @@ class Aws(NamedTuple):
         try:
             client.request(method, path, body or None, headers or {})
             answer = client.getresponse()
-            told = {name.lower(): value for name, value in answer.getheaders()}
-            found = Fetched(told, answer.read())
+            reported = {name.lower(): value for name, value in answer.getheaders()}
+            found = Fetched(reported, answer.read())
         finally:
             client.close()
         assert answer.status == 200, found.body
@@ -143,10 +143,11 @@ def an_account(directory: Path) -> Iterator[Aws]:
     home = directory / "home"
     home.mkdir()
     log = directory / "moto.log"
-    command = [tool("python"), str(ROOT / "tests/support/servers/moto_server.py")]
+    command = [tool("python"), "-m", "tests.support.servers.moto_server"]
     with log.open("wb") as file:
         process = subprocess.Popen(
             command,
+            cwd=ROOT,
             # No proxy, no AWS setting and no home: moto's own requests stay on loopback too.
             env={"PATH": os.environ["PATH"], "HOME": str(home)},
             stdin=subprocess.PIPE,

@@ -183,7 +183,7 @@ def test_a_dirty_tree_is_refused_although_the_user_looks_away(clone: Clone, tmp_
 def test_what_the_user_alone_ignores_is_no_excuse(
     clone: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A new file that git is told to overlook, by the clone or by the user, would be missing."""
+    """A new file that git is set to overlook, by the clone or by the user, would be missing."""
     by_clone, by_user = clone("by-clone"), clone("by-user")
     (by_clone / ".git" / "info" / "exclude").write_text("*.local\n")
     (tmp_path / ".gitconfig").write_text(f"[core]\n\texcludesFile = {tmp_path}/ignored\n")

@@ -55,7 +55,7 @@ OWN_RECORDS = [
 class Ran(Record):
     """A run of our command line that succeeded."""
 
-    told: dict[str, str]
+    reported: dict[str, str]
     """The `Key: value` lines of stdout."""
     stdout: str
     stderr: str
@@ -191,9 +191,9 @@ def test_a_new_zone_takes_two_phases_and_goes_with_its_stack(
     stack, before = f"new-{region}", aws.account()
     first = deploy(aws, stack, region, "--tag", "Project=time-drift")
     assert made(aws, stack, region) == ALWAYS | {"Zone"}
-    assert first.told.keys() == OUTPUTS | {"NameServers"}
-    assert re.fullmatch(UNBOUND, first.told["WebsiteUrl"])
-    assert len(first.told["NameServers"].split()) == 4
+    assert first.reported.keys() == OUTPUTS | {"NameServers"}
+    assert re.fullmatch(UNBOUND, first.reported["WebsiteUrl"])
+    assert len(first.reported["NameServers"].split()) == 4
     assert_unbound(aws, stack, region)
     assert aws.account()["Stacks"][region][stack]["Tags"] == {"Project": "time-drift"}
 
@@ -201,8 +201,8 @@ def test_a_new_zone_takes_two_phases_and_goes_with_its_stack(
     second = deploy(aws, stack, region, "--delegated", *own)
     issued = {"Certificate"} if region == "us-east-1" else set()
     assert made(aws, stack, region) == ALWAYS | {"Zone", "Records"} | issued
-    assert second.told["WebsiteUrl"] == f"https://{stack}.example.org/"
-    assert second.told["BucketName"] == first.told["BucketName"]
+    assert second.reported["WebsiteUrl"] == f"https://{stack}.example.org/"
+    assert second.reported["BucketName"] == first.reported["BucketName"]
     assert "--tags Project=time-drift" in second.commands[1]  # or it would lose them
     assert aws.account()["Stacks"][region][stack]["Tags"] == {"Project": "time-drift"}
     zone = physical(aws, stack, region, "Zone")
@@ -210,7 +210,7 @@ def test_a_new_zone_takes_two_phases_and_goes_with_its_stack(
     certificate = physical(aws, stack, region, "Certificate") if issued else GIVEN_CERTIFICATE
     assert_bound(aws, stack, region, certificate)
 
-    assert_kept_and_filled(aws, stack, region, second.told, tmp_path)
+    assert_kept_and_filled(aws, stack, region, second.reported, tmp_path)
     delete_by_hand(aws, stack, region)
     assert aws.account()["Stacks"][region][stack]["Status"] == "DELETE_FAILED"
     assert made(aws, stack, region) == {"Site"} | ({"Zone"} if issued else set())
@@ -231,18 +231,18 @@ def test_a_given_zone_stays_as_it_was(
     stack, before = f"given-{region}", aws.account()
     own = before["Zones"][given_zone]["Records"]
     ran = deploy(aws, stack, region, "--zone", given_zone)
-    assert ran.told.keys() == OUTPUTS
+    assert ran.reported.keys() == OUTPUTS
     if region == "us-east-1":
         assert made(aws, stack, region) == ALWAYS | {"Certificate", "Records"}
-        assert ran.told["WebsiteUrl"] == f"https://{stack}.example.org/"
+        assert ran.reported["WebsiteUrl"] == f"https://{stack}.example.org/"
         assert_bound(aws, stack, region, physical(aws, stack, region, "Certificate"))
         assert addresses(aws, stack, given_zone).keys() == {"A", "AAAA"}
     else:
         assert made(aws, stack, region) == ALWAYS
-        assert re.fullmatch(UNBOUND, ran.told["WebsiteUrl"])
+        assert re.fullmatch(UNBOUND, ran.reported["WebsiteUrl"])
         assert_unbound(aws, stack, region)
         assert "--certificate" in ran.stderr
-    assert_kept_and_filled(aws, stack, region, ran.told, tmp_path)
+    assert_kept_and_filled(aws, stack, region, ran.reported, tmp_path)
 
     proofs = validations(aws, given_zone)
     ran = destroy(aws, stack, region)
@@ -263,8 +263,8 @@ def deploy_all_given(aws: Aws, stack: str, region: str, zone: str, *more: str) -
     assert made(aws, stack, region) >= ALWAYS | {"Records"}
     assert "Certificate" not in made(aws, stack, region)
     assert "Zone" not in made(aws, stack, region)
-    assert ran.told.keys() == OUTPUTS
-    assert ran.told["WebsiteUrl"] == f"https://{stack}.example.org/"
+    assert ran.reported.keys() == OUTPUTS
+    assert ran.reported["WebsiteUrl"] == f"https://{stack}.example.org/"
     assert_bound(aws, stack, region, GIVEN_CERTIFICATE)
     assert addresses(aws, stack, zone).keys() == {"A", "AAAA"}
     assert validations(aws, zone) == proofs
@@ -281,11 +281,11 @@ def test_publish_makes_the_bucket_what_the_directory_is(
     and certificate are given, so the name is bound at once in either region.
     """
     stack, before = f"publish-{region}", aws.account()
-    told = deploy_all_given(aws, stack, region, given_zone).told
+    reported = deploy_all_given(aws, stack, region, given_zone).reported
     again = deploy_all_given(aws, stack, region, given_zone)
     assert "No changes to deploy" in again.stderr
-    assert again.told == told
-    site, bucket = a_site(tmp_path / "site", "time-drift-000000000002.zip"), told["BucketName"]
+    assert again.reported == reported
+    site, bucket = a_site(tmp_path / "site", "time-drift-000000000002.zip"), reported["BucketName"]
     page = site / "index.html"
     os.utime(page, (1e9, 1e9))
     # What an earlier publish left: its archive, and a page as long as ours and of a later date.
@@ -293,9 +293,9 @@ def test_publish_makes_the_bucket_what_the_directory_is(
     aws.put(bucket, page.name, page.read_bytes().replace(b"02.zip", b"01.zip"))
 
     ran = publish(aws, stack, region, site)
-    assert ran.stdout == told["WebsiteUrl"] + "\n"
+    assert ran.stdout == reported["WebsiteUrl"] + "\n"
     assert_published(aws, bucket, site)
-    assert aws.account()["Distributions"][told["DistributionId"]] == [["/*"]]
+    assert aws.account()["Distributions"][reported["DistributionId"]] == [["/*"]]
     assert_fetched(aws, region, bucket, site, tmp_path / "back")
 
     destroy(aws, stack, region)
@@ -357,15 +357,15 @@ def assert_fetched(aws: Aws, region: str, bucket: str, site: Path, back: Path) -
 
 
 def assert_kept_and_filled(
-    aws: Aws, stack: str, region: str, told: dict[str, str], tmp_path: Path
+    aws: Aws, stack: str, region: str, reported: dict[str, str], tmp_path: Path
 ) -> None:
     """Deploying again changes nothing, and what is published comes back."""
     again = deploy(aws, stack, region)
     assert "No changes to deploy" in again.stderr
-    assert again.told == told
+    assert again.reported == reported
     site = a_site(tmp_path / "site", "time-drift-000000000003.zip")
-    assert publish(aws, stack, region, site).stdout == told["WebsiteUrl"] + "\n"
-    assert_fetched(aws, region, told["BucketName"], site, tmp_path / "back")
+    assert publish(aws, stack, region, site).stdout == reported["WebsiteUrl"] + "\n"
+    assert_fetched(aws, region, reported["BucketName"], site, tmp_path / "back")
 
 
 def test_a_password_comes_and_goes_and_is_never_shown(
@@ -486,7 +486,7 @@ def test_values_that_the_template_does_not_take_are_refused_before_anything_is_r
 def test_the_policy_suffices_and_is_needed(aws: Aws, tmp_path: Path) -> None:
     """The whole flow works for a user who has no more rights than our policy, and not with fewer.
 
-    moto tells this far only: it checks what the user calls, not what CloudFormation calls for the
+    moto shows this far only: it checks what the user calls, not what CloudFormation calls for the
     user. So the rights that are given to CloudFormation alone are left away, which shows that we
     need none of them ourselves. It takes every condition for a refusal, and knows ARNs of S3 only;
     so the rest is tested without conditions, and elsewhere than in S3 with any resource.
@@ -504,11 +504,11 @@ def test_the_policy_suffices_and_is_needed(aws: Aws, tmp_path: Path) -> None:
         assert "AccessDenied" in refused.stderr
         assert "cloudformation:CreateChangeSet" in refused.stderr
 
-        told = deploy(user, stack, region, "--delegated").told
+        reported = deploy(user, stack, region, "--delegated").reported
         deploy(user, stack, region, "--tag", "Project=time-drift")
         publish(user, stack, region, site)
         published = aws.account()
-        assert published["Buckets"][told["BucketName"]] == sorted(
+        assert published["Buckets"][reported["BucketName"]] == sorted(
             file.name for file in site.iterdir()
         )
         assert published["Stacks"][region][stack]["Tags"] == {"Project": "time-drift"}

@@ -235,7 +235,7 @@ def test_crawlers_may_come(base: str, site: Path) -> None:
 
 
 def test_the_digest(site: Path) -> None:
-    """The page and SHA256SUMS.txt tell the digest of the archive that is beside them."""
+    """The page and SHA256SUMS.txt show the digest of the archive that is beside them."""
     them = elements(site, "index.html")
     (link,) = (link for link in them.named("a") if link.get("id") == "download")
 
@@ -272,7 +272,7 @@ def test_every_response_has_the_headers(base: str, site: Path, method: str) -> N
 
 
 def test_what_comes_back(base: str, site: Path) -> None:
-    """The root is the index; a HEAD tells of it without it; the archive comes whole."""
+    """The root is the index; a HEAD has its headers alone; the archive comes whole."""
     index = ask(base, "GET", "/")
     head = ask(base, "HEAD", "/")
     whole = ask(base, "GET", f"/{archive(site)}?again=1")
@@ -352,8 +352,8 @@ def test_the_browser_has_nothing_to_say(seen: dict[str, Any]) -> None:
     """No message in the console, no error, nothing that the policy had to stop."""
     for view in seen["views"]:
         what = f"{view['path']} {view['name']}"
-        told = [it["text"] for it in view["console"] if not excused(view, it)]
-        assert told == [], what
+        reported = [it["text"] for it in view["console"] if not excused(view, it)]
+        assert reported == [], what
         assert view["errors"] == [], what
         assert view["violations"] == [], what
 
@@ -385,7 +385,7 @@ def test_everything_comes_from_here(seen: dict[str, Any], base: str) -> None:
 
 @pytest.mark.interop
 def test_the_download(seen: dict[str, Any], site: Path) -> None:
-    """A click on the link downloads the archive of which the page tells the digest."""
+    """A click on the link downloads the archive of which the page shows the digest."""
     assert seen["download"] == {
         "name": archive(site),
         "sha256": digest(site),
@@ -404,7 +404,7 @@ def test_links_lead_somewhere(seen: dict[str, Any], base: str, site: Path) -> No
 
 @pytest.mark.interop
 def test_titles(seen: dict[str, Any]) -> None:
-    """The page and the error page are told apart by status and title."""
+    """The page and the error page are distinguished by status and title."""
     views = {view["path"]: (view["status"], view["title"]) for view in seen["views"]}
 
     assert views["/"][0] == 200
@@ -435,7 +435,7 @@ def two_files(stack: Stack) -> Edge:
 
 
 def test_the_emulation_asks_the_bucket_policy(stack: Stack) -> None:
-    """Who may not read gets no page, not even the 404 page; and what is missing is not told."""
+    """Who may not read gets no page, not even the 404 page; and what is missing is not said."""
     document = stack.resources["SitePolicy"]["Properties"]["PolicyDocument"]
     closed = changed(stack, "SitePolicy", PolicyDocument={"Statement": document["Statement"][1:]})
     other = stack.replaced(ids={**stack.ids, "Distribution": "E2SOMEBODYELSE"})

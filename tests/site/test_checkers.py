@@ -37,7 +37,7 @@ print(json.dumps(found))
 """
 
 
-def told_by(code: str, *arguments: str) -> str:
+def printed_by(code: str, *arguments: str) -> str:
     """Run a program by the interpreter that has cfn-lint."""
     done = subprocess.run(
         [tool("python"), "-c", code, *arguments], capture_output=True, text=True, check=True
@@ -56,7 +56,7 @@ def linted(path: str, *regions: str) -> "subprocess.CompletedProcess[str]":
 
 def test_the_template_is_right_in_every_commercial_region() -> None:
     """cfn-lint, with its experimental rules and strict types, has nothing to say."""
-    regions = told_by(_REGIONS).split()
+    regions = printed_by(_REGIONS).split()
     done = linted(TEMPLATE, *regions)
 
     assert len(regions) >= 33
@@ -98,7 +98,7 @@ def test_checkov_fails_nothing_that_is_not_a_decision() -> None:
 def handlers() -> dict[str, dict[str, list[str]]]:
     """What the registry's handlers of our types may call, as AWS publishes it."""
     kinds = {str(one.resource_type) for one in template.build().resources.values()}
-    found: dict[str, dict[str, list[str]]] = json.loads(told_by(_HANDLERS, *sorted(kinds)))
+    found: dict[str, dict[str, list[str]]] = json.loads(printed_by(_HANDLERS, *sorted(kinds)))
     return found
 
 
@@ -191,9 +191,9 @@ def test_only_creating_is_granted_on_everything() -> None:
 def test_every_statement_is_explained() -> None:
     """For the account's owner: the reason of each, and of what is not granted."""
     grants = policy.build(ACCOUNT, "eu-west-1", "site")
-    told = policy.explained(grants)
+    reported = policy.explained(grants)
 
     for grant in grants:
-        assert grant.statement.Sid in told
-        assert " ".join(grant.why.split()) in " ".join(told.split())
-    assert all(why in told for why in policy.UNNEEDED)
+        assert grant.statement.Sid in reported
+        assert " ".join(grant.why.split()) in " ".join(reported.split())
+    assert all(why in reported for why in policy.UNNEEDED)

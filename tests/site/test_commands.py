@@ -57,13 +57,13 @@ def test_the_readme_can_be_typed_in_any_shell() -> None:
 
 def test_the_archive_is_there_before_the_page_that_names_it() -> None:
     """And what is old goes last, so that no moment has a page without its archive."""
-    archive, pages, tidying, told = commands.publish(PLACE, "B", "D", "build/site")
+    archive, pages, tidying, reported = commands.publish(PLACE, "B", "D", "build/site")
 
     assert archive[archive.index("--include") + 1] == "*.zip"
     assert pages[pages.index("--exclude") + 1] == "*.zip"
     assert "--delete" in tidying
     assert not {"--delete"} & {*archive, *pages}
-    assert told[2] == "create-invalidation"
+    assert reported[2] == "create-invalidation"
 
 
 def test_a_password_is_not_printed() -> None:
@@ -102,7 +102,7 @@ def test_only_validation_records_are_forgotten() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "reported"),
     [
         ("deploy --stack site --domain Review.example.org", "a full domain name in lower case"),
         ("deploy --stack site --domain example", "a full domain name"),
@@ -129,7 +129,7 @@ def test_only_validation_records_are_forgotten() -> None:
 )
 def test_bad_arguments_name_what_is_allowed(
     arguments: str,
-    told: str | None,
+    reported: str | None,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -141,11 +141,11 @@ def test_bad_arguments_name_what_is_allowed(
 
     said = capsys.readouterr()
     assert said.out == ""
-    if told is None:
+    if reported is None:
         assert (status, "aws" in said.err) == (1, True)
     else:
         assert status == 2
-        assert told in said.err
+        assert reported in said.err
         assert said.err.count("\n") == 1
 
 

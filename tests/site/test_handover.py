@@ -78,7 +78,7 @@ def test_the_tests_pass_in_a_clone_of_the_bundle(unpacked: Path) -> None:
         *("make", "test", f"PYTHON={another_python()}", f"PYTEST={AGAIN}"),
         within_s=_TESTED_WITHIN_S,
     )
-    told = done.stdout[-3000:]
+    reported = done.stdout[-3000:]
 
-    assert done.returncode == 0, told + done.stderr[-1000:]
-    assert int(re.findall(r"(\d+) passed", told)[-1]) > 3000
+    assert done.returncode == 0, reported + done.stderr[-1000:]
+    assert int(re.findall(r"(\d+) passed", reported)[-1]) > 3000

@@ -34,10 +34,10 @@ def test_words_keep_their_columns_and_colours() -> None:
 
 def test_bars_are_rectangles() -> None:
     """Fonts leave gaps between the characters that the picture of intervals is made of."""
-    told = [tag for tag, _ in parts(draw("━━─░█◀", "t").svg)]
+    reported = [tag for tag, _ in parts(draw("━━─░█◀", "t").svg)]
 
-    assert told.count("rect") == 1 + 4
-    assert told.count("text") == 1
+    assert reported.count("rect") == 1 + 4
+    assert reported.count("text") == 1
 
 
 @given(st.text(st.characters(codec="utf-8")))

@@ -145,7 +145,7 @@ class TestEveryDeployment:
         assert arn.startswith("arn:aws:acm:us-east-1:")  # CloudFront takes no other
 
     def test_outputs(self, case: Case) -> None:
-        """WebsiteUrl is where the site can be reached; a new zone's name servers are told."""
+        """WebsiteUrl is where the site can be reached; a new zone's name servers are reported."""
         stack = deployed(case)
         bound = CERTIFICATES[case.region, case.zone, case.certificate] is not None
         names = {"NameServers": "ns-1.awsdns-01.org ns-2.awsdns-02.com"}
@@ -351,7 +351,7 @@ def test_what_a_parameter_lets_pass(name: str) -> None:
 
 
 def test_the_password_is_not_shown() -> None:
-    """CloudFormation does not echo the password, and no output tells it."""
+    """CloudFormation does not echo the password, and no output shows it."""
     stack = deployed(CASES[-1])
 
     assert TEMPLATE["Parameters"]["BasicAuthToken"]["NoEcho"] is True

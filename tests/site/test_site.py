@@ -35,7 +35,7 @@ def built(repository: Path, output: Path) -> site.Site:
 
 
 def test_a_new_site_replaces_the_old_one(repository: Path, tmp_path: Path) -> None:
-    """The archive of before is gone, and what is told of the new one is escaped."""
+    """The archive of before is gone, and what is reported of the new one is escaped."""
     output = tmp_path / "some where" / "site"
     first = built(repository, output)
     commit(repository, "Two & <b>")
@@ -78,7 +78,7 @@ def test_what_is_no_site_is_kept(repository: Path, tmp_path: Path) -> None:
 
 
 def test_a_failure_leaves_the_old_site(repository: Path, tmp_path: Path) -> None:
-    """Neither a dirty tree nor a demo that fails costs what was there; the reason is told."""
+    """Neither a dirty tree nor a demo that fails costs what was there; the reason is reported."""
     output = tmp_path / "site"
     before = built(repository, output)
     (repository / "time-drift.sh").write_text("#!/bin/sh\necho broken for a reason >&2\nexit 3\n")

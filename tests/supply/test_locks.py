@@ -25,12 +25,12 @@ pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
 
 ENVIRONMENTS = {
     "requirements.txt": ".venv",
-    "requirements-bench.txt": ".venv",
     "requirements-dev.txt": ".venv-dev",
     "requirements-site.txt": ".venv-dev",
     "tests/tools/aws.txt": ".venv-aws",
     "tests/tools/checkov.txt": ".venv-checkov",
     "tests/tools/datadog.txt": ".venv-datadog",
+    "tests/tools/nodes.txt": ".venv-nodes",
     "tests/tools/setups.txt": ".venv-setups",
     "tests/tools/supply.txt": ".venv-supply",
 }
@@ -129,8 +129,8 @@ def pip(tmp_path_factory: pytest.TempPathFactory) -> Pip:
     environment = tmp_path_factory.mktemp("oldest") / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     pip = Pip(wheels[0], environment)
-    if (told := pip("--version")).returncode:
-        missing(f"{wheels[0].name} does not run with this Python: {told.stderr[-200:]}")
+    if (reported := pip("--version")).returncode:
+        missing(f"{wheels[0].name} does not run with this Python: {reported.stderr[-200:]}")
     return pip
 
 

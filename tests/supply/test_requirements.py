@@ -1,4 +1,4 @@
-"""The locks hold what is needed and nothing else, by hash; and the licences are told."""
+"""The locks hold what is needed and nothing else, by hash; and the licences are reported."""
 
 import ast
 import re
@@ -141,28 +141,27 @@ def test_each_purpose_has_its_lock() -> None:
     """Whoever runs the program installs no tool of a developer, and the other way round."""
     names = {path.relative_to(ROOT).as_posix() for path in LOCKS}
 
-    assert {f"requirements{end}.txt" for end in ("", "-bench", "-dev", "-site")} <= names
+    assert {f"requirements{end}.txt" for end in ("", "-dev", "-site")} <= names
     assert not {"pytest", "mypy", "troposphere"} & RUNTIME.keys()
     assert not {"httpx", "pytest"} & lock("requirements-site.txt").keys()
 
 
-@pytest.mark.parametrize("name", ["requirements-bench.txt", "requirements-dev.txt"])
-def test_what_is_tested_and_measured_is_what_runs(name: str) -> None:
-    """The other locks that hold the program's libraries hold them in the same versions."""
-    other = lock(name)
+def test_what_is_tested_is_what_runs() -> None:
+    """The developers' lock holds the program's libraries in the same versions."""
+    other = lock("requirements-dev.txt")
 
     assert {package: other[package] for package in RUNTIME} == RUNTIME
 
 
 def licence(name: str) -> str:
     """Return a package's licence by its metadata, as SPDX names it."""
-    told = distribution(name).metadata
-    text = (told.get_all("License-Expression") or told.get_all("License") or [""])[0]
-    known = [CLASSIFIERS[one] for one in told.get_all("Classifier") or [] if one in CLASSIFIERS]
+    reported = distribution(name).metadata
+    text = (reported.get_all("License-Expression") or reported.get_all("License") or [""])[0]
+    known = [CLASSIFIERS[one] for one in reported.get_all("Classifier") or [] if one in CLASSIFIERS]
     return text if text and len(text) < 60 else known[0]
 
 
-def test_the_licences_are_told() -> None:
+def test_the_licences_are_reported() -> None:
     """THIRD-PARTY.md lists just what is installed, with the licence that each package states."""
     text = (ROOT / "THIRD-PARTY.md").read_text(encoding="utf-8")
     listed = dict(re.findall(r"^\| ([a-z0-9-]+) \| ([^|]+) \|", text, re.MULTILINE))

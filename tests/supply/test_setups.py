@@ -5,7 +5,6 @@ is left where no commit can find it.
 """
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,7 +21,7 @@ pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 TOOLS = ROOT / ".venv-setups" / "bin"
 PYTHON = os.path.realpath(sys.executable)
-SOME = "test_schema or test_wording or test_formats or test_advice or test_server_list"
+SOME = "test_wording or test_formats or test_advice or test_server_list"
 """Files that use what only developers install; all others are imported at least."""
 
 
@@ -39,18 +38,6 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     if done.returncode:
         missing("no package index can be asked")
     return settings
-
-
-@pytest.fixture
-def clone(tmp_path: Path) -> Path:
-    """What is in git, and nothing else of the checkout."""
-    if not (ROOT / ".git").exists():
-        missing("this is no git clone")
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
-    for name in os.fsdecode(listed.stdout).rstrip("\0").split("\0"):
-        (tmp_path / "clone" / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, tmp_path / "clone" / name)
-    return tmp_path / "clone"
 
 
 @pytest.fixture

@@ -19,6 +19,14 @@ from tests.supply.test_requirements import lock
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(400)]
 
 _WITHIN_S = 300
+SHARED = (
+    "man/man1/time-drift.1",
+    "man/man5/time-drift.toml.5",
+    "bash-completion/completions/time-drift",
+    "zsh/site-functions/_time-drift",
+    "fish/vendor_completions.d/time-drift.fish",
+)
+"""Where an installation has them beneath its prefix's `share`."""
 
 
 def make(
@@ -62,14 +70,16 @@ def test_the_bill_of_materials_is_that_of_the_lock(script: str) -> None:
     assert Path(script).exists()  # its environment is what is listed
     done = make("sbom")
     assert done.returncode == 0, done.stderr
-    told = json.loads((ROOT / "build" / "sbom.cdx.json").read_text(encoding="utf-8"))
-    listed = {one["name"].lower().replace("_", "-"): one["version"] for one in told["components"]}
-    component = told["metadata"]["component"]
+    reported = json.loads((ROOT / "build" / "sbom.cdx.json").read_text(encoding="utf-8"))
+    listed = {
+        one["name"].lower().replace("_", "-"): one["version"] for one in reported["components"]
+    }
+    component = reported["metadata"]["component"]
 
-    assert told["bomFormat"] == "CycloneDX"
+    assert reported["bomFormat"] == "CycloneDX"
     assert (component["name"], component["version"]) == ("time-drift", __version__)
     assert listed == lock("requirements.txt")
-    assert all(one.get("licenses") for one in told["components"])
+    assert all(one.get("licenses") for one in reported["components"])
 
 
 def test_it_is_a_product_of_the_build(script: str) -> None:
@@ -120,14 +130,18 @@ def test_every_docker_line_of_the_readme_takes_rights_away() -> None:
 
 
 def test_the_wheel_holds_the_product_alone(wheel: Path) -> None:
-    """Three packages, the shipped configuration, the schema; no tests, no site."""
+    """Three packages, the configuration, the schema, what man and shells read; no tests or site."""
     with zipfile.ZipFile(wheel) as opened:
         names = opened.namelist()
     tops = {name.split("/")[0] for name in names}
 
     assert wheel.name == f"time_drift-{__version__}-py3-none-any.whl"
+    base = f"time_drift-{__version__}"
     packages = {"drift", "sources", "nodes", "fleet", "lab"}
-    assert tops == packages | {f"time_drift-{__version__}.dist-info"}
+    assert tops == packages | {f"{base}.dist-info", f"{base}.data"}
+    assert {name for name in names if name.startswith(f"{base}.data")} == {
+        f"{base}.data/data/share/{name}" for name in SHARED
+    }
     assert {"drift/config.toml", "drift/formats/time-drift-1.schema.json"} <= set(names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
@@ -156,4 +170,6 @@ def test_the_wheel_runs_in_an_empty_environment(wheel: Path, tmp_path: Path) -> 
 
     assert (ran[0].stdout, ran[0].returncode) == ("-4\n", 0)
     assert ran[1].returncode == 0, ran[1].stderr
+    for name in SHARED:
+        assert (python.parent.parent / "share" / name).read_bytes()
     assert str(tmp_path) in ran[1].stdout + ran[1].stderr  # the packaged file, not a checkout's

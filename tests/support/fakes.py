@@ -1,11 +1,11 @@
-"""Fakes that tests share: a clock that stands still, sources that say what they are told."""
+"""Fakes that tests share: a clock that stands still, sources that say what they are reported."""
 
 import threading
 from collections.abc import Callable, Generator
 
 from sources.base import Interval, RefinableSource, Run, Sample, Source
 from sources.clock import NS, Clock
-from sources.memory.interface import Entry, Memory, Update
+from sources.memory import Entry, Memory, Update
 
 TRUE_UNIX_NS = 1_800_000_000 * NS
 """A time after the release, for servers that do not ask a clock."""

@@ -94,7 +94,7 @@ class Built(Record):
 def _specification(
     config: dict[str, Any], root: Path, run: list[str], mounts: Sequence[tuple[Path, str]]
 ) -> dict[str, Any]:
-    """Return what `docker run --read-only --cap-drop ALL --tmpfs /tmp ...` would tell crun."""
+    """Return what `docker run --read-only --cap-drop ALL --tmpfs /tmp ...` would give crun."""
     user, _, group = config["User"].partition(":")
     nothing: list[str] = []
     sets = ("bounding", "effective", "inheritable", "permitted", "ambient")
@@ -188,12 +188,12 @@ def built(directory: Path) -> Iterator[Built]:
     )
     container = call("from", "--pull-never", IMAGE)
     root = Path(call("mount", container))
-    told = json.loads(call("inspect", "--type", "image", IMAGE))
+    reported = json.loads(call("inspect", "--type", "image", IMAGE))
     files, base_files = _files(root), _files(base_root)
-    added = sum(told[0] for path, told in files.items() if base_files.get(path) != told)
+    added = sum(reported[0] for path, reported in files.items() if base_files.get(path) != reported)
     all_of_base = sum(size for size, _ in base_files.values())
     try:
-        yield Built(directory, root, base_root, told["Docker"]["config"], added, all_of_base)
+        yield Built(directory, root, base_root, reported["Docker"]["config"], added, all_of_base)
     finally:
         call("rm", "--all")
         shutil.rmtree(directory, ignore_errors=True)

@@ -17,8 +17,8 @@ NOBODY = 65_534
 # Small, and a process of its own: the peak of a child is no less than its parent's at the fork.
 _RUNNER = """
 import json, os, resource, sys
-limits, uid, told = json.loads(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-os.set_inheritable(told, False)
+limits, uid, results = json.loads(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+os.set_inheritable(results, False)
 command = sys.argv[4:]
 pid = os.fork()
 if not pid:
@@ -30,8 +30,8 @@ if not pid:
         resource.setrlimit(getattr(resource, "RLIMIT_" + name), (most, most))
     os.execv(command[0], command)
 _, status, used = os.wait4(pid, 0)
-with os.fdopen(told, "w") as told:
-    json.dump([os.waitstatus_to_exitcode(status), used.ru_maxrss * 1024], told)
+with os.fdopen(results, "w") as results:
+    json.dump([os.waitstatus_to_exitcode(status), used.ru_maxrss * 1024], results)
 """
 
 
@@ -66,12 +66,12 @@ def run_limited(
         str(root / ".venv/packages"),
     )
     whole = [*command, *arguments]
-    told = json.dumps(dict(limits or {}))
+    reported = json.dumps(dict(limits or {}))
     reading, writing = os.pipe()
     began = time.monotonic()
     try:
         done = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", _RUNNER, told, str(uid), str(writing), *whole],
+            [sys.executable, "-I", "-S", "-c", _RUNNER, reported, str(uid), str(writing), *whole],
             pass_fds=(writing,),
             capture_output=True,
             text=True,

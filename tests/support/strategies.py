@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from hypothesis import strategies as st
 
 from drift.consensus.rule import Answer, NoAnswer, Rule, settle
+from sources import kinds
 from sources.base import Failure, Interval, Outcome, Pending, Reason, Sample
 from sources.clock import NS
 
-KINDS = ("ntp", "nts", "https", "roughtime")
+KINDS = kinds()
 ANY_MAJORITY = Rule(min_operators=0, min_kinds=0, tolerance_ns=0)
 """No quorum and no tolerance: what is left is the vote and the estimate."""
 
@@ -121,7 +122,7 @@ def runs(
 
 @st.composite
 def nearly_settled(draw: st.DrawFn) -> list[Outcome]:
-    """Draw a run that an early answer is to be expected of: most are in and tell the truth."""
+    """Draw a run that an early answer is to be expected of: most are in and say the truth."""
     truth_ns = draw(points_ns)
     total = draw(st.integers(3, 7))
     found: list[Outcome] = []

@@ -73,14 +73,18 @@ _SOCKETS = ("sources.net.tcp", "sources.net.tls", "sources.net.validity")
 _DATE = "sources.https.wire_date"
 """The one codec of a source that nodes speak, too."""
 _OF_DRIFT = {
-    "fleet.arguments": {"drift.formats.nagios"},
+    "fleet.arguments": {
+        "drift.formats.nagios",
+        "drift.wording.terminal",
+        "drift.wording.usage",
+    },
     "fleet.exporter.answers": {"drift"},
     "fleet.formats.nagios": {"drift.formats.nagios"},
     "fleet.readings": {"drift.consensus.rule"},
     "fleet.settings": {"drift"},
 }
 """What of drift the other half knows, beside what measures its observer: how to round, what ranges
-of plugins mean, and the version."""
+of plugins mean, how --help is worded, and the version."""
 _DISPATCH = "drift.cli"
 """The one module of drift that knows that there is another half."""
 
@@ -200,7 +204,7 @@ def test_the_fleet_knows_nodes_and_of_drift_what_is_named(name: str) -> None:
         elif target.startswith("lab"):
             assert (name, target) == ("fleet.probe", "lab.network")
         elif target.startswith("sources"):
-            assert target in (*_UNITS, "sources.memory.interface")
+            assert target in (*_UNITS, "sources.memory")
         else:
             assert not is_wire(target)
 
@@ -220,6 +224,14 @@ def test_the_recipes_know_records_and_nothing_else() -> None:
             assert top in sys.stdlib_module_names or imported.startswith(
                 ("tools.recipes", "fleet.chains", "sources.clock.NS", "sources.record")
             )
+
+
+def test_what_makes_the_pages_makes_text() -> None:
+    """The manual pages and completions depend on the tree alone: one file reads and writes."""
+    banned = {"datetime", "locale", "os", "pathlib", "shutil", "socket", "subprocess", "time"}
+    for path in (ROOT / "tools/pages").glob("*.py"):
+        if path.stem not in ("__main__", "demo"):
+            assert not {imported.partition(".")[0] for imported in imports(path)} & banned
 
 
 @pytest.mark.parametrize("name", sorted(MODULES))

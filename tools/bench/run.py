@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def prepare(directory: Path) -> None:
-    """Copy the program and let it prepare its environment by the system's Python."""
+    """Copy the program and let it make its environment by the system's Python."""
     for name in ("drift", "sources", "nodes", "fleet", "lab"):
         shutil.copytree(ROOT / name, directory / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("time-drift.sh", "requirements.txt", "config.toml"):
@@ -88,10 +88,10 @@ def costs(directory: Path, five: str, rounds: int) -> None:
             "python3 -c pass": [PYTHON, "-I", "-c", "pass"],
             "time-drift.sh, 5 servers": [script, "--config", five],
             **{
-                f"time-drift.sh --format {form}, 5 servers": [
-                    *(script, "--config", five, "--format", form)
+                f"time-drift.sh --format {name}, 5 servers": [
+                    *(script, "--config", five, "--format", name)
                 ]
-                for form in names()[1:]
+                for name in names()[1:]
             },
         },
         rounds,
@@ -102,15 +102,15 @@ def watching(directory: Path, five: str) -> None:
     """Print what one measurement of `watch` costs, of a hundred that are asked for by newlines."""
     asking = directory / "newlines"
     asking.write_text("\n" * 100)
-    for form in ("integer", "prometheus"):
-        command = f'exec "$0" watch --config "$1" --format {form} <"$2"'
+    for name in ("integer", "prometheus"):
+        command = f'exec "$0" watch --config "$1" --format {name} <"$2"'
         script = str(directory / "time-drift.sh")
         costs_s = [
             once(["sh", "-c", command, script, five, str(asking)], ENVIRON) for _ in range(3)
         ]
         cpu_s, wall_s = (statistics.median(each) for each in zip(*costs_s, strict=True))
-        told = f"{cpu_s * 10:.1f} ms of CPU, {wall_s * 10:.1f} ms"
-        print(f"\nwatch --format {form}, a measurement of 5 servers: {told}")
+        cost = f"{cpu_s * 10:.1f} ms of CPU, {wall_s * 10:.1f} ms"
+        print(f"\nwatch --format {name}, a measurement of 5 servers: {cost}")
 
 
 def nts(directory: Path, toml: str, rounds: int) -> None:

@@ -38,7 +38,7 @@ _WORST = f"topk({_SHOWN}, {_OF_LIMIT})"
 
 
 _OVERVIEW = (
-    stat("Nodes", "Nodes that tell of their clock.", f"count(time_drift_success{_WHERE})", GREEN),
+    stat("Nodes", "Nodes that report their clock.", f"count(time_drift_success{_WHERE})", GREEN),
     stat(
         "Critical",
         "Nodes that are off by their chain's critical threshold or more.",
@@ -282,7 +282,7 @@ _ITS_SOURCES = (
     table(
         12,
         "$node: verdicts",
-        "What became of each source in the last run; time-drift.sh --explain on the node tells"
+        "What became of each source in the last run; time-drift.sh --explain on the node says"
         " more.",
         "none",
         Query(f"time_drift_source_verdict{_NODE}"),

@@ -106,13 +106,13 @@ ALERTS = (
         name="TimeDriftStale",
         severity="warning",
         wait="5m",
-        why="The file stands still, and with it the drift that it tells. True time is in the"
+        why="The file stands still, and with it the drift that it holds. True time is in the"
         " file, so"
         " that no node's wrong clock has a say; but time() is Prometheus's clock: measure that,"
         " too.",
         expression=(stale(),),
         summary=f"{_NODE}: no measurement for {{{{ $value | humanizeDuration }}}}",
-        description="What this node tells of its clock is {{ $value | humanizeDuration }} old."
+        description="What this node reports of its clock is {{ $value | humanizeDuration }} old."
         " Is time-drift.timer (or time-drift-watch.service) running, is the disk full, may it write"
         " to node_exporter's directory? If all nodes are stale, Prometheus's own clock is ahead.",
     ),
@@ -155,7 +155,7 @@ ALERTS = (
         ),
         summary=f"{_NODE}: only {{{{ $value }}}} operators are left",
         description="The answer is still trustworthy, but only {{ $value }} operators agree or were"
-        " not needed. time_drift_source_verdict tells what the others did. Add sources, or repair"
+        " not needed. time_drift_source_verdict says what the others did. Add sources, or repair"
         " the way to them.",
     ),
     Alert(

@@ -12,6 +12,7 @@ from drift.plugin import is_plugin
 from lab import behaviour
 from tests.conftest import ROOT
 from tests.e2e.conftest import Start
+from tests.support.output_formats import NAMES, PLUGINS
 
 MOMENTS = 60
 LAST_S = 0.03
@@ -68,14 +69,21 @@ def test_a_plugin_is_unknown(script: str, lab: Start, words: list[str]) -> None:
     assert lost <= MOMENTS // 6
 
 
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("words", ["--format {}", "-v --format={}"])
+def test_a_format_is_a_plugin_by_that_rule(name: str, words: str) -> None:
+    """What the rule finds by its name, before anything is imported, is what the format says."""
+    assert is_plugin(words.format(name).split()) == (name in PLUGINS)
+
+
 @pytest.mark.parametrize(
     "words",
     [
-        ["--format", "nagios"],
+        *(["--format", name] for name in NAMES),
+        *([f"--format={name}"] for name in NAMES),
         ["--format=nagios", "-v"],
         ["-v", "--format", "NAGIOS"],
         ["--format=Nagios"],
-        ["--format", "json"],
         ["--format=nagiosx"],
         ["nagios"],
         ["--format"],

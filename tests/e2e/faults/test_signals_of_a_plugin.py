@@ -1,7 +1,7 @@
 """Nagios ends its plugins by signals: 3 and one line, whenever it comes, as real processes.
 
 What comes before the shell has read its first lines ends it by default, as it would any program.
-The kernel shows which signals a process catches, so those moments are told apart.
+The kernel shows which signals a process catches, so those moments are distinguished.
 """
 
 import os

@@ -68,7 +68,7 @@ def test_all_can_be_collected(suite: Suite) -> None:
     assert skipped["tests/site/test_template.py"] == "awacs"
     assert skipped["tests/monitoring/test_zabbix.py"] == "yaml"
     assert "tests/unit/drift/test_bootstrap.py" not in skipped
-    assert "tests/e2e/test_setup.py::test_second_run_prepares_nothing" in done.stdout
+    assert "tests/e2e/setup/test_first_run.py::test_second_run_prepares_nothing" in done.stdout
     for name in ABSENT:
         assert name in done.stdout.partition("not all tests did run")[2]
 

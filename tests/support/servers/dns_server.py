@@ -177,7 +177,7 @@ BEHAVIOURS: dict[str, Callable[[], Behaviour]] = {
 
 
 def _forged(query: Query) -> dns.message.Message:
-    """Return a response that would send the client where nobody tells the time."""
+    """Return a response that would send the client where nobody has the time."""
     return _respond(query.message, {_asked(query.message)[0]: ("127.6.6.6", "::6:6:6")})
 
 
@@ -310,8 +310,8 @@ def run_in_namespace(unshare: list[str], scenario: Scenario) -> Ran:
     if done.returncode:
         raise AssertionError(f"the scenario could not be run: {done.stderr}")
     code, stdout, stderr, wall_s, asked, walls_s = json.loads(done.stdout)
-    told = {server: [tuple(question) for question in all_] for server, all_ in asked.items()}
-    return Ran(code, stdout, stderr, wall_s, told, walls_s)
+    reported = {server: [tuple(question) for question in all_] for server, all_ in asked.items()}
+    return Ran(code, stdout, stderr, wall_s, reported, walls_s)
 
 
 def _main() -> None:

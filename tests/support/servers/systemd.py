@@ -83,7 +83,7 @@ class Machine:
         return subprocess.Popen(["nsenter", "-t", str(self._pid), *here, *command])
 
     def shell(self, text: str, user: str = "root") -> "subprocess.CompletedProcess[str]":
-        """Run what a page tells people to type, in the checkout; the first failure ends it.
+        """Run what a page shows people to type, in the checkout; the first failure ends it.
 
         Under the umask of somebody who keeps his files to himself.
         """
@@ -153,7 +153,7 @@ def machine(units: Path, directory: Path) -> Iterator[Machine]:
     try:
         yield _booted(outer.pid, directory / "console")
     finally:
-        outer.kill()  # and its child, as it was told
+        outer.kill()  # and its child, as it was reported
         outer.wait(timeout=_LONGEST_S)
         _remove(group)
 
@@ -280,10 +280,10 @@ def _main() -> None:
     _file_systems(directory)
     _files(units)
     _run("ip", "link", "set", "lo", "up")
-    ready, told = os.pipe()
+    ready, reported = os.pipe()
     if os.fork() == 0:
         _serve()
-        os.write(told, b"1")
+        os.write(reported, b"1")
         while True:
             time.sleep(60)
     if os.read(ready, 1) != b"1":

@@ -99,7 +99,7 @@ class Edge:
         return self._with_policy(found)
 
     def _fetched(self, key: str) -> Answer:
-        """Return the bucket's answer: only who may list it is told that something is missing."""
+        """Return the bucket's answer: only who may list it hears that something is missing."""
         if key in self._things and self._may.do("s3:GetObject", f"/{key}"):
             return Answer(200, self._things[key].headers, self._things[key].body)
         missing = key not in self._things and self._may.do("s3:ListBucket", "")

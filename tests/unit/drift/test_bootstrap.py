@@ -1,4 +1,4 @@
-"""drift.prepare with a stand-in for Python that plays venv and pip, as a process, in no time."""
+"""drift.bootstrap with a stand-in for Python that plays venv and pip, as a process, in no time."""
 
 import os
 import shlex
@@ -98,9 +98,9 @@ def lock(tmp_path: Path) -> Path:
     return lock
 
 
-def _prepare(lock: Path) -> Path:
+def _bootstrap(lock: Path) -> Path:
     venv = lock.parent / ".venv"
-    bootstrap.prepare(str(venv), str(lock), show=False)
+    bootstrap.bootstrap(str(venv), str(lock), show=False)
     return venv
 
 
@@ -116,7 +116,7 @@ def test_made_environment_is_ready(tools: Tools, lock: Path) -> None:
     """What was just made counts as ready, and only that is there."""
     assert not _ready(lock)
 
-    _prepare(lock)
+    _bootstrap(lock)
 
     assert tools.steps
     assert _ready(lock)
@@ -127,7 +127,7 @@ def test_made_environment_is_ready(tools: Tools, lock: Path) -> None:
 @pytest.mark.parametrize("gone", ["lock.stamp", "bin/python"])
 def test_incomplete_environment_is_not_ready(lock: Path, gone: str) -> None:
     """Without its stamp or its interpreter an environment is not ready."""
-    (_prepare(lock) / gone).unlink()
+    (_bootstrap(lock) / gone).unlink()
 
     assert not _ready(lock)
 
@@ -135,7 +135,7 @@ def test_incomplete_environment_is_not_ready(lock: Path, gone: str) -> None:
 @pytest.mark.usefixtures("tools")
 def test_another_lock_is_not_ready(lock: Path) -> None:
     """A single byte more in the lock makes the environment another one's."""
-    _prepare(lock)
+    _bootstrap(lock)
     lock.write_text(lock.read_text() + "\n")
 
     assert not _ready(lock)
@@ -144,7 +144,7 @@ def test_another_lock_is_not_ready(lock: Path) -> None:
 def test_lock_changed_meanwhile_is_not_ready(tools: Tools, lock: Path) -> None:
     """When the lock changes while pip works, the environment is not taken for the new lock's."""
     tools.while_installing(f"echo mdurl==0.1.3 >{shlex.quote(str(lock))}")
-    _prepare(lock)
+    _bootstrap(lock)
 
     assert not _ready(lock)
 
@@ -152,20 +152,20 @@ def test_lock_changed_meanwhile_is_not_ready(tools: Tools, lock: Path) -> None:
 @pytest.mark.usefixtures("tools")
 def test_scripts_name_the_final_place(lock: Path) -> None:
     """Scripts in bin/ start the interpreter where it will be, not where it was made."""
-    venv = _prepare(lock)
+    venv = _bootstrap(lock)
 
     assert (venv / "bin" / "tool").read_text() == f"#!{venv}/bin/python\n"
 
 
 def test_failure_keeps_the_old_environment(tools: Tools, lock: Path) -> None:
     """When pip fails the environment of before stays, whole, and nothing half-made is left."""
-    venv = _prepare(lock)
+    venv = _bootstrap(lock)
     inode = venv.stat().st_ino
     lock.write_text("mdurl==0.1.3\n")
     tools.while_installing("echo ERROR: no such version", "exit 1")
 
     with pytest.raises(Exception, match="no such version"):
-        _prepare(lock)
+        _bootstrap(lock)
     assert venv.stat().st_ino == inode
     assert _made(lock) == [".venv"]
 
@@ -175,7 +175,7 @@ def test_failure_keeps_the_old_environment(tools: Tools, lock: Path) -> None:
 def test_remains_of_killed_runs_go(lock: Path, kind: str) -> None:
     """What a killed preparation left behind, before or after its renaming, is removed."""
     (lock.parent / f".venv.{kind}-1" / "lib").mkdir(parents=True)
-    _prepare(lock)
+    _bootstrap(lock)
 
     assert _made(lock) == [".venv"]
 
@@ -197,7 +197,7 @@ def test_what_is_not_ours_is_kept(lock: Path, kind: str) -> None:
                 venv.symlink_to(target)
             case "dangling link":
                 venv.symlink_to(target)
-        _prepare(lock)
+        _bootstrap(lock)
 
         assert _ready(lock)
         kept = lock.parent / f".venv.kept-{number}"
@@ -217,7 +217,7 @@ def test_sources_are_compiled_in_a_linked_directory(
     link = tmp_path / "elsewhere" / "link"
     link.symlink_to(tmp_path / "inside")
     monkeypatch.chdir(link)
-    bootstrap.prepare(f"{link}/../.venv", f"{link}/../{lock.name}", show=False)
+    bootstrap.bootstrap(f"{link}/../.venv", f"{link}/../{lock.name}", show=False)
 
     (step,) = [step for step in tools.steps if "compileall" in step]
     assert [path for path in step.split() if Path(path).resolve() == tmp_path / "drift"]
@@ -229,7 +229,7 @@ def test_environment_finds_our_modules_from_a_linked_directory(lock: Path, tmp_p
     (tmp_path / "some" / "where").mkdir(parents=True)
     link = tmp_path / "some" / "where" / "link"
     link.symlink_to(tmp_path)
-    bootstrap.prepare(f"{link}/.venv", f"{link}/{lock.name}", show=False)
+    bootstrap.bootstrap(f"{link}/.venv", f"{link}/{lock.name}", show=False)
 
     (path,) = (tmp_path / ".venv").glob("lib/python3*/site-packages/*.pth")
     assert (path.parent / path.read_text().strip()).resolve() == tmp_path
@@ -243,7 +243,7 @@ def test_users_settings_stay_out(tools: Tools, lock: Path, monkeypatch: pytest.M
     }
     for name in unwanted:
         monkeypatch.setenv(name, "1")
-    _prepare(lock)
+    _bootstrap(lock)
     let_through = tools.variables & unwanted
 
     assert not let_through
@@ -262,7 +262,7 @@ def test_only_where_packages_come_from_is_taken(tools: Tools, lock: Path) -> Non
         "download.index-url='https://never.example'",
         "For variant 'global', will try loading '/etc/pip.conf'",
     )
-    _prepare(lock)
+    _bootstrap(lock)
 
     assert {name: value for name, value in tools.values.items() if name.startswith("PIP_")} == {
         "PIP_CONFIG_FILE": os.devnull,
@@ -303,7 +303,7 @@ OSError: [Errno 28] No space left on device
 
 
 @pytest.mark.parametrize(
-    ("output", "told"),
+    ("output", "reported"),
     [
         (PINNED, ("pinned with ==", "coverage[toml]>=7.10.6", "pytest-cov==7.1.0")),
         (ALTERED, ("DO NOT MATCH THE HASHES", "mdurl==0.1.2", "Expected sha256 deadbeef")),
@@ -320,7 +320,7 @@ def test_the_line_has_what_pip_complains_of(
     lock: Path,
     capfd: pytest.CaptureFixture[str],
     output: str,
-    told: tuple[str, ...],
+    reported: tuple[str, ...],
 ) -> None:
     """Not only that something is wrong, also with which requirement; pip's output, verbatim."""
     (lock.parent / "output").write_text(output)
@@ -330,7 +330,7 @@ def test_the_line_has_what_pip_complains_of(
     line = capfd.readouterr().err
     assert line.count("\n") == 1
     assert len(line.encode()) < 512
-    for part in told:
+    for part in reported:
         assert part in line
 
 
@@ -338,7 +338,7 @@ def test_the_line_has_what_pip_complains_of(
 @pytest.mark.parametrize("damage", ["gone", "empty", "no list"])
 def test_an_environment_that_lost_something_is_not_ready(lock: Path, damage: str) -> None:
     """A file of the packages that is gone or cut is a reason to make the environment anew."""
-    venv = _prepare(lock)
+    venv = _bootstrap(lock)
     file = venv / "packages" / "time-drift.pth"
     match damage:
         case "gone":
@@ -370,7 +370,7 @@ def test_who_may_read_the_checkout_may_read_the_environment(lock: Path, mode: in
 
 
 @pytest.mark.usefixtures("handlers")
-def test_surprise_is_told_in_one_line(
+def test_surprise_is_reported_in_one_line(
     tools: Tools, lock: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Tools that say they succeeded, but did not, lead to one line and 3, not to a traceback."""

@@ -9,7 +9,7 @@ from fleet.readings import proven_s
 from fleet.rounds import Result
 from sources.base import Interval
 from sources.clock import NS
-from tests.support.nodes import a_target
+from tests.support.fleet.fakes import a_target
 
 
 def a_result(

@@ -7,7 +7,7 @@ from fleet.sweep.aim import Habit
 from nodes.base import Stamp
 from sources.base import Interval
 from sources.clock import NS
-from tests.support.nodes import a_target
+from tests.support.fleet.fakes import a_target
 
 MS = NS // 1000
 REFERENCE = Reference(Interval(0, 0), 1000 * NS)

@@ -110,7 +110,7 @@ def test_being_scheduled_away_is_no_suspend(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_clock_beyond_reach_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A year that the system's own call cannot tell is no bug of ours."""
+    """A year that the system's own call cannot say is no bug of ours."""
 
     def overflow(clock: int) -> int:
         raise OverflowError

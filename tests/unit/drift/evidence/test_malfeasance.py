@@ -14,15 +14,15 @@ from drift.evidence.malfeasance import (
     Link,
     Unreadable,
     chained_nonce,
+    described,
     judge,
     parse,
     to_json,
-    told,
 )
 from lab.roughtime import Signer
 from sources.clock import NS
 from sources.record import Record
-from sources.roughtime.wire_dialects import DIALECTS, Form, encode_request, form_of, nonce_of
+from sources.roughtime.wire_dialects import DIALECTS, Framing, encode_request, framing_of, nonce_of
 from tests.conftest import ROOT
 
 VECTORS = ROOT / "tests/vectors" / "roughtime"
@@ -43,8 +43,8 @@ class Server(Record):
         return self.signer.public_key
 
     @property
-    def form(self) -> Form:
-        return Form.GOOGLE if self.version is None else Form.IETF
+    def framing(self) -> Framing:
+        return Framing.GOOGLE if self.version is None else Framing.IETF
 
     def says(self, off_s: float, radius_s: float = 1) -> "Said":
         return Said(self, off_s, radius_s)
@@ -69,7 +69,7 @@ HONEST = (RFC, ORIGINAL, DRAFT_7, DRAFT_11)
 def link(said: Said, nonce: bytes, rand: bytes | None) -> Link:
     """Return the exchange in which a server says this to a request with this nonce."""
     server = said.server
-    request = encode_request(server.form, nonce, server.key)
+    request = encode_request(server.framing, nonce, server.key)
     response = server.signer.respond(
         request, server.version, NOW_NS + round(said.off_s * NS), round(said.radius_s * NS)
     )
@@ -81,9 +81,9 @@ def chain(*all_said: Said) -> list[Link]:
     randomness = random.Random(8)  # noqa: S311 - a test that can be repeated
     links: list[Link] = []
     for said in all_said:
-        form = said.server.form
-        rand = randomness.randbytes(form.nonce_bytes)
-        nonce = chained_nonce(form, links[-1].response, rand) if links else rand
+        framing = said.server.framing
+        rand = randomness.randbytes(framing.nonce_bytes)
+        nonce = chained_nonce(framing, links[-1].response, rand) if links else rand
         links.append(link(said, nonce, rand if links else None))
     return links
 
@@ -248,7 +248,7 @@ def test_one_flipped_bit_proves_nothing(name: str, field: str, number: int) -> N
     assert judge(links).convicted == LIAR.key
     data: bytes = getattr(links[number], field) or b""
     nonce_only = field == "request" and not judge(links).replies[number].dialect.leaf_is_request
-    nonce = nonce_of(form_of(data), data) if nonce_only else data
+    nonce = nonce_of(framing_of(data), data) if nonce_only else data
     begin = data.index(nonce)
     bits = range(8 * begin, 8 * (begin + len(nonce)))
     randomness = random.Random(number)  # noqa: S311 - a test that can be repeated
@@ -332,12 +332,12 @@ def test_the_end_of_a_proof_cut_off_proves_less_not_something_else() -> None:
 
 def test_nonces_are_as_long_as_the_form_has_them() -> None:
     """SHA-512 of the response before and rand: 64 bytes for Google's dialect, else the first 32."""
-    long = chained_nonce(Form.GOOGLE, b"response", b"rand")
+    long = chained_nonce(Framing.GOOGLE, b"response", b"rand")
 
     assert len(long) == 64
-    assert chained_nonce(Form.IETF, b"response", b"rand") == long[:32]
-    assert nonce_of(Form.GOOGLE, PROOF[1].request) == chained_nonce(
-        Form.GOOGLE, PROOF[0].response, PROOF[1].rand or b""
+    assert chained_nonce(Framing.IETF, b"response", b"rand") == long[:32]
+    assert nonce_of(Framing.GOOGLE, PROOF[1].request) == chained_nonce(
+        Framing.GOOGLE, PROOF[0].response, PROOF[1].rand or b""
     )
 
 
@@ -461,7 +461,7 @@ def test_any_text_is_a_report_or_unreadable(text: str) -> None:
     judgement = judge(links)
 
     assert judgement.contradictions == ()
-    assert told(links, judgement)[-1].startswith("This proves nothing: ")
+    assert described(links, judgement)[-1].startswith("This proves nothing: ")
 
 
 # --- In words -------------------------------------------------------------------------------------
@@ -469,7 +469,7 @@ def test_any_text_is_a_report_or_unreadable(text: str) -> None:
 
 def lines_of(*all_said: Said) -> list[str]:
     links = chain(*all_said)
-    return told(links, judge(links))
+    return described(links, judge(links))
 
 
 def test_a_conviction_in_words() -> None:
@@ -512,7 +512,7 @@ def test_consistent_times_in_words() -> None:
 def test_a_flaw_in_words() -> None:
     """What does not hold is named, and nobody is."""
     links = [PROOF[0], *PROOF[2:]]
-    lines = told(links, judge(links))
+    lines = described(links, judge(links))
 
     assert lines == ["This proves nothing: request 2: its nonce is not made from response 1"]
 
@@ -526,8 +526,8 @@ def test_a_flaw_in_words() -> None:
         (2**64 - 100_000, "18446744073709451616 s after 1970"),
     ],
 )
-def test_a_time_that_no_calendar_has_is_told_all_the_same(unix_s: int, shown: str) -> None:
-    """A liar may claim any seconds that 64 bits hold; it is told them, and convicted."""
+def test_a_time_that_no_calendar_has_is_reported_all_the_same(unix_s: int, shown: str) -> None:
+    """A liar may claim any seconds that 64 bits hold; it is described them, and convicted."""
     lines = lines_of(LIAR.says(unix_s - NOW_NS // NS), LIAR.says(0), RFC.says(0))
 
     assert f"signed {shown} +- 1 s" in lines[0]

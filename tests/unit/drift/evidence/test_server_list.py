@@ -13,7 +13,7 @@ from drift.config import parse
 from drift.evidence.server_list import Unreadable, tables
 from sources.record import Record
 from sources.roughtime.source import RoughtimeSource
-from sources.roughtime.wire_dialects import Form
+from sources.roughtime.wire_dialects import Framing
 
 EXAMPLE = """
 {
@@ -72,7 +72,7 @@ class Found(Record):
     operator: str
     key: str
     transport: str
-    form: Form
+    framing: Framing
 
 
 def found_in(text: str) -> list[Found]:
@@ -87,7 +87,7 @@ def found_in(text: str) -> list[Found]:
                 source.operator,
                 base64.b64encode(source.public_key).decode(),
                 source._transport,
-                source.form,
+                source.framing,
             )
         )
     return found
@@ -127,9 +127,9 @@ def test_the_example_of_the_rfc() -> None:
 
     first, second = "example.com Roughtime server", "A UDP-only server specified with IP addresses"
     assert found == [
-        Found("roughtime.example.com", 2002, first, KEY, "auto", Form.IETF),
-        Found("192.0.2.33", 2002, second, OTHER_KEY, "udp", Form.IETF),
-        Found("2001:db8::2:33", 2002, second, OTHER_KEY, "udp", Form.IETF),
+        Found("roughtime.example.com", 2002, first, KEY, "auto", Framing.IETF),
+        Found("192.0.2.33", 2002, second, OTHER_KEY, "udp", Framing.IETF),
+        Found("2001:db8::2:33", 2002, second, OTHER_KEY, "udp", Framing.IETF),
     ]
 
 
@@ -157,26 +157,28 @@ def test_a_list_of_the_older_format() -> None:
     found = found_in(tables(json.dumps(old)))
 
     assert found == [
-        Found("ours.example", 2003, "Ours", KEY, "udp", Form.IETF),
-        Found("theirs.example", 2002, "Theirs", OTHER_KEY, "udp", Form.GOOGLE),
+        Found("ours.example", 2003, "Ours", KEY, "udp", Framing.IETF),
+        Found("theirs.example", 2002, "Theirs", OTHER_KEY, "udp", Framing.GOOGLE),
     ]
 
 
 @pytest.mark.parametrize(
-    ("version", "form"),
+    ("version", "framing"),
     [
-        (1, Form.IETF),
-        (2, Form.IETF),
-        (0x8000_000C, Form.IETF),
-        ("IETF-Roughtime", Form.IETF),
-        (None, Form.IETF),
-        (3_000_600_613, Form.GOOGLE),
-        ("Google-Roughtime", Form.GOOGLE),
+        (1, Framing.IETF),
+        (2, Framing.IETF),
+        (0x8000_000C, Framing.IETF),
+        ("IETF-Roughtime", Framing.IETF),
+        (None, Framing.IETF),
+        (3_000_600_613, Framing.GOOGLE),
+        ("Google-Roughtime", Framing.GOOGLE),
     ],
 )
-def test_the_version_says_the_dialect(version: object, form: Form) -> None:
+def test_the_version_says_the_dialect(version: object, framing: Framing) -> None:
     """Google's dialect has a number and a word; all else is for the IETF's request."""
-    assert [found.form for found in found_in(tables(listed(server(version=version))))] == [form]
+    assert [found.framing for found in found_in(tables(listed(server(version=version))))] == [
+        framing
+    ]
 
 
 @pytest.mark.parametrize(

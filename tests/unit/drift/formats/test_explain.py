@@ -15,6 +15,7 @@ from drift.run.result import Result
 from drift.wording.letters import letters_of
 from drift.wording.table import wrapped
 from drift.wording.terminal import columns, help_columns
+from sources import kinds
 from sources.base import Interval, Reason
 from sources.clock import NS
 from tests.support.fakes import a_sample
@@ -219,7 +220,7 @@ def test_a_liar_behind_is_beyond_the_other_end() -> None:
 
 
 @pytest.mark.parametrize(("width_ns", "digits"), [(NS, 3), (10**7, 6), (10**4, 9), (10, 9), (0, 9)])
-def test_the_ends_of_the_axis_are_told_apart(width_ns: int, digits: int) -> None:
+def test_the_ends_of_the_axis_are_distinguished(width_ns: int, digits: int) -> None:
     """However narrow the consensus is."""
     ends = [Interval(-4 * NS, -4 * NS + width_ns)] * 3
     found = result(
@@ -266,7 +267,7 @@ def _verdicts(draw: st.DrawFn) -> Verdict:
     return Verdict(
         draw(_NAMES),
         draw(_NAMES),
-        draw(st.sampled_from(["ntp", "nts", "https", "roughtime"])),
+        draw(st.sampled_from(kinds())),
         draw(
             st.sampled_from(
                 ["agrees", "falseticker", "some new word", *(reason.value for reason in Reason)]

@@ -132,7 +132,7 @@ def failed_again(sample: Sample, why: str) -> Sample:
 
 
 def test_what_only_asking_again_could_decide_is_no_answer_where_that_failed() -> None:
-    """Coarse samples leave two integers: a failure on asking again is told, not rounded away."""
+    """Coarse samples leave two integers: a failure on asking again is named, not rounded away."""
     found = run(*(RefinableFakeSource(n, wide(n), Malformed("nonsense")) for n in "ABC"))
 
     assert isinstance(found.decision, NoAnswer)

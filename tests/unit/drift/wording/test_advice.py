@@ -1,4 +1,4 @@
-"""What to do about a refusal, purely: by the verdicts, never cut, and README has each sentence."""
+"""What to do about a refusal, purely: by the verdicts, never cut, and a page has each sentence."""
 
 import re
 from collections.abc import Sequence
@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 
 from drift.consensus.rule import Lack, NoAnswer
 from drift.consensus.verdict import Verdict
-from drift.wording.advice import advice, no_network
+from drift.wording.advice import _PORTS, advice, no_network
 from drift.wording.refusal import refusal
+from sources import kinds
 from sources.base import LONGEST_MESSAGE, Reason
-from tests.conftest import ROOT
 from tests.support.fakes import a_sample
+from tests.support.sources.ports import usual_port
+from tests.support.troubleshooting import is_of_processes, rows
 
 NOTHING = NoAnswer(Lack.NOTHING, "no votes", "a majority")
 QUORUM = NoAnswer(
@@ -258,13 +260,18 @@ def test_a_reason_of_one_keeps_its_addresses() -> None:
     assert "(no address can be reached (192.0.2.0 port 123: Network is unreachable))" in line
 
 
+def test_the_usual_ports_are_those_of_the_kinds() -> None:
+    """Each kind whose ports are named in an advice has its own constant; here they are alike."""
+    assert {kind: usual_port(kind) for kind in _PORTS} == _PORTS
+
+
 _TEXTS = st.sampled_from(
     [SILENT, CLOSED, UNSENT, UNRESOLVED, NO_DNS, KEYS_ONLY, "é" * 400]
 ) | st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), max_size=LONGEST_MESSAGE)
 _VERDICTS = st.builds(
     lambda name, kind, word, text: Verdict(name, "O", kind, word, text),
     st.text(st.characters(categories=("L", "N")), min_size=1, max_size=253),
-    st.sampled_from(["ntp", "nts", "https", "roughtime"]),
+    st.sampled_from(kinds()),
     st.sampled_from([*(reason.value for reason in Reason), "undecided", "some new word"]),
     _TEXTS,
 )
@@ -286,28 +293,14 @@ def test_the_line_fits_and_what_to_do_is_never_cut(
         assert line.endswith(advice(decision, verdicts))
 
 
-def rows() -> list[tuple[str, str]]:
-    """Return what README's table says it says, each with what that means."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = text.partition("## When it does not answer\n")[2].partition("\n## ")[0]
-    table = re.findall(r"^\| (`.+?`) \| (.+) \|$", section, re.MULTILINE)
-    return [(said, meant) for cell, meant in table for said in re.findall("`([^`]+)`", cell)]
-
-
-OF_PROCESSES = ("cannot prepare", "watch: ", "CLOCK_", "a port has a key")
-"""What other tests, of real processes, show to be said."""
-
-
 def pattern_of(row: str) -> str:
     """Return what a row of the table matches: `...` stands for anything."""
     return ".*".join(re.escape(part.strip()) for part in row.split("..."))
 
 
-@pytest.mark.parametrize("row", [row for row, _ in rows()])
-def test_every_row_of_the_table_is_said(row: str) -> None:
-    """What README explains is what the program says, to the letter."""
-    if any(word in row for word in OF_PROCESSES):
-        return
+@pytest.mark.parametrize("row", [row for row in rows() if not is_of_processes(row)])
+def test_every_row_of_the_tables_is_said(row: str) -> None:
+    """What the page explains is what the program says, to the letter."""
     lines = [refusal(*situation) for situation in (*SITUATIONS.values(), *MORE)]
 
     assert [line for line in lines if re.search(pattern_of(row), line)], row
@@ -372,8 +365,12 @@ MORE: list[tuple[NoAnswer, Sequence[Verdict]]] = [
 
 @pytest.mark.parametrize("wanted", SITUATIONS)
 def test_every_advice_is_in_the_table(wanted: str) -> None:
-    """Whoever gets the line finds it in README."""
+    """Whoever gets the line finds it in the page."""
     line = refusal(*SITUATIONS[wanted])
-    told = line.partition("no answer: ")[2] if "no network" in line else line.rpartition("; ")[2]
+    reported = (
+        line.partition("no answer: ")[2] if "no network" in line else line.rpartition("; ")[2]
+    )
 
-    assert [row for row, _ in rows() if re.search(pattern_of(row), told)] or told == "run it again"
+    assert [
+        row for row in rows() if re.search(pattern_of(row), reported)
+    ] or reported == "run it again"

@@ -104,7 +104,7 @@ def test_many_failures_are_counted_not_listed() -> None:
     assert "; ntp timeout: s0, s1, s2 and 197 more (x); " in line
 
 
-def test_equal_reasons_are_told_once_and_different_ones_each() -> None:
+def test_equal_reasons_are_reported_once_and_different_ones_each() -> None:
     """Three kisses of one code name it once; another code is named too."""
     kissed = gathered(
         Failure("A", "ntp", Reason.REFUSED, "kiss-o'-death RATE"),

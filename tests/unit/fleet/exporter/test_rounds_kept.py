@@ -6,7 +6,7 @@ from fleet.exporter.rounds_kept import Busy, Rounds
 from fleet.observer import Measured
 from sources.base import Unreachable
 from sources.clock import NS, Clock
-from tests.support.nodes import FakeNode, a_target, a_world, certain, failing, showing
+from tests.support.fleet.fakes import FakeNode, a_target, a_world, certain, failing, showing
 
 MS = NS // 1000
 

@@ -20,7 +20,7 @@ from fleet.health import health
 from fleet.rounds import Result
 from sources.base import Interval
 from sources.clock import NS
-from tests.support.nodes import a_target
+from tests.support.fleet.fakes import a_target
 
 RIGHT = Result(
     a_target("1.0.0.1", chain="bitcoin", labels=(("dc", "fra, 1"), ("chain", "bitcoin"))),

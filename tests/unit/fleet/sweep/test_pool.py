@@ -15,7 +15,7 @@ from nodes.base import Question, Stamp
 from sources.base import Malformed, Refused, Unreachable
 from sources.clock import NS, Clock
 from tests.support.fakes import FakeClock
-from tests.support.nodes import (
+from tests.support.fleet.fakes import (
     FakeNode,
     a_target,
     a_world,

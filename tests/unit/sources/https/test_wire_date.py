@@ -211,11 +211,11 @@ def test_junk_is_shortened(unit: str) -> None:
     with pytest.raises(Malformed) as error:
         http_date.decode(junk)
 
-    told = str(error.value)
-    assert len(told) < 300
-    assert told.isprintable()
-    assert told.startswith(f"Date {junk[:50]!r}"[:-1])
-    assert "...'" in told
+    reported = str(error.value)
+    assert len(reported) < 300
+    assert reported.isprintable()
+    assert reported.startswith(f"Date {junk[:50]!r}"[:-1])
+    assert "...'" in reported
 
 
 def assert_a_date_or_malformed(text: str) -> None:

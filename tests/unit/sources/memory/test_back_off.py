@@ -15,9 +15,8 @@ from sources.base import (
     Unreachable,
 )
 from sources.clock import NS
-from sources.memory import back_off
+from sources.memory import Entry, Memory, Update, back_off
 from sources.memory.back_off import after_kiss, after_silence, left_ns
-from sources.memory.interface import Entry, Memory, Update
 from tests.support.fakes import FakeClock, FakeSource, a_sample
 
 HOUR_NS = 3600 * NS

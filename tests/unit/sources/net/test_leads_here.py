@@ -10,7 +10,7 @@ import pytest
 
 from sources.base import Unavailable, Unreachable
 from sources.clock import NS, Clock
-from sources.memory.interface import Entry, Memory, Update
+from sources.memory import Entry, Memory, Update
 from sources.net import resolver
 from sources.net.addresses import elsewhere, leads_here
 from sources.net.resolver import Resolver, note_answer

@@ -8,138 +8,26 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
-import dns.flags
-import dns.name
-import dns.nameserver
-import dns.rcode
-import dns.resolver
 import pytest
 
-from sources.base import TimedOut, Unavailable, Unreachable
-from sources.clock import NS, Clock
-from sources.net import resolver
-from sources.net.resolver import Resolver
+from sources.base import Unreachable
 from tests.conftest import ROOT
-from tests.support.servers.dns_server import (
-    Behaviour,
-    DnsServer,
-    answer,
-    hang,
-    rcode,
-    truncate,
-    validate,
-    wrong_id,
+from tests.support.sources.resolver import (
+    BESIDE,
+    HOST,
+    SLACK_S,
+    Elapsed,
+    FakeServers,
+    FakeSystem,
+    failed,
+    found,
+    lookups,
 )
 
-HOST = "time.lab.test"
-BESIDE = ("127.0.0.99",)
-"""An address configured beside the name."""
 PATIENCE_S = 0.3
 SIBLING_S = 0.05
-SLACK_S = 0.25
-"""What a busy machine may add."""
-
-
-class FakeSystem:
-    """Stands for getaddrinfo: answers what it is told to, when it is told to."""
-
-    def __init__(self) -> None:
-        self.addresses: tuple[str, ...] = ()
-        self.error: Exception | None = None
-        self.asked: list[bytes] = []
-        self.hanging = threading.Event()
-        self.hanging.set()
-
-    def hang(self) -> None:
-        """Answer nothing from now on, until `go_on`."""
-        self.hanging.clear()
-
-    def go_on(self) -> None:
-        """Answer whoever waits."""
-        self.hanging.set()
-
-    def __call__(self, host: bytes, *_: object, **__: object) -> list[Any]:
-        self.asked.append(host)
-        self.hanging.wait()
-        if self.error is not None:
-            raise self.error
-        return [(0, 0, 0, "", (address, 0)) for address in self.addresses]
-
-
-class FakeServers:
-    """Stands for the name servers of resolv.conf: one question each."""
-
-    def __init__(self) -> None:
-        self.questions: list[Callable[[], Any]] = []
-        self.error: Exception | None = None
-        self.asked: list[str] = []
-        self.asked_at_s: list[float] = []
-
-    def ask(self, host: str, tell: Callable[[tuple[str, ...], str], None]) -> int:
-        self.asked.append(host)
-        self.asked_at_s.append(time.monotonic())
-        if self.error is not None:
-            raise self.error
-        for question in self.questions:
-            threading.Thread(target=lambda q=question: tell(*q()), daemon=True).start()
-        return len(self.questions)
-
-
-@pytest.fixture
-def system(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSystem]:
-    """The system's resolver, at the test's command."""
-    fake = FakeSystem()
-    monkeypatch.setattr(socket, "getaddrinfo", fake)
-    yield fake
-    fake.go_on()
-
-
-@pytest.fixture
-def servers(monkeypatch: pytest.MonkeyPatch) -> FakeServers:
-    """The name servers of resolv.conf, at the test's command."""
-    fake = FakeServers()
-    monkeypatch.setattr(Resolver, "ask_name_servers", lambda _, *what: fake.ask(*what))
-    return fake
-
-
-def lookups(seconds: float = 2.0) -> Resolver:
-    """Return the look-ups of a run of so many seconds."""
-    clock = Clock()
-    return Resolver(clock.raw_ns() + round(seconds * NS), clock)
-
-
-def found(*addresses: str, after_s: float = 0) -> Callable[[], Any]:
-    """Return a question that is answered by these addresses."""
-
-    def ask() -> Any:
-        threading.Event().wait(after_s)
-        return addresses, ""
-
-    return ask
-
-
-def failed(error: str) -> Callable[[], Any]:
-    """Return a question that is answered by an error."""
-    return lambda: ((), error)
-
-
-class Elapsed:
-    """How long the block took, in seconds."""
-
-    def __enter__(self) -> "Elapsed":
-        self._began_s = time.monotonic()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.s = time.monotonic() - self._began_s
-
-
-# Literal addresses
 
 
 @pytest.mark.parametrize(
@@ -191,9 +79,6 @@ def test_dnspython_is_not_imported_where_the_system_answers() -> None:
     ]
 
 
-# The order of addresses
-
-
 @pytest.mark.parametrize(
     ("given", "wanted"),
     [
@@ -225,9 +110,6 @@ def test_families_alternate(
     system.addresses = given
 
     assert lookups().addresses(HOST, ()) == wanted
-
-
-# Who is asked, and when
 
 
 def test_the_system_is_asked_alone_for_a_while(system: FakeSystem, servers: FakeServers) -> None:
@@ -318,120 +200,6 @@ def test_the_other_family_may_lag_a_little(system: FakeSystem, servers: FakeServ
     assert lookups().addresses(HOST, ()) == ("203.0.113.1", "2001:db8::1")
 
 
-# Errors and the configured addresses
-
-
-def test_every_error_is_told_once(system: FakeSystem, servers: FakeServers) -> None:
-    """When all fail, the message names the host and what each said, repeats left out."""
-    system.error = socket.gaierror(socket.EAI_AGAIN, "try again")
-    servers.questions = [failed("refused"), failed("refused"), failed("no data")]
-    with pytest.raises(Unreachable) as refused:
-        lookups().addresses(HOST, ())
-
-    said = str(refused.value)
-    assert said.startswith("name cannot be resolved: try again; ")
-    assert sorted(said.partition(": ")[2].split("; ")) == [
-        "no data",
-        "refused",
-        "try again",
-    ]
-
-
-def test_silence_is_a_timeout_at_the_deadline(system: FakeSystem, servers: FakeServers) -> None:
-    """When nobody says anything the source times out, at the deadline, and the host is named."""
-    system.hang()
-    servers.questions = [found("203.0.113.1", after_s=2)]
-    with Elapsed() as elapsed, pytest.raises(TimedOut) as late:
-        lookups(0.5).addresses(HOST, ())
-
-    assert str(late.value).startswith("name not resolved before the deadline")
-    assert 0.46 <= elapsed.s < 0.5 + SLACK_S
-
-
-def test_configured_addresses_serve_from_half_way(system: FakeSystem, servers: FakeServers) -> None:
-    """While nobody answers, the addresses beside the name wait for half of the run, then serve."""
-    system.hang()
-    servers.questions = [found("203.0.113.1", after_s=2)]
-    with Elapsed() as elapsed:
-        assert lookups(1.0).addresses(HOST, BESIDE) == BESIDE
-
-    assert 0.5 <= elapsed.s < 0.5 + SLACK_S
-
-
-def test_half_way_is_that_of_the_run(system: FakeSystem, servers: FakeServers) -> None:
-    """A source that begins to ask after half-way gets its configured addresses at once."""
-    system.hang()
-    servers.questions = [found("203.0.113.1", after_s=2)]
-    names = lookups(0.8)
-    threading.Event().wait(0.45)
-    with Elapsed() as elapsed:
-        assert names.addresses(HOST, BESIDE) == BESIDE
-
-    assert elapsed.s < SLACK_S
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
-        socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"),
-        OSError(24, "Too many open files"),
-    ],
-)
-def test_configured_addresses_serve_at_once_when_the_look_up_has_failed(
-    error: OSError, system: FakeSystem, servers: FakeServers
-) -> None:
-    """Nobody waits for half-way when it is known that the name has no address."""
-    system.error = error
-    servers.questions = [failed("refused")]
-    with Elapsed() as elapsed:
-        assert lookups(4).addresses(HOST, BESIDE) == BESIDE
-
-    assert elapsed.s < 1
-
-
-def test_a_name_that_resolves_is_preferred_to_configured_addresses(system: FakeSystem) -> None:
-    """The addresses beside a name are for when it fails; they are not mixed in."""
-    system.addresses = ("203.0.113.1",)
-
-    assert lookups().addresses(HOST, BESIDE) == ("203.0.113.1",)
-
-
-def test_a_source_without_addresses_of_its_own_waits_on(
-    system: FakeSystem, servers: FakeServers
-) -> None:
-    """Of two sources with one name, the one without `addresses` gets an answer after half-way."""
-    system.hang()
-    system.addresses = ("203.0.113.1",)
-    servers.questions = []
-    threading.Timer(0.7, system.go_on).start()
-    names = lookups(1.0)
-    with ThreadPoolExecutor(2) as sources:
-        with_some = sources.submit(names.addresses, HOST, BESIDE)
-        without = sources.submit(names.addresses, HOST, ())
-
-        assert with_some.result() == BESIDE
-        assert without.result() == ("203.0.113.1",)
-
-
-# Names that are hard to ask for
-
-
-def test_a_name_that_has_no_ascii_form_cannot_be_resolved(
-    system: FakeSystem, servers: FakeServers
-) -> None:
-    """A label that only grows too long when encoded is a failure of its source, no bug of ours."""
-    host = "ü" * 60 + ".lab.test"
-    servers.questions = [failed("label too long")]
-    with pytest.raises(Unreachable, match="cannot be resolved"):
-        lookups().addresses(host, ())
-
-    assert system.asked == []
-
-
-# Sharing
-
-
 def test_sources_of_one_name_share_one_look_up(system: FakeSystem) -> None:
     """However many sources ask for a name at once or later, the system is asked once."""
     system.hang()
@@ -445,7 +213,7 @@ def test_sources_of_one_name_share_one_look_up(system: FakeSystem) -> None:
     assert len(system.asked) == 1
 
 
-def test_a_shared_failure_is_told_to_everyone(system: FakeSystem) -> None:
+def test_a_shared_failure_asked_to_everyone(system: FakeSystem) -> None:
     """Sources that share a look-up share its failure, each with its own error."""
     system.error = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
     names = lookups()
@@ -474,182 +242,3 @@ def test_different_names_do_not_wait_for_each_other(system: FakeSystem) -> None:
 
     assert elapsed.s < PATIENCE_S
     assert sorted(system.asked) == [b"hangs.lab.test", HOST.encode()]
-
-
-# What goes wrong around it
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        OSError(24, "Too many open files"),
-        ValueError("nameserver dns.lab.test is not an IP address"),
-        UnicodeDecodeError("utf-8", b"\xe9", 0, 1, "invalid continuation byte"),
-        ImportError("No module named dns"),
-        RuntimeError("can't start new thread"),
-    ],
-    ids=lambda error: type(error).__name__,
-)
-@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
-def test_name_servers_that_cannot_be_asked_cost_only_themselves(
-    error: Exception, system: FakeSystem, servers: FakeServers
-) -> None:
-    """When asking the name servers fails, however, the system's error is told, and at once."""
-    system.error = socket.gaierror(socket.EAI_AGAIN, "try again")
-    servers.error = error
-    with Elapsed() as elapsed, pytest.raises(Unreachable, match=r"try again; .+"):
-        lookups(1).addresses(HOST, ())
-
-    assert elapsed.s < 0.5
-
-
-def test_a_machine_without_descriptors_is_not_the_name_servers_failure(
-    system: FakeSystem, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What the system's resolver calls a passing failure is this machine's, where no file opens."""
-    system.error = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-    monkeypatch.setattr(resolver, "shortage", lambda: "Too many open files")
-
-    with pytest.raises(Unavailable, match="name cannot be resolved: Too many open files"):
-        lookups(0.5).addresses(HOST, ())
-
-
-def test_a_machine_without_threads_to_spare_is_a_failure_of_the_source(
-    system: FakeSystem, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where no thread can be started the source is unreachable, or its `addresses` serve."""
-    system.addresses = ("203.0.113.1",)
-
-    def start(*_: object) -> None:
-        raise RuntimeError("can't start new thread")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", start)
-        patch.setattr(resolver, "start_new_thread", start, raising=False)
-        with pytest.raises(Unavailable, match="can't start new thread"):
-            lookups(0.5).addresses(HOST, ())
-        assert lookups(0.5).addresses(HOST, BESIDE) == BESIDE
-
-
-# The name servers, asked on the wire
-
-
-@pytest.fixture
-def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., list[DnsServer]]]:
-    """Start a name server for each behaviour and have them be those of resolv.conf."""
-    running: list[DnsServer] = []
-
-    def start(*behaviours: Behaviour, search: str = "") -> list[DnsServer]:
-        zone = {HOST: ("203.0.113.1", "2001:db8::1")}
-        running.extend(DnsServer(zone, behaviour, port=0) for behaviour in behaviours)
-
-        def read(configured: dns.resolver.Resolver, _: object) -> None:
-            configured.nameservers = [
-                dns.nameserver.Do53Nameserver(server.address, server.port) for server in running
-            ]
-            configured.search = [dns.name.from_text(search)] if search else []
-
-        monkeypatch.setattr(dns.resolver.Resolver, "read_resolv_conf", read)
-        return running
-
-    yield start
-    for server in running:
-        server.close()
-
-
-@pytest.fixture
-def silent_system(system: FakeSystem) -> FakeSystem:
-    """A system's resolver that says "try again" at once, so that the name servers are asked."""
-    system.error = socket.gaierror(socket.EAI_AGAIN, "try again")
-    return system
-
-
-@pytest.mark.usefixtures("silent_system")
-def test_a_question_that_breaks_costs_only_itself(
-    wire: Callable[..., list[DnsServer]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A bug of dnspython's in one question is one more error; the other's answer serves."""
-    wire(answer)
-    resolve = dns.resolver.Resolver.resolve
-
-    def broken(self: dns.resolver.Resolver, host: str, family: str, **rest: Any) -> Any:
-        if family == "AAAA":
-            raise ZeroDivisionError("oops")
-        return resolve(self, host, family, **rest)
-
-    monkeypatch.setattr(dns.resolver.Resolver, "resolve", broken)
-
-    assert lookups().addresses(HOST, ()) == ("203.0.113.1",)
-
-
-@pytest.mark.usefixtures("silent_system")
-def test_every_name_server_is_asked_for_both_families_unchecked(
-    wire: Callable[..., list[DnsServer]],
-) -> None:
-    """Each server gets one question for A and one for AAAA, recursion and no checking wanted."""
-    asked = wire(answer, answer)
-
-    assert set(lookups().addresses(HOST, ())) == {"203.0.113.1", "2001:db8::1"}
-    for server in asked:
-        assert sorted(server.asked) == [(HOST, "A", "udp"), (HOST, "AAAA", "udp")]
-        for message in server.messages:
-            assert message.flags & (dns.flags.RD | dns.flags.CD) == dns.flags.RD | dns.flags.CD
-
-
-@pytest.mark.usefixtures("silent_system")
-@pytest.mark.parametrize("good", [answer, truncate, validate])
-@pytest.mark.parametrize("bad", [hang, wrong_id, rcode(dns.rcode.SERVFAIL)])
-def test_one_good_name_server_is_enough(
-    good: Behaviour, bad: Behaviour, wire: Callable[..., list[DnsServer]]
-) -> None:
-    """Whatever the first server does, the second one's addresses come at once, over TCP too."""
-    wire(bad, good)
-    with Elapsed() as elapsed:
-        assert set(lookups().addresses(HOST, ())) == {"203.0.113.1", "2001:db8::1"}
-
-    assert elapsed.s < 1
-
-
-@pytest.mark.usefixtures("silent_system")
-def test_search_domains_complete_a_short_name(wire: Callable[..., list[DnsServer]]) -> None:
-    """The search list of resolv.conf holds when the name servers are asked directly."""
-    wire(answer, search="lab.test.")
-
-    assert set(lookups().addresses("time", ())) == {"203.0.113.1", "2001:db8::1"}
-
-
-@pytest.mark.usefixtures("silent_system")
-@pytest.mark.parametrize(
-    ("behaviour", "said"),
-    [(rcode(dns.rcode.NXDOMAIN), "knows no such name"), (rcode(dns.rcode.REFUSED), "REFUSED")],
-)
-def test_what_the_name_servers_say_is_told(
-    behaviour: Behaviour, said: str, wire: Callable[..., list[DnsServer]]
-) -> None:
-    """A definite failure on the wire ends the look-up at once and stands in the message."""
-    wire(behaviour)
-    with Elapsed() as elapsed, pytest.raises(Unreachable, match=said):
-        lookups(4).addresses(HOST, ())
-
-    assert elapsed.s < 1.5
-
-
-def test_name_servers_that_say_the_same_say_it_once(
-    system: FakeSystem, servers: FakeServers
-) -> None:
-    """In one order, whoever was first: so that sources with the same trouble share their words."""
-    system.error = socket.gaierror(socket.EAI_AGAIN, "try again")
-    servers.questions = [
-        failed("203.0.113.53 answered REFUSED"),
-        failed("2001:db8::53 did not answer"),
-        failed("198.51.100.53 answered REFUSED"),
-        failed("203.0.113.53 answered REFUSED"),
-    ]
-
-    with pytest.raises(Unreachable) as found:
-        lookups().addresses(HOST, ())
-
-    assert str(found.value) == (
-        "name cannot be resolved: try again; 198.51.100.53, 203.0.113.53 answered REFUSED; "
-        "2001:db8::53 did not answer"
-    )

@@ -167,7 +167,7 @@ def test_refused_is_unreachable_and_says_where(address: str) -> None:
 
 
 def test_all_that_refused_are_named() -> None:
-    """Where every address refuses each one is told, in the order in which they were tried."""
+    """Where every address refuses each one is reported, in the order in which they were tried."""
     port = closed_port()
 
     with Elapsed() as elapsed, pytest.raises(Unreachable) as error:
@@ -256,7 +256,7 @@ def test_an_address_that_cannot_be_used_is_passed_over() -> None:
     assert elapsed.s < SILENCE_S
 
 
-def test_why_an_address_cannot_be_used_is_told() -> None:
+def test_why_an_address_cannot_be_used_is_reported() -> None:
     """The reason is one that a person understands."""
     with pytest.raises(Unreachable, match=r"fe80::1%nowhere port 443: ") as error:
         tcp.connect(("fe80::1%nowhere",), 443, a_run())
@@ -357,7 +357,7 @@ def test_silence_is_a_timeout_at_the_deadline() -> None:
     assert 0.34 < elapsed.s < 0.35 + SLACK_S
 
 
-def test_the_timeout_tells_who_refused() -> None:
+def test_the_timeout_says_who_refused() -> None:
     """Of two addresses, one refusing and one silent, the one that said something is named."""
     with silent() as server:
         port = port_of(server)

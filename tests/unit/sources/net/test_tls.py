@@ -359,7 +359,7 @@ def test_empty_variables_are_as_good_as_none(
     assert trusts(tls.context(None), authority)
 
 
-def test_a_directory_without_hashed_names_is_told(
+def test_a_directory_without_hashed_names_is_reported(
     authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """OpenSSL would find nothing in it, and say nothing: so the remedy is named."""
@@ -375,7 +375,7 @@ def test_a_directory_without_hashed_names_is_told(
     )
 
 
-def test_all_that_was_tried_in_vain_is_told(
+def test_all_that_was_tried_in_vain_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where nothing is left to trust each place is named with what is wrong with it."""
@@ -444,7 +444,7 @@ def test_a_directory_with_a_single_authority_is_not_the_whole_store(
     assert trusts(context, stranger)
 
 
-def test_a_system_without_authorities_is_told(
+def test_a_system_without_authorities_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a machine without any (a bare container) each place that was tried is named."""
@@ -473,7 +473,7 @@ def chain_of(server: HttpsServer, host: str) -> list[Validity]:
         return tls.verified_chain(link)
 
 
-def test_the_verified_chain_is_told_from_leaf_to_root() -> None:
+def test_the_verified_chain_is_reported_from_leaf_to_root() -> None:
     """Every certificate is there, its subject and dates, the root too, which no server sends."""
     identity = Identity((HOST,), (-5 * DAY_S, 6 * DAY_S), (-7 * DAY_S, 8 * DAY_S))
     with HttpsServer("Alpha", time_unix_ns=lambda: TRUE_UNIX_NS, identity=identity) as server:
@@ -488,8 +488,8 @@ def test_the_verified_chain_is_told_from_leaf_to_root() -> None:
 
 
 @pytest.mark.parametrize("lifetime", [LONG_AGO, FAR_AHEAD])
-def test_the_chain_of_a_certificate_out_of_date_is_told_too(lifetime: tuple[int, int]) -> None:
-    """The dates that OpenSSL was told to overlook are the ones that are wanted, 2049 and later
+def test_the_chain_of_a_certificate_out_of_date_asked_too(lifetime: tuple[int, int]) -> None:
+    """The dates that OpenSSL was set to overlook are the ones that are wanted, 2049 and later
     included, which are written in another way.
     """
     identity = Identity((HOST,), lifetime)
@@ -517,7 +517,7 @@ def test_a_certificate_is_called_by_its_common_name(
 
 
 def test_dates_that_are_none_are_unverified(authority: Authority) -> None:
-    """OpenSSL, told to overlook dates, takes any bytes for one: the source fails by name."""
+    """OpenSSL, set to overlook dates, takes any bytes for one: the source fails by name."""
     leaf, key = certificate(authority)
     right = leaf.not_valid_after_utc.strftime("%y%m%d%H%M%SZ").encode()
     assert leaf.tbs_certificate_bytes.count(right) == 1

@@ -82,7 +82,7 @@ def test_a_known_reply_decodes_field_by_field() -> None:
     )
 
 
-def test_a_request_tells_nothing_but_its_nonce() -> None:
+def test_a_request_says_nothing_but_its_nonce() -> None:
     """A request is a client packet of version 4 that is zero but for the random transmit stamp."""
     data = ntp.request(b"\xff\xee\xdd\xcc\xbb\xaa\x99\x88")
 

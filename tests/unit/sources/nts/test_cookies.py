@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sources.memory.interface import Entry
+from sources.memory import Entry
 from sources.net.addresses import is_address
 from sources.net.validity import Validity
 from sources.nts import cookies

@@ -11,7 +11,7 @@ import pytest
 from sources.base import Malformed, Unverified
 from sources.record import Record
 from sources.roughtime.proof import verify
-from sources.roughtime.wire_dialects import Reply, form_of, nonce_of
+from sources.roughtime.wire_dialects import Reply, framing_of, nonce_of
 from tests.conftest import ROOT
 
 DIRECTORY = ROOT / "tests/vectors" / "roughtime"
@@ -38,7 +38,7 @@ class Vector(Record):
 
     def verified(self, response: bytes | None = None) -> Reply:
         given = self.response if response is None else response
-        return verify(self.request, given, form_of(self.request), self.public_key)
+        return verify(self.request, given, framing_of(self.request), self.public_key)
 
     def bits_that_do_not_matter(self, bits: Iterable[int]) -> list[int]:
         """Flip each of these bits; return those with which the response is verified still."""
@@ -139,10 +139,10 @@ def test_a_vector_proves_nothing_to_another_request(name: str) -> None:
     """Any bit of the request's nonce changed, the response is not to this request."""
     found = vector(name)
     other = bytearray(found.request)
-    other[found.request.index(nonce_of(form_of(found.request), found.request))] ^= 1
+    other[found.request.index(nonce_of(framing_of(found.request), found.request))] ^= 1
 
     with pytest.raises(Unverified):
-        verify(bytes(other), found.response, form_of(found.request), found.public_key)
+        verify(bytes(other), found.response, framing_of(found.request), found.public_key)
 
 
 @pytest.mark.parametrize(

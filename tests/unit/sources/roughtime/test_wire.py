@@ -8,10 +8,10 @@ from sources.base import LONGEST_MESSAGE, Malformed
 from sources.roughtime import wire
 from sources.roughtime.wire_dialects import (
     DIALECTS,
-    Form,
+    Framing,
     decode_reply,
     encode_request,
-    form_of,
+    framing_of,
     nonce_of,
 )
 
@@ -113,14 +113,14 @@ def test_a_broken_message_decodes_or_is_malformed(
     assert wire.encode({tag: message.value(tag) for tag in found}) == packet
 
 
-@given(st.sampled_from(Form), st.binary(max_size=400))
-def test_any_bytes_are_a_reply_or_malformed(form: Form, data: bytes) -> None:
+@given(st.sampled_from(Framing), st.binary(max_size=400))
+def test_any_bytes_are_a_reply_or_malformed(framing: Framing, data: bytes) -> None:
     """Arbitrary bytes, in a packet too, never raise anything but Malformed."""
     for packet in (data, wire.frame(data)):
-        assert form_of(packet) in Form
+        assert framing_of(packet) in Framing
         for read in (decode_reply, nonce_of):
             try:
-                read(form, packet)
+                read(framing, packet)
             except Malformed:
                 continue
 
@@ -316,7 +316,7 @@ def test_a_request_is_what_the_rfc_says() -> None:
     """
     key, nonce = bytes(32), bytes(range(32))
 
-    request = encode_request(Form.IETF, nonce, key)
+    request = encode_request(Framing.IETF, nonce, key)
 
     versions = [1, *range(0x80000007, 0x80000014)]
     assert list(DIALECTS) == versions
@@ -331,26 +331,26 @@ def test_a_request_is_what_the_rfc_says() -> None:
         + words(0)
         + bytes(1012 - 40 - 56 - 32 - 32 - 4)
     )
-    assert form_of(request) is Form.IETF
-    assert nonce_of(Form.IETF, request) == nonce
+    assert framing_of(request) is Framing.IETF
+    assert nonce_of(Framing.IETF, request) == nonce
 
 
 def test_googles_request_has_a_nonce_and_padding() -> None:
     """A message of 1024 bytes, in no packet: a nonce of 64 bytes, and zeros."""
     nonce = bytes(range(64))
 
-    request = encode_request(Form.GOOGLE, nonce, bytes(32))
+    request = encode_request(Framing.GOOGLE, nonce, bytes(32))
 
     assert request == words(2, 64) + b"NONCPAD\xff" + nonce + bytes(1024 - 16 - 64)
-    assert form_of(request) is Form.GOOGLE
-    assert nonce_of(Form.GOOGLE, request) == nonce
+    assert framing_of(request) is Framing.GOOGLE
+    assert nonce_of(Framing.GOOGLE, request) == nonce
 
 
-@pytest.mark.parametrize(("form", "length"), [(Form.IETF, 64), (Form.GOOGLE, 32)])
-def test_a_nonce_of_another_length_is_malformed(form: Form, length: int) -> None:
+@pytest.mark.parametrize(("framing", "length"), [(Framing.IETF, 64), (Framing.GOOGLE, 32)])
+def test_a_nonce_of_another_length_is_malformed(framing: Framing, length: int) -> None:
     """Each form has its own length of nonce."""
     message = wire.encode({wire.NONC: bytes(length)})
-    request = message if form is Form.GOOGLE else wire.frame(message)
+    request = message if framing is Framing.GOOGLE else wire.frame(message)
 
     with pytest.raises(Malformed, match=f"^request: NONC of {length} bytes"):
-        nonce_of(form, request)
+        nonce_of(framing, request)

@@ -1,0 +1,32 @@
+"""The messages that docs/troubleshooting.md explains."""
+
+import re
+
+from tests.conftest import ROOT
+
+PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+
+OF_PROCESSES = (
+    "cannot prepare",
+    "no venv module",
+    "no Python 3.11",
+    "the environment was prepared",
+    "still reading",
+    "still asking",
+    "stdout cannot be written",
+    "watch: ",
+    "CLOCK_",
+    "a port has a key",
+)
+"""Of those that are no refusal by consensus; tests of real processes show them."""
+
+
+def rows() -> list[str]:
+    """Return what the tables have people look for: each message of each first column."""
+    table = re.findall(r"^\| (`.+?`) \| .+? \| .+? \|$", PAGE, re.MULTILINE)
+    return [said for cell in table for said in re.findall("`([^`]+)`", cell)]
+
+
+def is_of_processes(row: str) -> bool:
+    """Whether a message is no refusal by consensus."""
+    return any(word in row for word in OF_PROCESSES)

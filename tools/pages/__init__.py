@@ -1,0 +1,1 @@
+"""Generators of docs/: manual pages, completions of shells, the picture of the demo."""
