@@ -168,7 +168,7 @@ class Rounds:
 def _key(target: Target, module: Module, address: str) -> tuple[str, str, int, str]:
     """Return what a node is remembered by: the machine, whatever names lead to it.
 
-    Servers of HTTP are many behind one address, and are told apart by the name.
+    Servers of HTTP are many behind one address, of which the name chooses one.
     """
     if module.has_path:
         return target.endpoint

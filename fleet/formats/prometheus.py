@@ -1,7 +1,7 @@
 """The Prometheus text format: of many targets, or of the one that an exporter was asked for. Pure.
 
 Only what is proven of a node's own clock has a number: no drift and no interval of a node that
-shows another clock. User agents are cut to name and major version, as they tell machines apart.
+shows another clock. User agents are cut to name and major version, as they identify machines.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ _OWN = ("target", "module", "chain")
 
 
 def render(results: Sequence[Result]) -> str:
-    """Return the metrics of many targets, told apart by the labels of their inventory."""
+    """Return the metrics of many targets, with the labels of their inventory."""
     return generate_latest(_Exposition(results, is_single=False)).decode()
 
 

@@ -47,7 +47,7 @@ def explanation(result: Result) -> str:
 def software_label(software: str) -> str:
     """Return the name and the major version of a software, and no more.
 
-    A whole user agent tells nodes apart, and would be a time series of its own for each comment.
+    A whole user agent identifies a node, and would be a time series of its own for each comment.
     """
     found = _SOFTWARE.search(software)
     if found is not None:

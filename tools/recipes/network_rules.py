@@ -137,7 +137,7 @@ ALERTS = (
         ),
         summary=f"{_NETWORK}: {_SHARE} of the nodes are still read",
         description="The share of nodes whose own clock is read has fallen by a fifth or more since"
-        " yesterday. time_drift_network:verdicts tells what became of the others: not read is this"
+        " yesterday. time_drift_network:verdicts has what became of the others: not read is this"
         " observer, silent or refused the nodes, adjusted new software; where even verdicts are"
         " missing, the exporter.",
     ),

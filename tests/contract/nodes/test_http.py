@@ -93,7 +93,7 @@ def test_a_server_without_a_date(loop: Loop, running: ExitStack) -> None:
 
 
 def test_a_certificate_of_an_unknown_authority(loop: Loop, running: ExitStack) -> None:
-    """Is no proof of anything, and no stamp; told not to verify, a stamp without proof."""
+    """Is no proof of anything, and no stamp; without verification, a stamp without proof."""
     node = running.enter_context(HttpsNode(loop=loop))
 
     with pytest.raises(Unverified, match="certificate"):
