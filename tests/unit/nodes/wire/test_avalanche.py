@@ -10,8 +10,6 @@ from nodes.wire import avalanche
 from sources.base import Malformed
 from sources.clock import NS
 
-# Avalanche.
-
 
 @given(st.integers(0, 9_223_372_035), st.binary(max_size=50))
 def test_a_handshake_comes_back(unix_s: int, more: bytes) -> None:

@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 from nodes.wire import protobuf
 from sources.base import Malformed
 
-# Protocol Buffers.
-
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_fields_or_malformed(data: bytes) -> None:

@@ -9,8 +9,6 @@ from sources.base import Malformed
 from sources.clock import NS
 from tests.support.fleet.pieces import cuts, in_pieces
 
-# XRPL.
-
 
 def crawl_of(text: str) -> bytes:
     return (
