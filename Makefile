@@ -7,7 +7,7 @@ URL ?= https://example.org/
 # Two workers: what measures time, one test at a time, beside what only computes.
 TWICE = -n 2
 
-.PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed image bench bench-image recipes pages site clean
+.PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed image bench bench-image bench-nodes recipes pages site clean
 
 help:            ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -68,6 +68,10 @@ bench: .venv     ## compare with ntpdig and chronyd (root, and Debian's chrony a
 
 bench-image: .venv  ## size and start-up of the image (root, and Debian's buildah, crun, debootstrap)
 	.venv/bin/python -m tools.bench.image
+
+bench-nodes: .venv  ## many nodes, and the exporter under Prometheus (root, and Debian's prometheus)
+	.venv/bin/python -m tools.bench.nodes 10000
+	.venv/bin/python -m tools.bench.nodes --prometheus 60
 
 recipes:         ## write the generated files of monitoring/ again
 	$(PYTHON) -m tools.recipes

@@ -289,7 +289,7 @@ _NODES = (
     Entry(_FLEET, "[{…", Taken("inventory")),
     Entry(_FLEET, "time-drift probe", WORDS),
     Entry(_FLEET, "time-drift serve", WORDS),
-    Entry(_FLEET, "python -m tools.bench.nodes", NotHere("it takes minutes")),
+    Entry(_FLEET, "make bench-nodes", Make()),
     Entry(
         _NETWORK,
         "install -m 0644 /opt/time-drift/monitoring/systemd/time-drift-serve…",
