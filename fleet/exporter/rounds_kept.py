@@ -51,6 +51,8 @@ class Rounds:
         self._clock = world.clock
         self._pace = Pace(world.settings.rate)
         self._lock = threading.Lock()
+        self._turn = threading.Lock()
+        """Of the one thread that waits for the pace; hundreds of them would wake at each moment."""
         self._kept: OrderedDict[tuple[str, str, int, str], _Kept] = OrderedDict()
 
     def take_over(self, world: World) -> None:
@@ -143,26 +145,48 @@ class Rounds:
         last_raw_ns = deadline_raw_ns - _LAST_WORDS_NS
         while True:
             now_ns = self._clock.raw_ns()
-            moment_ns = self._moment(window, now_ns, last_raw_ns, is_needed=is_needed)
-            if moment_ns is None or moment_ns <= now_ns:
-                return moment_ns is not None
-            threading.Event().wait((moment_ns - now_ns) / NS)
+            opens_ns = self._opens_raw_ns(window, now_ns, last_raw_ns, is_needed=is_needed)
+            if opens_ns is None or opens_ns > last_raw_ns:
+                return False
+            if opens_ns > now_ns:
+                threading.Event().wait((opens_ns - now_ns) / NS)
+                continue
+            if not self._turn.acquire(timeout=max(0, last_raw_ns - now_ns) / NS):
+                if is_needed:
+                    raise Busy
+                return False
+            try:
+                taken = self._take(window, last_raw_ns, is_needed=is_needed)
+            finally:
+                self._turn.release()
+            if taken is not None:
+                return taken
 
-    def _moment(
+    def _take(self, window: Window, last_raw_ns: int, *, is_needed: bool) -> bool | None:
+        """Wait for the pace; return None if the window has closed before it was this one's turn."""
+        while True:
+            now_ns = self._clock.raw_ns()
+            opens_ns = self._opens_raw_ns(window, now_ns, last_raw_ns, is_needed=is_needed)
+            if opens_ns is None or opens_ns > now_ns:
+                return False if opens_ns is None else None
+            again_ns = self._pace.take(now_ns)
+            if again_ns is None:
+                return True
+            if again_ns > last_raw_ns:
+                if is_needed:
+                    raise Busy
+                return False
+            threading.Event().wait((again_ns - now_ns) / NS)
+
+    def _opens_raw_ns(
         self, window: Window, now_ns: int, last_raw_ns: int, *, is_needed: bool
     ) -> int | None:
-        """Return when to look again, `now_ns` to connect now, None if it is too late for that."""
+        """Return when to begin to connect, None if that is not possible."""
         reference = self._world.observer.reference()
         if reference is None:
             return None
-        moment_ns = window.opens_raw_ns(reference, now_ns)
-        if moment_ns > last_raw_ns and is_needed:
-            moment_ns = now_ns
-        if moment_ns <= now_ns:
-            moment_ns = self._pace.take(now_ns) or now_ns
-            if moment_ns > last_raw_ns and is_needed:
-                raise Busy
-        return None if moment_ns > last_raw_ns else moment_ns
+        opens_ns = window.opens_raw_ns(reference, now_ns)
+        return now_ns if opens_ns > last_raw_ns and is_needed else opens_ns
 
 
 def _key(target: Target, module: Module, address: str) -> tuple[str, str, int, str]:

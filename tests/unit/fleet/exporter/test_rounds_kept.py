@@ -1,5 +1,7 @@
 """What an exporter remembers of nodes, and when it asks them again."""
 
+import threading
+
 import pytest
 
 from fleet.exporter.rounds_kept import Busy, Rounds
@@ -203,3 +205,29 @@ def test_busy() -> None:
     with pytest.raises(Busy):
         kept.result(a_target("1.0.0.2"), soon(clock, 0.3))
     assert len(node.asked) == 1
+
+
+def test_those_who_wait_for_the_pace_do_not_wake_at_every_connection() -> None:
+    """Of a hundred at 50 a second one tries again, not all of them."""
+    clock, node = Leaps(), fine()
+    kept = Rounds(a_world(node, clock, rate=50))
+    tries = 0
+    take = kept._pace.take
+
+    def counted(now_raw_ns: int) -> int | None:
+        nonlocal tries
+        tries += 1
+        return take(now_raw_ns)
+
+    kept._pace.take = counted  # type: ignore[method-assign]
+    threads = [
+        threading.Thread(target=kept.result, args=(a_target(f"1.0.0.{n}"), soon(clock, 9)))
+        for n in range(100)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+
+    assert len(node.asked) == 100
+    assert tries < 1000

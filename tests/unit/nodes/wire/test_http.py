@@ -8,7 +8,6 @@ from nodes.wire import http
 from sources.base import Malformed
 from sources.clock import NS
 
-
 RESPONSE = b"HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: x\r\n\r\nbody"
 
 

@@ -9,7 +9,6 @@ from sources.base import Malformed, Refused
 from sources.clock import NS
 from tests.support.fleet.pieces import cuts, in_pieces
 
-
 SETTINGS = kaspa.frame(kaspa.SETTINGS, 0, 0)
 
 
