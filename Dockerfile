@@ -1,5 +1,5 @@
 # One run, one integer: `docker run --rm IMAGE` prints the host's clock minus true time in seconds.
-# README.md has the lines for docker, podman, compose and Kubernetes, and how to pin the base.
+# docs/containers.md has the lines for docker, podman and compose, and how to pin the base.
 
 # Any image with python3 (3.11 or newer, with venv), a shell, and root as its user.
 ARG BASE=python:3.13-slim

@@ -37,7 +37,7 @@ _LIBRARIES = frozenset(
 
 
 class _Loss:
-    """Last in sys.meta_path, so asked only for what is not there: has the environment lost it?"""
+    """Last in sys.meta_path, so asked only for missing modules: is the environment damaged?"""
 
     @staticmethod
     def find_spec(name: str, _path: object = None, _target: object = None) -> None:

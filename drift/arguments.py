@@ -33,7 +33,7 @@ class _Shown(Exception):
 
 
 class _Show(argparse.Action):
-    """An option that is answered by a text; who prints it is not argparse, which could hang."""
+    """An option that is answered by a text. argparse, which could hang, does not print it."""
 
     def __init__(
         self, option_strings: Sequence[str], dest: str, show: Callable[[], str], **more: Any

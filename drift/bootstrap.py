@@ -6,8 +6,8 @@ Standard library only: it runs before anything is installed. The environment is 
 renamed into place last, with a copy of the lock in it, so that a killed run leaves nothing that
 looks finished. A file lock keeps a second run out; the system frees it however this one ends.
 
-Where packages come from is what pip's own configuration says; what is installed, and where, is ours
-to say, and is compared with the lock before the environment counts as made. Who may read the
+pip's own configuration says where packages come from. What is installed, and where, it cannot
+change: that is compared with the lock before the environment counts as made. Whoever may read the
 checkout may read its environment, whatever the umask is.
 
 stderr gets one line on failure; on a terminal, or with -v among the command's arguments, also
@@ -164,7 +164,7 @@ def give_up_if_damaged(environment: str) -> str | None:
 
 
 def _list_files(aside: str) -> None:
-    """Write down what was installed; byte-code is not missed."""
+    """Write down what was installed, but for byte-code, which may come and go."""
     packages = os.path.join(aside, "packages")
     paths = (os.path.join(place, name) for place, _, names in os.walk(packages) for name in names)
     with open(os.path.join(aside, _MANIFEST), "w", encoding="utf-8") as file:

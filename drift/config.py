@@ -27,7 +27,7 @@ DEFAULT_MIN_OPERATORS = 3
 DEFAULT_MIN_KINDS = 2
 DEFAULT_TOLERANCE_S = 0.02
 MOST_SOURCES = 500
-"""Twice as many names, on a machine whose name servers hang, would not end by their timeout."""
+"""With twice as many names, and name servers that hang, a run would exceed its timeout."""
 LONGEST_FILE = 1 << 20
 
 _HOST_AND_PORT = r" *(?:\[([0-9A-Fa-f:.]{2,45})\]|([0-9A-Za-z._-]{1,60})):([0-9]{1,5})/? *"
@@ -48,7 +48,7 @@ class Config(Record):
     evidence: str | None = None
     """The directory for evidence against Roughtime servers that lie; None collects none."""
     state: str | None = None
-    """The directory for what later runs are to know; empty for none, None for the usual one."""
+    """The directory for what later runs need; empty for none, None for the usual one."""
 
 
 def find(named: str | None) -> str:
@@ -77,7 +77,7 @@ def find(named: str | None) -> str:
 
 
 def _is_there(path: str) -> bool:
-    """Whether there is such a file; one that may not be looked at is there, not to be ignored."""
+    """Whether there is such a file; one that we may not look at counts as existing."""
     try:
         os.stat(path)
     except (FileNotFoundError, NotADirectoryError):

@@ -1,4 +1,4 @@
-"""Saying things and leaving: what writes to stdout and stderr, and what ends the process.
+"""Output and exit: what writes to stdout and stderr, and what ends the process.
 
 Nobody is waited for: a line that stderr does not take at once is dropped, and a result that stdout
 does not take by the deadline ends the program.
@@ -59,7 +59,7 @@ class Console:
     ) -> None:
         """Write in this format; `output` is the path of the file, None for stdout.
 
-        `unwritten_status` is, with the integer, that of a result which could not be written;
+        `unwritten_status` is the exit status, with the integer, if the result cannot be written;
         `output_mode` the permissions of the file, None for the usual ones.
         """
         self.output_format = output_format
@@ -168,7 +168,7 @@ class Console:
         return self.output_format.exit_status(self._unwritten_status)
 
     def _print_line(self, why: str) -> None:
-        """Say what concerns the place of results: on stderr, or where stdout is free for it there.
+        """Report a failed write: on stderr, or on stdout if the format keeps stderr empty.
 
         Some formats keep stderr empty, because their readers take it for a part of the value.
         """
@@ -182,7 +182,7 @@ class Console:
 def _write_at_once(text: str) -> None:
     """Write to stdout as much as it takes within a moment; raise OSError if that is not all.
 
-    Past Python's own buffer, which the handler of a signal may have interrupted. A pipe that can be
+    Not by Python's own buffer, in the middle of which the signal may have come. A pipe that can be
     written takes _PIPE_BYTES without blocking.
     """
     if sys.stdout is None:

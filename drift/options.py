@@ -38,5 +38,5 @@ class Options:
 
     @property
     def picture(self) -> bool:
-        """Whether a person looks on, who wants to see what became of every source."""
+        """Whether every source is waited for, because a person wants to see each verdict."""
         return self.explain or self.demo

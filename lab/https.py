@@ -1,4 +1,4 @@
-"""An HTTPS server that one can make lie, with a certificate authority of its own."""
+"""An HTTPS server that can be made to lie, with a certificate authority of its own."""
 
 import socket
 import ssl

@@ -1,4 +1,4 @@
-"""An NTP server that one can make lie."""
+"""An NTP server that can be made to lie."""
 
 import time
 from collections.abc import Callable, Iterable

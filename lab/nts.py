@@ -1,4 +1,4 @@
-"""An NTS server that one can make lie: keys by TLS, authenticated time by datagrams.
+"""An NTS server that can be made to lie: keys by TLS, authenticated time by datagrams.
 
 Cookies are the keys of a client, sealed by a master key that the two halves share, so that neither
 keeps anything of a client (RFC 8915 section 6).
@@ -46,7 +46,7 @@ class Manner(Record):
     """How a server exchanges keys."""
 
     host: str | None = None
-    """Whom to name for the time; nobody, unless given."""
+    """The NTP server to name; None names none."""
     port: int | None = None
     """The port to name; unless given, that of the server's own datagrams."""
     cookies: int = 8

@@ -1,4 +1,4 @@
-"""A Roughtime server of any dialect, by UDP and TCP, that one can make lie and grease."""
+"""A Roughtime server of any dialect, by UDP and TCP, that can be made to lie."""
 
 import base64
 import itertools
@@ -299,7 +299,7 @@ def greased(every: int) -> Behaviour:
 
 
 def contradicting(seconds: float) -> Behaviour:
-    """Answer ahead by so much, then behind, and so on: a chain that asks twice is contradicted."""
+    """Answer ahead by so much, then behind, and so on: asked twice, it contradicts itself."""
     ahead, behind = (round(sign * seconds * NS) for sign in (1, -1))
     lies = itertools.cycle((ahead, behind))
     return lambda reply: [Reply(reply(next(lies)))]

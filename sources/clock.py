@@ -2,7 +2,7 @@
 
 Three Linux clocks do the work. CLOCK_MONOTONIC_RAW is the timeline of a run: no daemon steps or
 slews it. CLOCK_REALTIME is what is being judged. CLOCK_BOOTTIME minus CLOCK_MONOTONIC betrays a
-suspend, during which the raw clock stands still and samples of before would be wrong.
+suspend, during which the raw clock stands still, so that earlier samples would be wrong.
 """
 
 import os
@@ -81,8 +81,8 @@ def _refused(clock: str, error: OSError) -> BeyondReach:
 def _difference_ns(read_ns: Callable[[], int], base_ns: Callable[[], int]) -> int:
     """Return one clock minus another, now.
 
-    The one is read between two readings of the other; of five such brackets the tightest is used,
-    so that being scheduled away in between does not show in the result.
+    The first is read between two readings of the second. The tightest of five such brackets is
+    used, so that the result does not suffer when another process runs in between.
     """
     tightest_ns = None
     difference_ns = 0

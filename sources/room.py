@@ -1,4 +1,4 @@
-"""Room for heavy libraries: what is short of memory in the middle of one may end the process.
+"""Memory for heavy libraries: one that runs short of it may end the process.
 
 cryptography is written in Rust, which aborts where an allocation fails. So before it, or what is as
 large, is imported or used, memory is asked for and given back; one thread does so at a time.

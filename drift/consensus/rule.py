@@ -32,9 +32,9 @@ from sources.clock import NS
 from sources.record import Record
 
 _SHARP_NS = NS // 2
-"""A likely interval narrower than this needs no refining: many a precise one is as wide."""
+"""A likely interval narrower than this needs no refining; precise kinds may be as wide."""
 _FAR_NS = 1 << 200
-"""Beyond every time there is: where an outstanding source may pull the median to."""
+"""Beyond every legal time: the extremes to which an outstanding source may pull the median."""
 
 
 class Rule(Record):
@@ -157,18 +157,16 @@ def unless_unrefined(
 ) -> Answer | NoAnswer:
     """Return the answer, or why there is none where it depends on samples that stayed coarse.
 
-    All sources are in. `missed` holds the sources that could not be asked again, and why. Any of
-    them that agrees, and cannot decide the integer by itself, may be anywhere in its likely
-    interval: if with all of them at their low ends another integer came out than at their high
-    ends, only asking again could have decided. An integer that min_operators operators are sure of
-    stands whatever they do, and one for which deciding samples hold more than half of the weight
-    does by itself.
+    All sources are in. `missed` holds the sources that could not be asked again, and why. Those of
+    them that agree and are coarse may be anywhere in their likely intervals. If the integer with
+    all of them at their low ends is another than at their high ends, only asking again could have
+    decided, and there is no answer. An integer of which min_operators operators are sure stands.
     """
     verdict = _Refining(outcomes, missed, rule, wall_minus_raw_ns)
     low_s, high_s = verdict.possible_s
     if verdict.is_sure or low_s == high_s:
         return answer
-    why = next(missed[index] for index in sorted(missed) if index in verdict.doubtful)
+    why = next(missed[index] for index in sorted(missed) if index in verdict.coarse)
     found = f"{low_s} to {high_s} s possible, asking again failed: {why}"
     return NoAnswer(Lack.UNREFINED, found, "one integer", answer.agreed)
 
@@ -193,29 +191,29 @@ class _Refining:
             len({ballot.kind for ballot in agreeing.values()}) >= rule.min_kinds
             and len({ballot.operator for ballot in agreeing.values()}) >= rule.min_operators
         )
-        self.doubtful: set[int] = set()
-        """Those that cannot decide the integer: wide, and rounding to several of them."""
+        self.coarse: set[int] = set()
+        """The coarse ones: wide, and rounding to several integers."""
         self.is_sure = True
         self.can_become_sure = False
         self.possible_s = (0, 0)
-        """The least and the greatest integer that refining the doubtful ones can lead to."""
+        """The least and the greatest integer that refining the coarse ones can lead to."""
         if not agreeing:
             return
         drift_s = rounded_s(_middle_ns(agreeing.values(), agreed))
         sure = {b.operator for b in agreeing.values() if _rounds_only_to(drift_s, b.likely)}
         hopeful = {b.operator for index, b in agreeing.items() if index in refinable}
-        self.doubtful = {i for i, b in agreeing.items() if i in refinable and not _is_telling(b)}
+        self.coarse = {i for i, b in agreeing.items() if i in refinable and not _is_sharp(b)}
         self.is_sure = len(sure) >= rule.min_operators
         self.can_become_sure = len(sure | hopeful) >= rule.min_operators
         low_s, high_s = (
             rounded_s(_middle_ns(self._at_their(end, agreeing), agreed)) for end in (0, 1)
         )
-        self.possible_s = (low_s, high_s) if self.doubtful else (drift_s, drift_s)
+        self.possible_s = (low_s, high_s) if self.coarse else (drift_s, drift_s)
 
     def _at_their(self, end: int, agreeing: dict[int, _Ballot]) -> list[_Ballot]:
-        """Return the ballots, the doubtful ones at their low (0) or high (1) ends."""
+        """Return the ballots, the coarse ones at their low (0) or high (1) ends."""
         return [
-            b.replaced(likely=Interval(b.likely[end], b.likely[end])) if i in self.doubtful else b
+            b.replaced(likely=Interval(b.likely[end], b.likely[end])) if i in self.coarse else b
             for i, b in agreeing.items()
         ]
 
@@ -312,8 +310,8 @@ def _estimate_bounds(
     ends = _ends(sure)
     possible = where_cover_exceeds(votes.total - 2 * votes.outstanding, _certain(ballots))
     widest = hull(possible)
-    doubtful = [b for b in ballots if _meets(b, possible) and not _meets(b, agreed)]
-    pull = 2 * (votes.outstanding + _weight(doubtful))
+    may_agree = [b for b in ballots if _meets(b, possible) and not _meets(b, agreed)]
+    pull = 2 * (votes.outstanding + _weight(may_agree))
     low_ns = lower_median([*ends, (-_FAR_NS, pull)])
     high_ns = upper_median([*ends, (_FAR_NS, pull)])
     return (
@@ -336,7 +334,7 @@ def _ends(ballots: Iterable[_Ballot]) -> list[tuple[int, int]]:
     return [(end_ns, ballot.weight) for ballot in ballots for end_ns in ballot.likely]
 
 
-def _is_telling(ballot: _Ballot) -> bool:
+def _is_sharp(ballot: _Ballot) -> bool:
     """Whether its likely interval is narrow, or can round to one integer only."""
     low_ns, high_ns = ballot.likely
     return ballot.likely.width_ns < _SHARP_NS or rounded_s(low_ns) == rounded_s(high_ns)

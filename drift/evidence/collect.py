@@ -2,8 +2,8 @@
 
 The first responses of a run are not chained: everybody is asked at once. So when one of them is
 outvoted, or two contradict each other, some servers are asked once more, in sequence, each nonce
-made from the response before: honest ones, the suspect, the honest ones again. A liar ahead is
-proven by what comes after it, a liar behind by what came before. Only what proves something by
+made from the response before: honest ones, the suspect, the honest ones again. Later responses
+contradict a clock that is ahead, earlier ones a clock that is behind. Only what proves something by
 itself (drift/evidence/malfeasance.py) is written, and what cannot be written costs no answer.
 """
 
@@ -61,7 +61,7 @@ def collect(gathered: Gathered, directory: str, run: Run, tolerance_ns: int) -> 
 def _witnesses(suspect: _Heard, heard: Sequence[_Heard]) -> list[_Heard]:
     """Return two who agree with the majority, or one of the others where nobody does.
 
-    Two liars of one mind would, as witnesses, convict an honest server; one cannot.
+    As witnesses, two servers with the same lie would convict an honest one; one server cannot.
     """
     others = {one.source.public_key: one for one in heard if one is not suspect}
     agreeing = [one for one in others.values() if not _is_doubtful(one)]
@@ -82,9 +82,9 @@ def _is_doubtful(heard: _Heard) -> bool:
 
 
 def _suspects(heard: Sequence[_Heard]) -> list[_Heard]:
-    """Return who was outvoted, and of those that contradict each other who is not in a majority.
+    """Return those that were outvoted, and those in no majority that contradict each other.
 
-    Where all of them are in it, one of those that contradict each other.
+    If there are none, the first of those that contradict each other.
     """
     if len({one.source.public_key for one in heard}) < 2:  # noqa: PLR2004 - who would witness?
         return []

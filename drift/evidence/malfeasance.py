@@ -2,9 +2,9 @@
 
 Each request's nonce is made from the response before it, so the order of all of them is proven, and
 every response says, signed, between which times it was made (RFC 10049 section 8.2). A response
-whose times lie wholly after those of a later one contradicts it: one of the two servers lied. Who
-it was follows if one contradicts itself; or, unless the others lied together, if only one key is in
-all contradictions. Keys are free to make: such a report is worth what the other keys are trusted.
+whose times lie wholly after those of a later one contradicts it: one of the two servers lied. Which
+one is proven if one contradicts itself; or, unless the others lied together, if only one key is in
+all contradictions. Anybody can make keys: a report is worth what the other keys are trusted.
 """
 
 import base64
@@ -47,7 +47,7 @@ class Judgement(Record):
     contradictions: tuple[tuple[int, int], ...]
     """Pairs of numbers of responses, the earlier first, that cannot both be true."""
     convicted: bytes | None
-    """The key without which nothing contradicts, if there is exactly one."""
+    """The key that is in every contradiction, if there is exactly one."""
 
 
 def chained_nonce(framing: Framing, response: bytes, rand: bytes) -> bytes:

@@ -1,7 +1,7 @@
 """A Roughtime server list as tables for config.toml. Pure: text in, text out.
 
-Reads the format of RFC 10049 section 8.3, and the ecosystem.json of before, in which versions are
-words. What configuration would refuse is left out, and why stands in its place as a comment.
+Reads the format of RFC 10049 section 8.3, and the older ecosystem.json, whose versions are words. A
+server that the configuration would refuse is left out; a comment in its place says why.
 """
 
 import base64

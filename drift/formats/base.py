@@ -22,12 +22,12 @@ class OutputFormat:
     integer_pattern: ClassVar[str]
     """A regular expression whose one group is the integer in what is rendered with an answer."""
     on_stderr: ClassVar[bool] = True
-    """Whether stderr says why there is no answer; where not, the output itself does."""
+    """Whether stderr says why there is no answer; if not, the output itself does."""
     is_plugin: ClassVar[bool] = False
     """Whether it is a Nagios plugin's: -w and -c set its state, which is its exit status, whatever
     ends it. Before anything can be imported, drift/plugin.py and time-drift.sh know it by name."""
     reads_previous: ClassVar[bool] = False
-    """Whether it wants to know what the file that it replaces holds."""
+    """Whether the constructor gets the text of the file that will be replaced."""
 
     def __init__(self, options: "Options", previous: str = "") -> None:
         """Take what it needs of the options; `previous` is the text of the file before."""

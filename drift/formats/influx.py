@@ -1,8 +1,7 @@
 """InfluxDB's line protocol. Pure.
 
-Points carry the true time of the decision, not the local clock's, which is what is in doubt: a
-wrong clock does not misfile them. Where there is no answer nobody knows the true time: such points
-carry no timestamp, and whoever takes them stamps them.
+Points carry the true time of the decision, not the local clock's, which is in doubt. Without an
+answer the true time is not known: such points carry no timestamp, and the database stamps them.
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
 """Plugin output for Nagios, Icinga and kin: one line with performance data, and a state. Pure.
 
 By the Monitoring Plugins Development Guidelines; ranges and performance data are nagiosplugin's.
-Ranges are compared with the integer, which is what is proven. A plain number bounds the size of the
-drift, as in check_ntp_time: by the guidelines it would alert on every clock that is behind.
+Ranges are compared with the integer. A plain number bounds the size of the drift, as in
+check_ntp_time: by the guidelines it would alert on every clock that is behind.
 """
 
 import re

@@ -1,7 +1,7 @@
 """The Prometheus text format, for node_exporter's textfile collector. Pure.
 
-Without an answer there is no series that holds a drift, so that none goes stale: only that there
-was no success, when the last one was, and the verdicts.
+Without an answer no series holds a drift, so none goes stale. There are only `success` 0, the time
+of the last answer, and the verdicts.
 """
 
 import math
@@ -34,7 +34,7 @@ class Prometheus(OutputFormat):
     reads_previous = True
 
     def __init__(self, options: Options, previous: str = "") -> None:
-        """Know from the exposition of before when there last was an answer."""
+        """Read from the previous exposition when there last was an answer."""
         super().__init__(options, previous)
         self._last_success_unix_s = _last_success_unix_s(previous)
 

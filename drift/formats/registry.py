@@ -35,7 +35,7 @@ def format_of(options: Options) -> OutputFormat:
 
 
 def format_named_in(arguments: Sequence[str]) -> OutputFormat:
-    """Return how to print that the arguments cannot be understood, before they are.
+    """Return the format in which to report wrong arguments, before they are parsed.
 
     That is the format they name where its readers look at stdout alone, else stderr's plain line.
     """

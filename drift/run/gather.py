@@ -1,12 +1,12 @@
 """Ask all sources at once, decide as early as can be, leave without waiting for anyone.
 
-One thread a source, started raw: threading.Thread waits for each to have begun, which costs more
-than asking does. None is ever waited for. The main thread alone holds the outcomes and decides.
-Sources that cost one datagram go first; those with heavy libraries follow after a head start, or
-as soon as all the cheap ones are in and undecided, and stay unasked if they are not needed.
+Each source has a thread, started by _thread: threading.Thread would wait until each has begun,
+which costs more than asking. No thread is waited for. The main thread alone holds the outcomes and
+decides. Sources that cost one datagram go first. Those with heavy libraries follow after a head
+start, or as soon as all cheap ones are in and leave the integer open.
 
-Coarse sources can be refined: asked again, for a narrower sample. That changes nothing as long as
-any first answer is outstanding, since the proof of the early stop rests on samples that stay.
+Coarse sources can be asked again, for a narrower sample. It counts only when no first answer is
+outstanding, since the proof of the early stop needs samples that stay as they are.
 """
 
 import os
@@ -44,18 +44,18 @@ HEAD_START_NS = 150 * NS // 1000
 """How long the cheap sources are alone on the wire."""
 
 _STACK_BYTES = 1 << 20
-"""Of a source's thread. The system's 8 MB, two hundred times, are more than some may have."""
+"""Stack of a source's thread. Two hundred of the system's 8 MB are more than some may have."""
 _SLEPT_NS = NS // 100
 _CUT_OFF = "not done before the deadline"
 _LAST_WORDS_NS = 30 * NS // 1000
-"""How much earlier than the run a source's deadline is, so that it can still say what it lacked."""
+"""How much a source's deadline is before the run's: time to report its failure."""
 
 
 class _Ended(Record):
     """A source cannot be asked again, or need not be."""
 
     why: str
-    """What kept it from saying more; empty where it has said all there is."""
+    """What kept it from being asked again; empty where there is nothing more to ask."""
 
 
 _Said = Sample | Failure | _Ended
@@ -134,7 +134,7 @@ class _Gathering:
         self._refined: dict[int, Sample | Failure] = {}
         """What came of asking again, until it may count."""
         self._unrefined: dict[int, Sample] = {}
-        """The first samples of those that were narrowed where it does not touch the vote."""
+        """The first samples of those whose `likely` was narrowed, but not their vote."""
         self._arrivals: SimpleQueue[tuple[int, _Said]] = SimpleQueue()
         last_words_raw_ns = deadline_raw_ns - _LAST_WORDS_NS
         self._run = Run(
@@ -213,9 +213,9 @@ class _Gathering:
     def _work(self, index: int, source: Source) -> None:
         """Run in the source's own thread: every outcome, even a bug of ours, goes to the queue.
 
-        What this machine lacked is this source's failure. So is a bug as long as the others have an
-        answer: it is as right as without this source, and whoever finds a reply that we trip over
-        must not silence all the others with it. Without an answer the bug is what is reported.
+        What this machine lacked counts as a failure of this source. So does a bug of ours, as long
+        as the other sources have an answer: a server whose reply crashes our code must not silence
+        the others. Without an answer the bug is reported.
         """
         try:
             if isinstance(source, RefinableSource):
@@ -284,8 +284,8 @@ class _Gathering:
     def _unless_duplicate(self, index: int, sample: Sample) -> Sample | Failure:
         """Return the sample, or why it has no vote: another operator's has come from its address.
 
-        For those that have not answered yet that is a way to fail, as others are: what is settled
-        by then stays settled.
+        To the rule that is one more way in which an outstanding source can fail, so what is settled
+        stays settled.
         """
         if self._by_address is None:
             if all(is_address(source.host or sample.server) for source in self._sources):

@@ -49,16 +49,16 @@ def measure(
         if isinstance(error, ModuleNotFoundError):
             raise  # what is not there at all was not installed
         raise BeyondReach(f"this machine lacks what a run takes: {lack_in(error)}") from error
-    # Other threads may be writing what their servers said; to leave would leave it half written.
+    # Other threads may be writing state; leaving now would leave it half written.
     left_ns = min(_STATE_NS, end_raw_ns - clock.raw_ns())
     memory.finish(max(0, left_ns) / NS)
     return status
 
 
 class _Reserve:
-    """What deciding and reporting take, kept from sources that may use up all there is.
+    """Descriptors and memory for deciding and reporting, kept from sources, which may use up all.
 
-    Imports take a descriptor at a time, and while one is free another thread may be quicker.
+    Several are needed: one that an import has closed may be taken by another thread.
     """
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ def _measured(
     memory: Memory,
     until_raw_ns: tuple[int, int],
 ) -> int:
-    """Do it, the sources until the first moment, all of it until the second."""
+    """Measure: ask until the first moment, be done by the second."""
     deadline_raw_ns, end_raw_ns = until_raw_ns
     reserve = _Reserve()
     gathered = gather(

@@ -1,8 +1,8 @@
 """The state directory: what runs leave for later ones, one small file an entry.
 
-Each file is replaced whole, so that no two runs can lose or mix each other's; who changes one holds
-the directory's lock for that moment, which nobody waits for. Files of others, writable by others or
-broken are as good as missing: keys are in here, and whoever plants some can forge the time.
+Each file is replaced whole, so that no two runs mix their entries. A change holds the directory's
+lock for a moment; a run that cannot have the lock at once changes nothing. Files that are broken,
+of another user or writable by others are ignored: whoever plants keys here can forge the time.
 """
 
 import fcntl
@@ -26,7 +26,7 @@ _LINE = rf'([a-z_]+) = (?:(-?[0-9]{{1,300}})|"({_WORDS})"|\[((?:"{_WORDS}"(?:, "
 _LONGEST_NAME = 180
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _SINCE = "kept_boot_ns"
-"""Since when an entry is kept; one that is made from another has it from there."""
+"""When an entry was first kept; an entry made from an older one takes this over."""
 _LOCK = "lock"
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.")
 _NEW = "new"
@@ -157,7 +157,7 @@ class State(Memory):
         return 0 <= self._clock.boot_ns() - kept_boot_ns <= most_age_ns
 
     def _write(self, file: str, name: str, entry: Entry) -> None:
-        """Write an entry aside and put it in place. Under the lock, so nobody else is aside."""
+        """Write an entry to a file aside and rename it; under the lock, so it is ours alone."""
         head: Entry = {"format": _FORMAT, "name": name, "boot": self._boot}
         head[_SINCE] = self._clock.boot_ns()
         lines = [f"{key} = {_toml(value)}\n" for key, value in (head | entry).items()]

@@ -33,7 +33,7 @@ class Waiting:
         if is_heard:
             self._events.register(1, 0)  # says when the reader has gone
         self._signalled, self.wakened = os.pipe()
-        """The latter is what to write to so that a wait ends: Python does it at each signal."""
+        """Writing to `wakened` ends a wait: Python does that at each signal."""
         for number in (self._signalled, self.wakened):
             os.set_blocking(number, False)
         self._events.register(self._signalled, select.POLLIN)
@@ -60,7 +60,7 @@ class Waiting:
                 return Wake.TIME
 
     def _patience_ms(self, until_raw_ns: int | None) -> int | None:
-        """Return how long to wait for something to happen; None is for ever."""
+        """Return how long to wait, in milliseconds; None is for ever."""
         if self._requests:
             return 0
         if until_raw_ns is not None:

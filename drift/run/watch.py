@@ -1,8 +1,8 @@
 """The command `watch`: stay, and measure again and again.
 
 Each measurement is made in a process of its own, forked from this one, which has loaded everything
-already. So each keeps exactly the contract of a single run, whatever hangs hangs for one run only,
-and nothing that a run allocates is left behind. This process waits, and has no threads.
+already. So each keeps the contract of a single run: what hangs, hangs for one run only, and its
+memory is freed. This process waits, and has no threads.
 
 It measures on a schedule, and once for each newline on stdin (as Telegraf's execd asks). SIGHUP has
 it read the configuration again; SIGTERM ends it at once, and what it is measuring.
@@ -51,7 +51,7 @@ def watch(options: Options, console: Console, clock: Clock) -> int:
     for number in _ENDING:
         signal.signal(number, measuring.end)
     signal.signal(signal.SIGHUP, measuring.note_change)
-    # Whoever starts us may have them otherwise.
+    # Whoever started us may have changed these two.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGHUP,))
     gc.enable()
@@ -135,7 +135,7 @@ class Measuring:
             signal.setitimer(signal.ITIMER_REAL, 0)
 
     def end(self, number: int, _frame: object) -> None:
-        """Leave, and take along what is being measured."""
+        """Leave, and kill the measurement under way."""
         if self._child:
             os.kill(self._child, signal.SIGKILL)
         os._exit(128 + number)
@@ -151,9 +151,9 @@ class Measuring:
         return status
 
     def _fail(self, why: str) -> int:
-        return self._voice(BUG).fail(why, NO_ANSWER)
+        return self._console_of(BUG).fail(why, NO_ANSWER)
 
-    def _voice(self, unwritten_status: int) -> Console:
+    def _console_of(self, unwritten_status: int) -> Console:
         options = self._options
         return Console(
             format_of(options),
@@ -193,7 +193,7 @@ class Measuring:
                 signal.signal(number, signal.SIG_DFL)
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
-            # Were even the output_format not to be had, the plain one says so.
+            # If the output format cannot be loaded, the integer's console reports that.
             plain = Console(Integer(Options()), None, self._clock)
             status = plain.guard(self._measured, verbose=self._options.verbose)
         finally:
@@ -204,14 +204,14 @@ class Measuring:
         began_raw_ns = clock.raw_ns()
         # A file may be writable the next time; half a line on stdout stays half a line.
         unwritten = _UNWRITTEN if options.output is None else BUG
-        console = self._voice(unwritten)
+        console = self._console_of(unwritten)
         return console.guard(
             lambda: measure(options, settings, console, clock, began_raw_ns),
             verbose=options.verbose,
         )
 
     def _kill_if_hanging(self, reading: int) -> None:
-        """Wait for the child to leave, whose end of the pipe then closes."""
+        """Wait for the child to leave, which closes its end of the pipe; kill it if late."""
         timeout_ns = self._settings.timeout_ns
         if self._options.timeout_s is not None:
             timeout_ns = round(self._options.timeout_s * NS)
@@ -227,7 +227,7 @@ def _too_late(_number: int, _frame: object) -> None:
 
 @contextmanager
 def _no_end_meanwhile() -> Iterator[None]:
-    """Let signals wait: what is being measured is known by its number, or is not there."""
+    """Block signals, so that their handler finds the pid of the child, or that there is none."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     try:
         yield

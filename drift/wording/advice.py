@@ -1,8 +1,8 @@
 """What to do about a refusal: one sentence, from the verdicts alone. Pure.
 
-Sources say what they met; only all of them together show what is in the way. A kind is *dead* where
-none of its sources got through to a server, *alive* where one has answered. Nothing is suggested
-where nothing can be concluded. docs/troubleshooting.md has each sentence.
+One failure shows little; all of them together show what blocks. A kind is *dead* if none of its
+sources reached a server, *alive* if one has answered. Nothing is suggested where nothing can be
+concluded. docs/troubleshooting.md has each sentence.
 """
 
 import re
@@ -26,12 +26,12 @@ _REFUSED = "Connection refused"
 _FORBIDDEN = "Operation not permitted"
 _RESTING = " in a row: until "
 _NOT_OF_THE_WAY = (NOT_NEEDED, "unavailable", "duplicate")
-"""Verdicts on what was not asked, or not as a server of its own."""
+"""Verdicts that say nothing about the network."""
 _KEYS_ONLY = re.compile("keys exchanged, but no reply to NTP requests of ([0-9]+) bytes")
 _ROOT_DISTANCE = "root distance"
 _PORT = re.compile(r"(?:\]|^[^:]*):([0-9]+)$")
 _PORTS = {"ntp": 123, "nts": 4460, "https": 443, "roughtime": 5319}
-"""The usual ones, which names do not show; of NTS that of its keys."""
+"""The usual ports, which names do not show; for NTS that of its keys."""
 _MOST_PORTS = 3
 
 _Rule = Callable[["_Kinds", NoAnswer], str]
@@ -51,7 +51,7 @@ class _Kinds:
             self.by_kind.setdefault(verdict.kind, []).append(verdict)
 
     def dead(self, kind: str) -> bool:
-        """Whether sources of the kind were asked, and no server of them was got through to."""
+        """Whether sources of the kind were asked, and none reached its server."""
         return kind in self.by_kind and all(_is_lost(v) for v in self.by_kind[kind])
 
     def alive(self, *kinds: str) -> bool:
@@ -198,7 +198,7 @@ _RULES: tuple[_Rule, ...] = (
     _resting,
     _contradiction,
 )
-"""The first that has something to say is it: what blocks many goes before what ails a few."""
+"""The first rule with advice wins: causes that block many sources come before those of a few."""
 
 
 def _are_blocked(protocol: str, ports: set[int]) -> str:
@@ -216,7 +216,7 @@ def _is_unresolved(verdict: Verdict) -> bool:
 
 
 def _is_lost(verdict: Verdict) -> bool:
-    """Whether nothing came from the server, for no fault of its name."""
+    """Whether nothing came from the server, though its name was resolved."""
     if verdict.word not in (Reason.TIMEOUT.value, Reason.UNREACHABLE.value):
         return False
     return not _is_unresolved(verdict) and not _KEYS_ONLY.search(verdict.text)

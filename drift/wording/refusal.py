@@ -9,7 +9,7 @@ from drift.consensus.verdict import AGREES, NOT_NEEDED, UNDECIDED, Verdict
 from drift.wording.advice import advice, no_network, what_to_check
 
 _MOST_BYTES = 485
-"""Of the line without what stands before it: "time-drift: ", "TIME DRIFT UNKNOWN - "."""
+"""Of the line without its prefix: "time-drift: ", "TIME DRIFT UNKNOWN - "."""
 _NAMES = 3
 """How many sources of one verdict are named before the rest are only counted."""
 _LADDER = ((_NAMES, 4, 450), (_NAMES, 3, 120), (2, 2, 80), (2, 1, 60), (1, 1, 30), (1, 0, 0))
@@ -79,9 +79,9 @@ def _phrase(members: Sequence[Verdict], most_names: int, most_reasons: int, leng
 
 
 def _reasons(members: Sequence[Verdict]) -> Counter[str]:
-    """Return why they failed, and how many for each reason; of several, whose address is left out.
+    """Return why they failed, and how many for each reason; of several, without the addresses.
 
-    Where it stands, the same reason would be another one for each of them.
+    With its address in it, the same reason would be a different one for each source.
     """
     texts = [
         member.text

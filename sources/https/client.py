@@ -4,10 +4,10 @@ httpx and httpcore speak HTTP. The stream beneath them is ours (httpcore's docum
 backend), because only there a deadline can be kept: their timeouts are per read, and a server that
 sends a byte a second would never run into one. Imported only when HTTPS is asked: it costs 100 ms.
 
-What is there before a request is sent is not its answer: a response that nobody asked for, a second
-one, a body where there may be none. Its Date may be older than t1, and the integer wrong. So
-httpcore gets one block of headers at a time, and a connection by which anything has come that was
-not asked for, or that the server has closed, is replaced before the next request is sent.
+What arrives before a request is sent is not its answer: an unsolicited or a second response, a body
+where none may be. Its Date may be older than t1, and the integer would be wrong. So httpcore gets
+one block of headers at a time, and a connection with anything unsolicited on it, or that the server
+has closed, is replaced before the next request is sent.
 """
 
 import re
@@ -45,7 +45,7 @@ _BLANK = 0x20
 """No response begins with this letter or one before it; h11 says so at once."""
 _RESPONSE = b"HTTP/"
 _MOST_TRIES = 2
-"""Connections by which one request is tried: of a kept one the server may just be taking leave."""
+"""Connections by which one request is tried: the server may just be closing a kept one."""
 
 
 class _NotOurs(Exception):
@@ -113,7 +113,7 @@ class Session:
         def trace(event: str, _: object) -> None:
             stamps_raw_ns[event] = self._run.clock.raw_ns()
 
-        # No cache has an answer to a question that was never asked before.
+        # No cache has an answer to a URL that was never asked for before.
         url = self._url + self._run.random_bytes(8).hex()
         with _named_errors():
             response = self._client.head(url, follow_redirects=False, extensions={"trace": trace})
@@ -189,12 +189,12 @@ class _Network(httpcore.NetworkBackend):
             self._prepared = self._opened(host, port)
 
     def judge(self) -> None:
-        """Raise Stale where the last answer may have been to no question of ours."""
+        """Raise Stale if the last answer may belong to no request of ours."""
         if self._in_use is not None and self._in_use.has_doubtful_answer:
             raise Stale("two responses to one request: either may be older than that")
 
     def close(self) -> None:
-        """Close what was prepared in vain."""
+        """Close a connection that was prepared and not used."""
         if self._prepared is not None:
             self._prepared.close()
 
@@ -236,7 +236,7 @@ class _Stream(httpcore.NetworkStream):
         """Received, and not given to httpcore yet."""
         self._spoilt = False
         self._unasked = b""
-        """How that begins which came and was not asked for."""
+        """The first bytes of what came unsolicited."""
         self.server = server
         self.chain = chain
 
@@ -314,7 +314,7 @@ class _Stream(httpcore.NetworkStream):
 
     @contextmanager
     def _one_that_may_be_over(self) -> Iterator[None]:
-        """Of a connection kept from an earlier request the server may be taking leave: ask anew."""
+        """The server may be closing a connection kept from an earlier request: ask by a new one."""
         try:
             yield
         except Unreachable:

@@ -38,7 +38,7 @@ CACHE_MARKS = {
     "cf-cache-status": _FROM_CACHE,
     "cache-status": r"(?i);\s*hit\b",
 }
-"""Headers by which caches give themselves away, and what in them says so. Even `Age: 0` does: a
+"""Headers that betray a cache, and the pattern in them that does. Even `Age: 0` does: a
 Date that a cache has stored is already late. Patterns, not compiled before one is needed."""
 
 _SLACK_NS = NS // 500
@@ -124,7 +124,7 @@ def _apart_ns(one: Interval, other: Interval) -> int:
 
 
 def straddles(likely: Interval, boundary_raw_ns: int) -> bool:
-    """Whether the interval holds the boundary or a point whole seconds away from it."""
+    """Whether the interval holds the boundary, or a point that is whole seconds away from it."""
     return (likely.high_ns - boundary_raw_ns) // NS > (likely.low_ns - boundary_raw_ns - 1) // NS
 
 

@@ -1,5 +1,5 @@
 """HTTPS `Date` (RFC 9110 section 6.6.1): the socket half. A whole second from a server whose name
-is proven, and less of it for each time that it is asked again.
+is verified, narrowed each time that it is asked again.
 
 The certificate is verified without the local clock, which is what is in doubt: its dates are held
 against the time that the server itself claims (sources/net/tls.py). What a response proves, and

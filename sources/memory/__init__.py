@@ -1,9 +1,9 @@
 """What one run leaves for later ones: the interface, and the memory of who has none.
 
-Entries stand on shelves, under names. Ages are counted on CLOCK_BOOTTIME and within one boot, never
-on the clock that is in doubt; what is older than it may be, of another boot, or of the future is
-not recalled. An entry that is made of another one, and holds all that is in it, is as old as that.
-Nothing here may fail a run: what cannot be kept costs the benefit and no more.
+An entry has a name, and a shelf: its purpose. Ages are counted on CLOCK_BOOTTIME and within one
+boot, never on the clock that is in doubt. What is too old, of another boot, or of the future is not
+recalled. An entry that is made from an older one keeps the older one's age. Nothing here may fail a
+run: what cannot be kept is forgotten, and no more.
 """
 
 from collections.abc import Callable

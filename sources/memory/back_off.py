@@ -1,9 +1,9 @@
 """For how long a server is left alone that does not want to be asked, or does not answer.
 
-A kiss-o'-death RATE asks for rest, DENY and RSTR refuse (RFC 5905 section 7.4): twice as long each
-time it is said again, up to a cap, since the word may be forged. A Roughtime server that is silent
-is asked ever more rarely, half as long again after each request (RFC 10049 section 5).
-What is decided here is pure; `asked` alone asks and remembers.
+After a kiss-o'-death (RATE, DENY, RSTR: RFC 5905 section 7.4) it is left alone, after each further
+one twice as long, up to a cap, since a kiss may be forged. A silent Roughtime server is asked ever
+more rarely: the pause grows by half with each request (RFC 10049 section 5).
+Only `asked` asks and remembers; the rest is pure.
 """
 
 from sources.base import (
@@ -32,7 +32,7 @@ _MOST_TIMES = 60
 
 
 def asked(source: Source, run: Run) -> Sample:
-    """Ask a source, unless it is to be left alone; remember for later runs how it took it."""
+    """Ask a source, unless it is to be left alone; remember for later runs what came of it."""
     name = f"{source.kind} {source.endpoint}"
     entry = run.memory.recall(_SHELF, name, REMEMBERED_NS)
     rest_ns = left_ns(entry, run.clock.boot_ns()) if entry is not None else 0
@@ -51,7 +51,7 @@ def asked(source: Source, run: Run) -> Sample:
             remember(lambda entry: after_kiss(entry, code, run.clock.boot_ns()))
         raise
     except SourceError as error:
-        # What never left this machine was no question.
+        # What never left this machine was no request.
         if source.backs_off and not isinstance(error, Unreachable | Unavailable):
             remember(lambda entry: after_silence(entry, run.clock.boot_ns()))
         raise

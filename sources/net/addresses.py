@@ -66,9 +66,9 @@ def leads_here(address: str) -> bool:
     """Whether packets to an address come back to this machine: a clock compared with itself.
 
     Loopback, the unspecified address, and those of this machine's own interfaces: a socket can be
-    bound to these alone. Where this machine binds to others' as well (keepalived has it do so), it
-    is its own if it would be sent to from the very same address; a second one of an interface's is
-    not found out then. Raises OSError where there is no socket to be had: that is no leave to ask.
+    bound to these alone. Where sockets may be bound to foreign addresses too (as keepalived sets
+    it), an address is this machine's if packets to it would leave from that same address; the
+    second address of an interface is not recognised then. Raises OSError without a socket to try.
     """
     address = plain(address)
     if _is_loopback(address):
@@ -87,7 +87,7 @@ def leads_here(address: str) -> bool:
 
 
 def elsewhere(addresses: Iterable[str], literals: Collection[str] = ()) -> tuple[str, ...]:
-    """Return those that do not lead to this machine, and those that the configuration has."""
+    """Return the addresses that do not lead to this machine, or stand in the configuration."""
     return tuple(each for each in addresses if each in literals or not leads_here(each))
 
 

@@ -2,8 +2,8 @@
 
 The system's resolver is asked first: it knows the hosts file, nsswitch and search domains. But a
 dead first name server costs it 5 s. So after 0.3 s, or at once when it reports a passing failure,
-dnspython asks every name server of resolv.conf in parallel, A and AAAA, UDP then TCP; whoever has
-addresses first serves. When a name is still unknown half-way to the deadline, or cannot be known,
+dnspython asks every name server of resolv.conf in parallel, A and AAAA, UDP then TCP; the first
+addresses are taken. When a name is still unknown half-way to the deadline, or cannot be known,
 the addresses configured beside it serve. dnspython is imported only then: it costs 100 ms.
 
 What leads back to this machine is no source of time: sinkholes answer 0.0.0.0, and there this
@@ -38,7 +38,7 @@ _RESOLV_CONF = "/etc/resolv.conf"
 _LONGEST_NAME, _LONGEST_LABEL = 253, 63
 """RFC 1035 section 2.3.4."""
 _PATIENCE_NS = 300 * NS // 1000
-"""How long the system's resolver is alone."""
+"""How long only the system's resolver is asked."""
 _LAST_WORDS_NS = 30 * NS // 1000
 """How much earlier a look-up ends than its run, so that what was said until then is known."""
 _SIBLING_NS = 50 * NS // 1000
@@ -53,7 +53,7 @@ class _Reply(Record):
     addresses: tuple[str, ...]
     error: str
     final: bool
-    """Whether waiting on could not change it."""
+    """Whether waiting longer cannot change it."""
     local: bool = False
     """Whether it was this machine that lacked something."""
 
@@ -75,8 +75,7 @@ class Resolver:
         """Return the addresses of `host`, families in turn; `fallback` when it has none in time.
 
         The one that answered the last time is first, or else one of its family. Raises Unreachable
-        when the name has no address, or none but of this machine, TimedOut when nobody said so in
-        time.
+        when the name has no address, or only this machine's; TimedOut when that is open too long.
         """
         try:
             return self._addresses(host, fallback)
@@ -138,7 +137,7 @@ class Resolver:
 def note_answer(host: str, asked: tuple[str, ...], server: str, run: Run) -> None:
     """Remember for later runs which of the addresses asked has answered, if not the first of them.
 
-    So a family whose packets are swallowed costs one run a quarter of a second, and not each.
+    So a family whose packets are dropped costs a quarter of a second in one run, not in each.
     """
     if server != asked[0]:
         update: Entry = {"answered": server}

@@ -11,8 +11,8 @@ each one and says whether it is the answer. It sends
   still listening: anybody who guesses a port can forge an ICMP error, and must not silence a
   source with it. Refused on the fresh socket too, the next address is asked.
 
-What a server sends is judged as it comes and kept by nobody. Beyond some hundred datagrams a socket
-is looked at in short intervals only (decision D-62): who floods keeps no core from the others.
+What a server sends is judged as it comes, and not kept. After some hundred datagrams a socket is
+read at intervals only (decision D-62), so that a flood takes no core from the others.
 """
 
 import os
@@ -236,10 +236,10 @@ class _Question:
         self._listen()
 
     def _listen(self) -> None:
-        """Begin the next silence that is to be endured; after the last one nothing is sent.
+        """Begin to wait for the next silence; after the last one nothing is sent.
 
-        The first is cut short where there is another address to ask, and the second one is as much
-        longer: there are not more requests for it.
+        Where there is another address to ask, the first is shorter and the second longer by as
+        much, so that the number of requests stays the same.
         """
         silence_ns = next(self._silences_ns, None)
         if silence_ns is None:
@@ -336,7 +336,7 @@ class _Question:
 
 
 def _stamp_arrivals(link: socket.socket) -> None:
-    """Have the kernel stamp arrivals; where it cannot, the moment of looking has to do."""
+    """Have the kernel stamp arrivals; without that, the moment of reading is taken."""
     try:
         link.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
     except OSError:

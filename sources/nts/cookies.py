@@ -1,7 +1,7 @@
 """Keys and cookies of NTS as an entry of a memory, and back. Pure.
 
 A cookie is used once, so that nobody on the path can see that two requests come from one client
-(RFC 8915 section 9.1): who takes some leaves the rest for the next run.
+(RFC 8915 section 9.1): a run takes some and leaves the rest for the next.
 """
 
 from sources.clock import NS
@@ -16,7 +16,7 @@ MOST_AGE_NS = 86_400 * NS
 MOST_KEPT = 8
 """As many as a key server gives."""
 TAKEN = 2
-"""A second one is for asking again."""
+"""Per run: the second one is for asking again."""
 
 
 def entry_of(established: Established) -> Entry:

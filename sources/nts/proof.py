@@ -38,7 +38,7 @@ class Established(Record):
     keys: Keys
     cookies: tuple[bytes, ...]
     host: str | None
-    """The NTP server that was named; not named, it is where the key server was found."""
+    """The NTP server that was named; None: it has the key server's address."""
     address: str
     """Of the key server."""
     port: int

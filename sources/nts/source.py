@@ -81,7 +81,7 @@ class NtsSource(Source):
     def sample(self, run: Run) -> Sample:
         """Ask with cookies of an earlier run; without any, or where they are refused, get new ones.
 
-        A server that does not know what it has just given is not asked for more.
+        A server that refuses the new cookies as well is not asked again.
         """
         kept = self._taken(run.memory)
         sample = None if kept is None else self._ask_with_kept(kept, run)
@@ -121,7 +121,7 @@ class NtsSource(Source):
         if self._kept(memory) is None:
             return None
         if not self._change(memory, take) or not taken or taken[0] is None:
-            return None  # what cannot be taken out must not be used: another run may have it
+            return None  # cookies that cannot be removed must not be used: another run may use them
         return taken[0].replaced(cookies=taken[0].cookies[: cookies.TAKEN])
 
     def _ask_with_kept(self, kept: Established, run: Run) -> Sample | None:
@@ -209,7 +209,7 @@ class _Question:
         self._heard = False
         """Whether any datagram came."""
         self.problem: SourceError | None = None
-        """Why the last reply that was ours did not hold: of those, nothing else is kept."""
+        """Why the last reply to a request of ours did not hold; no more of it is kept."""
         self.was_denied = False
         """Whether a reply said that the cookie is not known; anybody on the path can say so."""
 
@@ -232,10 +232,10 @@ class _Question:
         return data
 
     def silence(self, said: str) -> str:
-        """Return what was said of a silence; how large the requests were, if nothing came at all.
+        """Return why there is no reply, with the size of the requests if no datagram came at all.
 
-        They carry all that RFC 8915 section 5.7 wants and no more, but are larger than those of
-        plain NTP: some networks let only these through.
+        They carry what RFC 8915 section 5.7 demands and no more. Some networks drop them all the
+        same, as they are larger than those of plain NTP.
         """
         if self._heard:
             return said
@@ -257,7 +257,8 @@ class _Question:
         except Unavailable:
             raise  # no other reply would do
         except SourceError as problem:
-            self.problem = type(problem)(str(problem))  # the other one holds on to all of this
+            # A copy: the traceback of the original would keep the datagram.
+            self.problem = type(problem)(str(problem))
             return None
         return datagram
 

@@ -1,8 +1,8 @@
 """NTP extension fields of NTS (RFC 8915 section 5). Pure; encryption itself is in proof.py.
 
 A field is two octets of type, two of length, the header's four included, and a body, padded to a
-multiple of four (RFC 7822). What stands before the authenticator is authenticated by it, what
-stands in it is encrypted as well, and what comes after it is nobody's word.
+multiple of four (RFC 7822). What is before the authenticator is authenticated, what is in it is
+encrypted as well, and what comes after it is neither.
 """
 
 import struct
@@ -79,7 +79,7 @@ def take_apart(data: bytes) -> Sealed:
 def cookies_in(plaintext: bytes) -> tuple[bytes, ...]:
     """Return the cookies among the fields that were encrypted, which may be short (section 5.5).
 
-    What does not add up ends the list: the time beside it is authentic all the same.
+    The list ends at the first field that is malformed: the time is authentic all the same.
     """
     found = []
     try:

@@ -1,8 +1,8 @@
 """NTS key establishment records (RFC 8915 section 4). Pure: bytes in, an agreement out.
 
 A record is two octets of type, whose first bit says that it must be understood, two of length, and
-a body. One request and one response are all there is; what the response lacks or contradicts is
-an error, since keys are not to be had by halves.
+a body. There is one request and one response. What the response lacks or contradicts is an error:
+half an agreement is of no use.
 """
 
 import struct
@@ -27,7 +27,7 @@ _CRITICAL = 0x8000
 _END, _NEXT_PROTOCOL, _ERROR, _WARNING, _AEAD, _COOKIE, _SERVER, _PORT = range(8)
 _NTP_V4 = b"\0\0"
 _LONGEST_COOKIE = 1024
-"""Of what a request may carry without being cut up on its way."""
+"""Of what a request may carry without being fragmented on its way."""
 _ERRORS = {0: "unrecognized critical record", 1: "bad request", 2: "internal server error"}
 """RFC 8915 section 4.1.3."""
 
@@ -37,7 +37,7 @@ class Agreement(Record):
 
     cookies: tuple[bytes, ...]
     server: str | None
-    """Whom to ask for the time; not said, the one that was spoken to."""
+    """Whom to ask for the time; None: the key server itself."""
     port: int
 
 

@@ -42,7 +42,7 @@ from sources.roughtime.wire_dialects import (
 )
 
 PORT = 5319
-"""Assigned by RFC 10049 section 12.1; most servers of before use 2002."""
+"""Assigned by RFC 10049 section 12.1; most servers of today use 2002."""
 
 _KEY_BYTES = 32
 _WIDEST_RADIUS_NS = 10 * NS
@@ -88,7 +88,7 @@ class Exchange(Record):
     sent_raw_ns: int
     """When the request was first sent."""
     asked_raw_ns: int
-    """When it was sent the way that the response came."""
+    """When it was sent by the socket that the response came to."""
     received_raw_ns: int
     server: str
 
@@ -124,7 +124,7 @@ class RoughtimeSource(Source):
         self._transport = "udp" if framing is Framing.GOOGLE else transport
         self.offer = offer
         self._known = Known()
-        """What this process has found out; the memory may be none, or that of another run."""
+        """What this process has learnt: state may be switched off, or changed by another run."""
 
     def sample(self, run: Run) -> Sample:
         """Ask with a random nonce."""
@@ -155,7 +155,7 @@ class RoughtimeSource(Source):
     def exchange(self, run: Run, nonce: Callable[[], bytes]) -> Exchange:
         """Ask with a nonce for each transport; return the response that holds, or raise why none.
 
-        One that has gone by UDP could by TCP be answered with what was made for it before.
+        With one nonce for both, a reply by TCP could be an older one, made for the UDP request.
         """
         known = self._recalled(run.memory)
         made: list[Offer] = []
@@ -343,7 +343,8 @@ class _Asking:
             except Unavailable:
                 raise
             except SourceError as problem:
-                self.problem = type(problem)(str(problem))  # the other one holds on to all of this
+                # A copy: the traceback of the original would keep the datagram.
+                self.problem = type(problem)(str(problem))
         self._is_understood |= self._source.is_addressed(next(reversed(self._nonces)), data)
         return None
 

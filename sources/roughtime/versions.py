@@ -1,9 +1,9 @@
 """Which versions of Roughtime to offer a server, in which order, and what to remember. Pure.
 
 Many servers read a few entries of VER only, and some just one (decision D-63); no server says so,
-it is silent. So a server is offered few versions at a time: first the one that it answered in the
-last time, then one offer after the other, each of which some server of today needs. A run has time
-for two or three; the next run goes on where it ended.
+it is silent. So a server is offered few versions at a time: first the one in which it last
+answered, then one offer after the other, each of which some server of today needs. A run has time
+for two or three; the next run continues there.
 """
 
 from collections.abc import Sequence

@@ -4,8 +4,8 @@ RFC 10049 is version 1. Its drafts 7 to 19, and Google's original, are what many
 still speak. They differ in signature contexts, hashes, what a leaf of the Merkle tree is made of,
 where the version stands and how time is counted; all of that is in the table and nowhere else.
 
-There are two forms of request. The IETF's offers versions of the table (versions.py says which);
-Google's is older than versions, packets and 32-byte nonces.
+There are two framings of a request. The IETF's offers versions of the table (versions.py says
+which); Google's is older than versions, packets and 32-byte nonces.
 """
 
 from collections.abc import Callable, Sequence
@@ -36,7 +36,7 @@ _REQUEST, _RESPONSE = 0, 1
 
 
 class Framing(Enum):
-    """A form of request; the value is its name in config.toml."""
+    """The framing of a request; the value is its name in config.toml."""
 
     IETF = "ietf"
     GOOGLE = "google"
@@ -125,8 +125,8 @@ _DRAFT_12 = Dialect(
 )
 _RFC = _DRAFT_12.replaced(
     name="RFC 10049",
-    # The RFC Editor changed the letter case; servers of before, and the RFC's own example of a
-    # report, have version 1 with the case of the drafts.
+    # The RFC Editor changed the letter case; older servers, and the RFC's own example of a report,
+    # have version 1 with the case of the drafts.
     contexts=(_contexts("Roughtime"), _contexts("RoughTime")),
     typed=True,
 )
@@ -186,7 +186,7 @@ def encode_request(
 ) -> bytes:
     """Return the request with this nonce to the server that has this long-term key.
 
-    The IETF's form offers the versions, which are in ascending order.
+    The IETF's framing offers the versions, which are in ascending order.
     """
     if framing is Framing.GOOGLE:
         values = {wire.NONC: nonce}
@@ -215,7 +215,7 @@ def versions_in(request: bytes) -> list[int]:
 
 
 def framing_of(packet: bytes) -> Framing:
-    """Return the form that a packet is of."""
+    """Return the framing of a packet."""
     return Framing.IETF if packet.startswith(wire.MAGIC) else Framing.GOOGLE
 
 

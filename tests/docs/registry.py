@@ -126,6 +126,8 @@ _PROGRAM = (
     Entry(_EVIDENCE, "./time-drift.sh import-servers LIST.json >>my.toml", Runs()),
     Entry(_FORMATS, "time-drift watch --every 60s", WORDS),
     Entry(_INSTALL_PAGE, "./time-drift.sh", WORDS),
+    Entry(_INSTALL_PAGE, "time-drift.sh --explain", ANSWER),
+    Entry(_INSTALL_PAGE, "git checkout", WORDS),
     Entry(_CONTAINERS_PAGE, "python3 -c ''", Runs()),
     Entry(_SECURITY, "git log", WORDS),
     Entry(_CONFIGURATION, "./time-drift.sh --config my.toml --check-config", Runs()),
@@ -169,6 +171,7 @@ _SET_UP = (
         Entry(page, f"make {target}", Make())
         for page, targets in {
             _CONSENSUS_PAGE: ("bench",),
+            _FORMATS: ("bench",),
             _CONTAINERS_PAGE: (
                 *("lock", "audit", "sbom", "bench-image"),
                 "image BASE=python:3.13-slim@sha256:...",

@@ -1,1 +1,1 @@
-"""Side-by-side measurements: always a ratio against a peer in the same run, never a bare time."""
+"""Measurements beside a peer in the same run: the ratio counts, not the time alone."""

@@ -4,8 +4,8 @@
 
 writes the configuration, prints "ready", serves
 
-With SECONDS the servers are as far away as that, each way: they stamp a request so much later than
-it came, send the reply after twice the time, and stamp it so much earlier than it leaves.
+With SECONDS the servers seem that far away, each way: they stamp a request that much after it came,
+send the reply after twice the time, and stamp it that much before it leaves.
 """
 
 import selectors
@@ -55,7 +55,7 @@ def _stamp(unix_ns: int) -> bytes:
 
 
 def _wait_s(due_unix_ns: int) -> float:
-    """Return how long to wait until then, but for the last millisecond, which is spun away."""
+    """Return how long to wait until then; the last millisecond is spun, not slept."""
     left_ns = due_unix_ns - time.time_ns()
     while 0 < left_ns < NS // 1000:
         left_ns = due_unix_ns - time.time_ns()

@@ -1,4 +1,4 @@
-"""Whole processes, measured interleaved so that a busy machine bends all of them alike."""
+"""Whole processes, measured in turns, so that a busy machine slows all of them alike."""
 
 import os
 import statistics

@@ -1,7 +1,6 @@
-"""What config.toml may hold: keys from the schema, and what is said of each from its comments.
+"""What config.toml may hold: keys from the schema, explained by the comments of the shipped file.
 
-The comments of the shipped file are the one place where a key is explained; what they say that the
-schema says too is left out.
+What a comment repeats from the schema is left out.
 """
 
 import re

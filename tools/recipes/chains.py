@@ -7,11 +7,11 @@ developers wrote, with the place where that stands. The thresholds are our judge
   or more: a limit of 500 ms is reached at 1;
 - at `warning` somebody should look while nothing is lost yet, or, where that cannot be had (limits
   of half a second), as soon as something may be lost;
-- at `critical` the node is failing at its task, or will with the next bit of bad luck: its peers
-  are off, too, each by as much as is allowed.
+- at `critical` the node is failing at its task, or may at any time: its peers may be off as well,
+  each by as much as is allowed.
 
 Where a limit is wide (Bitcoin: two hours) the threshold is far below it: no healthy clock is a
-minute off, and what makes it so will not stop there.
+minute off, and one that is will be further off soon.
 """
 
 from fleet.chains import CHAINS as FACTS

@@ -22,7 +22,7 @@ from tools.recipes.grafana import (
 _WHERE = '{chain=~"$chain",instance=~"$instance"}'
 _NODE = '{instance="$node"}'
 _SHOWN = 20
-"""As many nodes as a table is read of."""
+"""Rows that a table shows at most."""
 
 
 def _with(more: str, where: str = _WHERE) -> str:

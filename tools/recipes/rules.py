@@ -9,8 +9,8 @@ from tools.recipes.rule_file import Alert, alert, comment, record
 STALE_S = 900
 """Fifteen of the timer's minutes. Nothing that is only slow takes so long."""
 BRIDGED = "15m"
-"""For so long the last known drift stands for one that is missing: a node that answers only now and
-then must not look like one that is right. After STALE_S other alerts take over."""
+"""How long the last known drift is used while answers are missing, so that a node that answers only
+now and then does not look right. After STALE_S other alerts take over."""
 FEW = 3
 """The default of min_operators: with one operator less there is no answer."""
 DISAGREEING = 0.3
