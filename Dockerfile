@@ -11,13 +11,15 @@ WORKDIR /opt/time-drift
 COPY config.toml /etc/time-drift/config.toml
 COPY requirements.txt time-drift.sh LICENSE ./
 COPY sources sources
+COPY nodes nodes
+COPY fleet fleet
 COPY lab lab
 COPY drift drift
 # The script makes its environment as it does on any machine: from the hashed lock, and without
 # pip in it. Byte code that is not compared with its source: nothing changes here any more.
 RUN ./time-drift.sh --version \
     && .venv/bin/python -m compileall -q -f --invalidation-mode unchecked-hash \
-        .venv/packages/ drift sources lab \
+        .venv/packages/ drift sources nodes fleet lab \
     && rm -f .venv.lock \
     && chmod -R u+rwX,go+rX,go-w . /etc/time-drift
 

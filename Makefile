@@ -7,7 +7,7 @@ URL ?= https://example.org/
 # Two workers: what measures time, one test at a time, beside what only computes.
 TWICE = -n 2
 
-.PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed image bench bench-image recipes pages site clean
+.PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed image bench bench-image bench-nodes recipes pages site clean
 
 help:            ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -39,7 +39,7 @@ interop: $(DEV) tools  ## the tests against real servers and other implementatio
 	$(RUN) -m pytest tests/interop tests/monitoring tests/docs tests/site tests/image tests/supply $(PYTEST)
 
 # Peers and heavy tools, in environments of their own: some 1 GB.
-tools: .venv-interop/bin/roughly .venv-aws .venv-checkov .venv-datadog .venv-setups .venv-supply  ## what only the interop tests need
+tools: .venv-interop/bin/roughly .venv-aws .venv-checkov .venv-datadog .venv-nodes .venv-setups .venv-supply  ## what only the interop tests need
 
 # roughly says that it wants Python 3.12, and runs on 3.11. In no lock of ours: it is a peer.
 .venv-interop/bin/roughly:
@@ -69,6 +69,10 @@ bench: .venv     ## compare with ntpdig and chronyd (root, and Debian's chrony a
 bench-image: .venv  ## size and start-up of the image (root, and Debian's buildah, crun, debootstrap)
 	.venv/bin/python -m tools.bench.image
 
+bench-nodes: .venv  ## many nodes, and the exporter under Prometheus (root, and Debian's prometheus)
+	.venv/bin/python -m tools.bench.nodes 10000
+	.venv/bin/python -m tools.bench.nodes --prometheus 60
+
 recipes:         ## write the generated files of monitoring/ again
 	$(PYTHON) -m tools.recipes
 
@@ -79,7 +83,7 @@ site: .venv-site      ## build the hand-over site in build/site (URL=https://...
 	.venv-site/bin/python -m cloudformation site --url $(URL)
 
 UV = .venv-lock/bin/uv pip compile -q -U --generate-hashes --no-strip-extras --universal --python-version 3.11 --no-header
-LOCKS = requirements requirements-dev requirements-site tests/tools/aws tests/tools/checkov tests/tools/datadog tests/tools/setups tests/tools/supply
+LOCKS = requirements requirements-dev requirements-site tests/tools/aws tests/tools/checkov tests/tools/datadog tests/tools/nodes tests/tools/setups tests/tools/supply
 
 lock:            ## renew the locks; they name no index
 	$(PYTHON) -m venv .venv-lock
@@ -131,12 +135,12 @@ clean:           ## remove what the other verbs made
 	rm -rf .venv .venv-* .venv*.lock .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
 # The bootstrap itself sees whether a lock has changed, and does nothing if it has not.
-.PHONY: .venv $(DEV) .venv-site .venv-aws .venv-checkov .venv-datadog .venv-setups .venv-supply
+.PHONY: .venv $(DEV) .venv-site .venv-aws .venv-checkov .venv-datadog .venv-nodes .venv-setups .venv-supply
 .venv:
 	@./time-drift.sh --version >/dev/null
 $(DEV):
 	@$(PYTHON) -I drift/bootstrap.py requirements-dev.txt $@
 .venv-site:
 	@$(PYTHON) -I drift/bootstrap.py requirements-$(@:.venv-%=%).txt $@
-.venv-aws .venv-checkov .venv-datadog .venv-setups .venv-supply:
+.venv-aws .venv-checkov .venv-datadog .venv-nodes .venv-setups .venv-supply:
 	@$(PYTHON) -I drift/bootstrap.py tests/tools/$(@:.venv-%=%).txt $@

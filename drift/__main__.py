@@ -28,9 +28,9 @@ waiting threads so often that 200 sources take a fifth longer."""
 
 _LIBRARIES = frozenset(
     (
-        *("_cffi_backend", "anyio", "certifi", "cffi", "cryptography", "dns", "h11", "httpcore"),
-        *("httpx", "idna", "markdown_it", "mdurl", "nagiosplugin", "ntplib", "prometheus_client"),
-        *("pycparser", "pygments", "rich", "typing_extensions"),
+        *("_cffi_backend", "_yaml", "anyio", "certifi", "cffi", "cryptography", "dns", "h11"),
+        *("httpcore", "httpx", "idna", "markdown_it", "mdurl", "nagiosplugin", "ntplib"),
+        *("prometheus_client", "pycparser", "pygments", "rich", "typing_extensions", "yaml"),
     )
 )
 """What the packages of the lock are imported as."""

@@ -35,7 +35,7 @@ from drift.plugin import is_plugin
 STAMP = "lock.stamp"
 _MANIFEST = "files.stamp"
 """Size, space, path in the packages' directory, NUL: of each file that was installed."""
-_OURS = ("drift", "sources", "lab", "cloudformation")
+_OURS = ("drift", "sources", "nodes", "fleet", "lab", "cloudformation")
 _LONGEST_REPORT = 280
 _LONGEST_PATH = 200
 _UNWANTED = re.compile("PYTHON|PIP_")

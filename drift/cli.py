@@ -28,9 +28,13 @@ else:
 
 
 COMMANDS = ("verify-evidence", "import-servers")
+FLEET = ("probe", "serve")
+"""Commands of the other half, which reads the clocks of others."""
 
 _CLOCK = Clock()
 _USUAL_TIMEOUT_NS = round(config.DEFAULT_TIMEOUT_S * NS)
+_WRITING_NS = 10 * NS
+"""How long what came of reading nodes may take to be written."""
 _ENDED = "no answer: ended by a signal"
 
 
@@ -65,6 +69,8 @@ def _start(arguments: Sequence[str], console: Console, began_raw_ns: int, *, ver
     """Find out what is wanted and do it; `console` serves until the wanted format is there."""
     if arguments and arguments[0] in COMMANDS:
         return _command(arguments, console, began_raw_ns)
+    if arguments and arguments[0] in FLEET:
+        return _fleet(arguments, console)
     options = _options(arguments)
     if options.text is not None:
         return console.write(options.text, began_raw_ns + _USUAL_TIMEOUT_NS)
@@ -89,7 +95,8 @@ def _obey(options: Options, console: Console, began_raw_ns: int) -> int:
             signal.signal(number, partial(_end, console))
     with _settings(options) as settings:
         if options.check_config:
-            return _check(settings, console, began_raw_ns + _USUAL_TIMEOUT_NS)
+            path = None if options.demo else config.find(options.config)
+            return _check(settings, path, console, began_raw_ns + _USUAL_TIMEOUT_NS)
         return measure(options, settings, console, _CLOCK, began_raw_ns)
 
 
@@ -109,6 +116,17 @@ def _command(arguments: Sequence[str], console: Console, began_raw_ns: int) -> i
     console.leave_after(end_raw_ns, partial(console.fail, late, WRONG_USAGE))
     text, status = run(arguments)
     return console.write(text, end_raw_ns) or status
+
+
+def _fleet(arguments: Sequence[str], console: Console) -> int:
+    """Run a command that reads nodes, which takes as long as it takes."""
+    from fleet.commands import run  # noqa: PLC0415 - measuring needs none of it
+
+    def write(text: str) -> int:
+        return console.write(text, _CLOCK.raw_ns() + _WRITING_NS)
+
+    console.rest()
+    return run(arguments, _CLOCK, write, print_line)
 
 
 def _is_usual(arguments: Sequence[str]) -> bool:
@@ -139,7 +157,12 @@ def _settings(options: Options) -> AbstractContextManager[Config]:
     return demo()
 
 
-def _check(settings: Config, console: Console, end_raw_ns: int) -> int:
+def _check(settings: Config, path: str | None, console: Console, end_raw_ns: int) -> int:
     from drift.wording.votes import votes  # noqa: PLC0415 - only --check-config needs it
+    from fleet.settings import described, load  # noqa: PLC0415
 
-    return console.write(votes(settings), end_raw_ns)
+    text = votes(settings)
+    if path is not None:
+        how = load(path)
+        text += described(how) if how.is_written else ""
+    return console.write(text, end_raw_ns)

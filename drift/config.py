@@ -19,7 +19,7 @@ from sources.clock import NS
 from sources.record import Record
 from sources.schema import COMMON, REQUIRED, Key, Refused, Table, seconds
 
-TOP_KEYS = ("timeout", "evidence", "state", "consensus", "sources")
+TOP_KEYS = ("timeout", "evidence", "state", "consensus", "sources", "probe")
 CONSENSUS_KEYS = ("min_operators", "min_kinds", "tolerance")
 DEFAULT_TIMEOUT_S = 2.5
 LONGEST_TIMEOUT_S = 300.0

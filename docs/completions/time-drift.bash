@@ -10,10 +10,10 @@ _time_drift() {
     fi
     local command='' words=''
     if ((COMP_CWORD == 1)); then
-        words='watch verify-evidence import-servers '
+        words='watch probe serve verify-evidence import-servers '
     else
         case ${COMP_WORDS[1]} in
-        watch | verify-evidence | import-servers) command=${COMP_WORDS[1]} ;;
+        watch | probe | serve | verify-evidence | import-servers) command=${COMP_WORDS[1]} ;;
         esac
     fi
     case $command:$before in
@@ -30,10 +30,20 @@ _time_drift() {
     watch:--format) words='integer influx json prometheus zabbix' ;;
     watch:--output) compopt -o default ;;
     watch:--output-mode) words='' ;;
+    probe:--config) compopt -o default ;;
+    probe:--targets) compopt -o default ;;
+    probe:--format) words='text integer json prometheus influx nagios' ;;
+    probe:--report) compopt -o default ;;
+    probe:-w | probe:--warning) words='' ;;
+    probe:-c | probe:--critical) words='' ;;
+    serve:--config) compopt -o default ;;
+    serve:--listen) words='' ;;
     *)
         case $command in
         '') words+='-h --help --config --timeout --format --json --output --output-mode -w --warning -c --critical --explain --check-config --demo -v --verbose --version' ;;
         'watch') words+='-h --help --config --timeout --every --format --json --output --output-mode -v --verbose --version' ;;
+        'probe') words+='-h --help --config --targets --format --summary --report -w --warning -c --critical --demo -v --verbose' ;;
+        'serve') words+='-h --help --config --listen -v --verbose' ;;
         'verify-evidence') if [[ $word == -* ]]; then words+='-h --help'; else compopt -o default; fi ;;
         'import-servers') if [[ $word == -* ]]; then words+='-h --help'; else compopt -o default; fi ;;
         esac

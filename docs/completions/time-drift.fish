@@ -3,7 +3,7 @@
 function __time_drift_command -a wanted -d 'Whether that is the command, which goes first'
     set -l typed (commandline -opc)
     set -l command $typed[2]
-    contains -- "$command" watch verify-evidence import-servers
+    contains -- "$command" watch probe serve verify-evidence import-servers
     or set command ''
     test "$command" = "$wanted"
 end
@@ -14,6 +14,8 @@ end
 
 __time_drift_complete -f
 __time_drift_complete -n 'test (count (commandline -opc)) -eq 1' -a watch -d 'stay, and measure every minute'
+__time_drift_complete -n 'test (count (commandline -opc)) -eq 1' -a probe -d 'read the clocks of nodes of others, from outside'
+__time_drift_complete -n 'test (count (commandline -opc)) -eq 1' -a serve -d 'the same for Prometheus, as an exporter'
 __time_drift_complete -n 'test (count (commandline -opc)) -eq 1' -a verify-evidence -d 'check a Roughtime malfeasance report'
 __time_drift_complete -n 'test (count (commandline -opc)) -eq 1' -a import-servers -d 'make configuration of a Roughtime server list'
 __time_drift_complete -n '__time_drift_command ""' -s h -l help -d 'show this help'
@@ -40,6 +42,20 @@ __time_drift_complete -n '__time_drift_command "watch"' -l output -r -F -d 'writ
 __time_drift_complete -n '__time_drift_command "watch"' -l output-mode -x -d 'the permissions of FILE, in octal; without it those of the file that is there, and of a new one 0644, whatever the umask'
 __time_drift_complete -n '__time_drift_command "watch"' -s v -l verbose -d 'one line a source on stderr; tracebacks'
 __time_drift_complete -n '__time_drift_command "watch"' -l version -d 'show the version'
+__time_drift_complete -n '__time_drift_command "probe"' -s h -l help -d 'show this help'
+__time_drift_complete -n '__time_drift_command "probe"' -l config -r -F -d 'the configuration to use'
+__time_drift_complete -n '__time_drift_command "probe"' -l targets -r -F -d 'targets from a file_sd file of Prometheus, JSON or YAML; can be repeated'
+__time_drift_complete -n '__time_drift_command "probe"' -l format -x -a 'text integer json prometheus influx nagios' -d 'text, integer, json, prometheus, influx, nagios'
+__time_drift_complete -n '__time_drift_command "probe"' -l summary -d 'the health of each chain instead of each node'
+__time_drift_complete -n '__time_drift_command "probe"' -l report -r -F -d 'also write a page for browsers'
+__time_drift_complete -n '__time_drift_command "probe"' -s w -l warning -x -d 'nagios: WARNING if an integer is outside -N..N, or a range as in -1:2'
+__time_drift_complete -n '__time_drift_command "probe"' -s c -l critical -x -d 'nagios: CRITICAL if an integer is outside -N..N, or a range as in -1:2'
+__time_drift_complete -n '__time_drift_command "probe"' -l demo -d 'read a lab\'s nodes, without internet'
+__time_drift_complete -n '__time_drift_command "probe"' -s v -l verbose -d 'tracebacks of bugs'
+__time_drift_complete -n '__time_drift_command "serve"' -s h -l help -d 'show this help'
+__time_drift_complete -n '__time_drift_command "serve"' -l config -r -F -d 'the configuration to use'
+__time_drift_complete -n '__time_drift_command "serve"' -l listen -x -d 'where to listen; 127.0.0.1:9712 if not given. Whoever reaches it can have public addresses connected to, and those that [probe] allow has'
+__time_drift_complete -n '__time_drift_command "serve"' -s v -l verbose -d 'tracebacks of bugs'
 __time_drift_complete -n '__time_drift_command "verify-evidence"' -F
 __time_drift_complete -n '__time_drift_command "verify-evidence"' -s h -l help -d 'show this help'
 __time_drift_complete -n '__time_drift_command "import-servers"' -F

@@ -56,11 +56,11 @@ class Nagios(OutputFormat):
     def render(self, result: Result) -> str:
         """Return the output of one run."""
         more = notes(result.verdicts) if self._verbose else []
-        return "\n".join([self._first(result), *(_one_line(line) for line in more), ""])
+        return "\n".join([self._first(result), *(one_line(line) for line in more), ""])
 
     def render_failure(self, why: str, status: int) -> str:  # noqa: ARG002 - the words have it
         """Return the output of a run that has no result: UNKNOWN, and the text."""
-        return f"TIME DRIFT UNKNOWN - {_one_line(why)}\n"
+        return f"TIME DRIFT UNKNOWN - {one_line(why)}\n"
 
     def exit_status(self, status: int, result: Result | None = None) -> int:  # noqa: ARG002
         """Return 0 OK, 1 WARNING, 2 CRITICAL or 3 UNKNOWN."""
@@ -77,7 +77,7 @@ class Nagios(OutputFormat):
         state = _STATES[self.exit_status(0, result)]
         answer = result.decision
         if not isinstance(answer, Answer):
-            return f"TIME DRIFT {state} - {_one_line(result.refusal or '')}"
+            return f"TIME DRIFT {state} - {one_line(result.refusal or '')}"
         said = f"{sentence(answer.drift_s)}; {agreement(answer)}"
         return f"TIME DRIFT {state} - {said} | {self._performance(answer, result)}"
 
@@ -110,7 +110,7 @@ def read_threshold(text: str) -> Threshold:
     return Threshold(text, Range(text))
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Return a line of plugin output: printable, without the letter that begins other data."""
     return "".join(letter if letter.isprintable() else " " for letter in text).replace("|", "/")
 

@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Sequence
 
 PROGRAM, WATCH, VERIFY, IMPORT = "", "watch", "verify-evidence", "import-servers"
+PROBE, SERVE = "probe", "serve"
 """What has a help of its own: the program, which is called without a word, and its commands."""
 
 Rows = Sequence[tuple[str, str]]
@@ -22,6 +23,19 @@ DESCRIPTIONS = {
         "--every, and once for each newline on stdin. SIGHUP has it read the configuration again, "
         "SIGTERM ends it. Each measurement is printed as a run of its own would."
     ),
+    PROBE: (
+        "Read the clocks of nodes that somebody else runs, from outside: what each shows any peer "
+        "of its own clock, against true time by this machine's own sources. Prints a line a "
+        "target: node's clock minus true time in whole seconds (-4: the node is 4 seconds BEHIND), "
+        "or ? where that is not proven. A target is MODULE://HOST, MODULE://HOST:PORT, or a URL. "
+        "Modules: http, https, bitcoin, litecoin, dogecoin, bch, zcash, xrpl, avalanche, kaspa, "
+        "and those of [probe.modules.NAME] in config.toml."
+    ),
+    SERVE: (
+        "Serve the clocks of nodes to Prometheus: /probe?target=TARGET&module=MODULE reads one "
+        "node, /metrics has this machine's own drift. SIGHUP has it read the configuration again, "
+        "SIGTERM ends it."
+    ),
     VERIFY: (
         "Check a Roughtime malfeasance report, whoever made it: who signed what, in which order, "
         "and whom it convicts. It asks nobody."
@@ -35,6 +49,8 @@ DESCRIPTIONS = {
 
 COMMANDS = {
     WATCH: ("--every 60s", "stay, and measure every minute"),
+    PROBE: ("TARGET...", "read the clocks of nodes of others, from outside"),
+    SERVE: ("", "the same for Prometheus, as an exporter"),
     VERIFY: ("FILE", "check a Roughtime malfeasance report"),
     IMPORT: ("LIST.json", "make configuration of a Roughtime server list"),
 }
@@ -59,6 +75,18 @@ EXAMPLES: dict[str, Rows] = {
         ("time-drift watch --every 60s", "measure every minute, and for each newline"),
         ("time-drift watch --format influx", "for Telegraf's execd: for newlines only"),
     ),
+    PROBE: (
+        ("time-drift probe bitcoin://node.example xrpl://xrpl.example", "a line a node"),
+        (
+            "time-drift probe --format integer bitcoin://node.example",
+            "the integer, or nothing, as a plain run has it",
+        ),
+        (
+            "time-drift probe --targets nodes.json --summary --report clocks.html",
+            "the health of each chain, and a page for browsers",
+        ),
+        ("time-drift probe --demo", "read a little network of its own, without internet"),
+    ),
 }
 
 _BUG = ("70", "a bug, or stdout cannot be written")
@@ -75,6 +103,19 @@ STATUSES: dict[str, Rows] = {
         ("0", "stdin has ended, and everything that it asked for is done"),
         ("2", "wrong usage or configuration; nothing was ever to be measured"),
         _BUG,
+        ("130, 143", "interrupted, terminated"),
+    ),
+    PROBE: (
+        ("0", "every node is decided"),
+        ("2", "wrong usage or configuration"),
+        ("3", "some are not, or there is no consensus of our own"),
+        ("70", "a bug, or stdout or the report cannot be written"),
+        ("130, 143", "interrupted, terminated"),
+        ("--format nagios", "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, whatever it is"),
+    ),
+    SERVE: (
+        ("2", "wrong usage or configuration, or it cannot listen there"),
+        ("70", "a bug"),
         ("130, 143", "interrupted, terminated"),
     ),
     VERIFY: (
@@ -103,7 +144,9 @@ def epilog(command: str, columns: int, formats: Rows = ()) -> str:
     if command in EXAMPLES:
         sections.append(_section("examples", EXAMPLES[command], columns))
     if command == PROGRAM:
-        rows = [(f"time-drift {name} {more}", text) for name, (more, text) in COMMANDS.items()]
+        rows = [
+            (f"time-drift {name} {more}".rstrip(), text) for name, (more, text) in COMMANDS.items()
+        ]
         rows.append(("", "each has a --help of its own"))
         sections.append(_section("other commands", rows, columns))
     sections.append(_section("exit status", STATUSES[command], columns))

@@ -94,11 +94,13 @@ _TROUBLES = "docs/troubleshooting.md"
 _SITE = "cloudformation/README.md"
 _CRON = "monitoring/cron/README.md"
 _DATADOG = "monitoring/datadog/README.md"
+_FLEET = "docs/fleet.md"
 _GRAFANA = "monitoring/grafana/README.md"
 _INDEX = "monitoring/README.md"
 _INFLUX = "monitoring/influxdb/README.md"
 _KUBERNETES = "monitoring/kubernetes/README.md"
 _NAGIOS = "monitoring/nagios/README.md"
+_NETWORK = "monitoring/network/README.md"
 _PROMETHEUS = "monitoring/prometheus/README.md"
 _SYSTEMD = "monitoring/systemd/README.md"
 _TELEGRAF = "monitoring/telegraf/README.md"
@@ -282,6 +284,29 @@ _UNPACKAGED = (
     ),
     Entry(_GRAFANA, "cd /opt/time-drift", Taken("another dashboard")),
 )
+_NODES = (
+    Entry(_FLEET, "$ ./time-drift.sh probe bitcoin…", Taken("probe")),
+    Entry(_FLEET, "./time-drift.sh probe --demo", Runs(3, "     0  ")),
+    Entry(_FLEET, "[probe]", Taken("modules")),
+    Entry(_FLEET, "./time-drift.sh --config my.toml --check-config", Runs()),
+    Entry(_FLEET, "[{…", Taken("inventory")),
+    Entry(_FLEET, "time-drift probe", WORDS),
+    Entry(_FLEET, "time-drift serve", WORDS),
+    Entry(_FLEET, "make bench-nodes", Make()),
+    Entry(
+        _NETWORK,
+        "install -m 0644 /opt/time-drift/monitoring/systemd/time-drift-serve…",
+        Taken("exporter"),
+    ),
+    Entry(_NETWORK, "$ curl -s 'http://127.0.0.1:9712/probe…", Taken("metrics of a node")),
+    Entry(
+        _NETWORK,
+        "install -m 0644 /opt/time-drift/monitoring/network/time-drift…",
+        Taken("network's rules"),
+    ),
+    Entry(_NETWORK, "time-drift serve", WORDS),
+    Entry(_NETWORK, "promtool check config", WORDS),
+)
 _HAND_OVER = (
     Entry(_SITE, "make .venv-site …", Taken("site in short")),
     Entry(_SITE, "python -m cloudformation policy …", Taken("policy")),
@@ -304,6 +329,7 @@ ENTRIES = (
     *_TEXTFILES,
     *_SERVERS,
     *_UNPACKAGED,
+    *_NODES,
     *_HAND_OVER,
 )
 

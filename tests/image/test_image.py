@@ -203,7 +203,11 @@ def test_no_installer_no_compiler_no_cache(image: Built) -> None:
 def test_everything_is_compiled(image: Built) -> None:
     """Each module has byte code that counts, and ours is used without a look at its source."""
     home = image.root / HOME
-    ours = [path for name in ("drift", "sources", "lab") for path in (home / name).rglob("*.py")]
+    ours = [
+        path
+        for name in ("drift", "sources", "nodes", "fleet", "lab")
+        for path in (home / name).rglob("*.py")
+    ]
     theirs = list((home / ".venv" / "packages").resolve().glob("httpx/*.py"))
     assert len(ours) > 40
     assert len(theirs) > 10

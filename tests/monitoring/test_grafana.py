@@ -31,6 +31,9 @@ from tools.recipes import dashboard, rules
 
 FILE = ROOT / "monitoring" / "grafana" / "time-drift.json"
 DASHBOARD = json.loads(FILE.read_text(encoding="utf-8"))
+NETWORK = json.loads((FILE.parent / "time-drift-nodes.json").read_text(encoding="utf-8"))
+"""Its queries are tried where there is a network (tests/monitoring/network)."""
+EACH = pytest.mark.parametrize("made", [DASHBOARD, NETWORK], ids=["time-drift", "time-drift-nodes"])
 PANELS: list[dict[str, Any]] = [each for each in DASHBOARD["panels"] if each["type"] != "row"]
 VARIABLES: list[dict[str, Any]] = DASHBOARD["templating"]["list"]
 UNITS = {"s", "ppm", "percentunit", "none"}
@@ -47,6 +50,10 @@ def targets() -> list[Any]:
     ]
 
 
+def panels_of(made: dict[str, Any]) -> list[dict[str, Any]]:
+    return [each for each in made["panels"] if each["type"] != "row"]
+
+
 def panel(title: str) -> dict[str, Any]:
     (only,) = (each for each in PANELS if each["title"] == title)
     return only
@@ -57,7 +64,8 @@ def test_the_committed_dashboard_is_the_generated_one() -> None:
     assert dashboard.text() == FILE.read_text(encoding="utf-8")
 
 
-def test_no_two_panels_overlap() -> None:
+@EACH
+def test_no_two_panels_overlap(made: dict[str, Any]) -> None:
     """Each panel and each row lies on the grid, and no other on it."""
 
     def cells(place: dict[str, int]) -> set[tuple[int, int]]:
@@ -67,37 +75,42 @@ def test_no_two_panels_overlap() -> None:
             for y in range(place["y"], place["y"] + place["h"])
         }
 
-    for each in DASHBOARD["panels"]:
+    for each in made["panels"]:
         place = each["gridPos"]
         assert 0 <= place["x"] < place["x"] + place["w"] <= 24, each["title"]
         assert place["h"] > 0
-    for one, other in combinations(DASHBOARD["panels"], 2):
+    for one, other in combinations(made["panels"], 2):
         assert not cells(one["gridPos"]) & cells(other["gridPos"]), (one["title"], other["title"])
 
 
-def test_every_panel_says_what_it_shows_and_in_what_unit() -> None:
+@EACH
+def test_every_panel_says_what_it_shows_and_in_what_unit(made: dict[str, Any]) -> None:
     """Titles and numbers are unique, and each panel has a description and a unit."""
-    assert len({each["id"] for each in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
-    assert len({each["title"] for each in PANELS}) == len(PANELS)
-    for each in PANELS:
+    assert len({each["id"] for each in made["panels"]}) == len(made["panels"])
+    assert len({each["title"] for each in panels_of(made)}) == len(panels_of(made))
+    for each in panels_of(made):
         assert len(each["description"]) > 20, each["title"]
         assert each["fieldConfig"]["defaults"]["unit"] in UNITS, each["title"]
         assert len({target["refId"] for target in each["targets"]}) == len(each["targets"])
 
 
-def test_everything_asks_the_prometheus_that_was_chosen() -> None:
+@EACH
+def test_everything_asks_the_prometheus_that_was_chosen(made: dict[str, Any]) -> None:
     """No data source of anybody's own is written down."""
     source = {"type": "prometheus", "uid": "${datasource}"}
 
-    assert VARIABLES[0]["name"] == "datasource"
-    assert all(each["datasource"] == source for each in VARIABLES[1:])
-    assert all(each["datasource"] == source for each in PANELS)
-    assert all(target["datasource"] == source for each in PANELS for target in each["targets"])
+    assert made["templating"]["list"][0]["name"] == "datasource"
+    assert all(each["datasource"] == source for each in made["templating"]["list"][1:])
+    assert all(each["datasource"] == source for each in panels_of(made))
+    assert all(
+        target["datasource"] == source for each in panels_of(made) for target in each["targets"]
+    )
 
 
-def test_what_is_overridden_is_there() -> None:
+@EACH
+def test_what_is_overridden_is_there(made: dict[str, Any]) -> None:
     """Each override names a legend, a column or a query of its panel."""
-    for each in PANELS:
+    for each in panels_of(made):
         names = {target["legendFormat"] for target in each["targets"]}
         names |= {target["refId"] for target in each["targets"]}
         for change in each["transformations"]:

@@ -1,6 +1,7 @@
 """The manifests: Kubernetes' schemas, its restricted standard, and the containers' own commands."""
 
 import copy
+import ipaddress
 import json
 import os
 import socket
@@ -17,6 +18,7 @@ import pytest
 import yaml
 
 from drift.config import load
+from fleet.addresses import why_refused
 from lab.ntp import NtpServer
 from lab.world import world
 from tests.conftest import ROOT
@@ -72,8 +74,10 @@ def validated(*paths: Path) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+EXPORTER = MANIFESTS / "exporter.yaml"
 SCHEMATA = [
-    MANIFESTS / f"{one}.yaml" for one in ("namespace", "networkpolicy", "daemonset", "cronjob")
+    *(MANIFESTS / f"{one}.yaml" for one in ("namespace", "networkpolicy", "daemonset", "cronjob")),
+    EXPORTER,
 ]
 """All but the operator's, which Kubernetes itself does not know."""
 
@@ -82,7 +86,7 @@ def test_the_schemas_of_kubernetes_accept_them() -> None:
     """Every key is known and has the right type."""
     code, said = validated(*SCHEMATA)
 
-    assert (code, said.count("passed for resource")) == (0, 4), said
+    assert (code, said.count("passed for resource")) == (0, 7), said
 
 
 def test_the_schemas_of_kubernetes_would_refuse_another_key(tmp_path: Path) -> None:
@@ -293,6 +297,52 @@ def shipped() -> Iterator[tuple[str, int]]:
             yield kind, table.get("port", usual_port(kind))
 
 
+def exporter() -> tuple[Manifest, Manifest, Manifest]:
+    """Return the Deployment, the Service and the NetworkPolicy of the network's clocks."""
+    deployment, service, policy = yaml.safe_load_all(EXPORTER.read_text(encoding="utf-8"))
+    return deployment["spec"], service["spec"], policy["spec"]
+
+
+def test_the_exporter_is_restricted_and_reached_by_its_own_names() -> None:
+    """Its pod meets the standard; service, policy and probes name its label and its port."""
+    deployment, service, policy = exporter()
+    template = deployment["template"]
+    (one,) = template["spec"]["containers"]
+    (port,) = one["ports"]
+    labels = template["metadata"]["labels"]
+
+    assert violations(template["spec"]) == set()
+    assert one["securityContext"]["readOnlyRootFilesystem"] is True
+    assert template["spec"]["automountServiceAccountToken"] is False
+    assert deployment["selector"]["matchLabels"] == labels
+    assert service["selector"] == labels
+    assert policy["podSelector"]["matchLabels"] == labels
+    assert service["ports"][0]["targetPort"] == port["name"]
+    assert policy["ingress"][0]["ports"] == [{"protocol": "TCP", "port": port["containerPort"]}]
+    assert one["args"] == ["serve", "--listen", f"0.0.0.0:{port['containerPort']}"]
+    assert one["livenessProbe"]["httpGet"] == {"path": "/-/healthy", "port": port["name"]}
+    # The policy of what measures a cluster's own nodes must not close its ports.
+    own = manifest("networkpolicy")["spec"]["podSelector"]["matchLabels"]
+    assert not own.items() <= labels.items()
+
+
+def test_the_exporter_reaches_what_is_public_alone() -> None:
+    """The policy leaves out what the program itself refuses, but for name servers."""
+    _, _, policy = exporter()
+    public, names = policy["egress"]
+    (four, six) = (one["ipBlock"] for one in public["to"])
+
+    assert "ports" not in public
+    for block in four["except"]:
+        network = ipaddress.ip_network(block)
+        assert why_refused(str(network[1]), ()) is not None
+        assert why_refused(str(network[-2]), ()) is not None
+    assert why_refused("2600::1", ()) is None
+    assert ipaddress.ip_address("2600::1") in ipaddress.ip_network(six["cidr"])
+    assert "to" not in names
+    assert {one["port"] for one in names["ports"]} == {53}
+
+
 def test_the_paths_are_those_of_the_image() -> None:
     """State and configuration are mounted where the image looks for them."""
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
@@ -392,6 +442,28 @@ def test_the_containers_of_a_pod(script: str, needs: Callable[[str], str], tmp_p
     assert "node_cpu" not in said
     assert "go_goroutines" not in said
     assert (out, err, watch.returncode) == ("", "", 143)
+
+
+def test_the_exporters_container(script: str, tmp_path: Path) -> None:
+    """Its own arguments, on a port of loopback: it is healthy, and has the drift of its host."""
+    deployment, _, _ = exporter()
+    (one,) = deployment["template"]["spec"]["containers"]
+    port = free_tcp_port()
+    arguments = [word.replace("0.0.0.0:9712", f"127.0.0.1:{port}") for word in one["args"]]
+    with world(*(NtpServer(name) for name in ("Alpha", "Bravo", "Charlie"))) as lab:
+        path = tmp_path / "config.toml"
+        path.write_text(lab.toml, encoding="utf-8")
+        environ = {"TIME_DRIFT_CONFIG": str(path)}
+        with running(script, *arguments, environ=environ) as served:
+            text = scraped(port)
+            probe = f"http://127.0.0.1:{port}{one['livenessProbe']['httpGet']['path']}"
+            with urllib.request.urlopen(probe, timeout=5) as response:
+                healthy = response.status
+            served.terminate()
+            served.wait(timeout=LONGEST_S)
+
+    assert "\ntime_drift_seconds 0.0\n" in text
+    assert (healthy, served.returncode) == (200, 143)
 
 
 def test_the_probe_knows_a_watch_that_hangs(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.interop
 
 UNITS = ROOT / "monitoring" / "systemd"
 ONCE, WATCH, TIMER = "time-drift.service", "time-drift-watch.service", "time-drift.timer"
+SERVE = "time-drift-serve.service"
 PROGRAM = "/opt/time-drift/time-drift.sh"
 LONGEST_S = 10
 
@@ -60,10 +61,10 @@ def analyze(needs: Callable[[str], str], tmp_path: Path) -> Callable[..., list[s
     tool = needs("systemd-analyze")
 
     def run(verb: str, *options: str, edit: Callable[[str], str] = str) -> list[str]:
-        for name in (ONCE, WATCH, TIMER):
+        for name in (ONCE, WATCH, SERVE, TIMER):
             text = edit(unit(name)).replace(PROGRAM, str(ROOT / "time-drift.sh"))
             (tmp_path / name).write_text(text, encoding="utf-8")
-        names = [ONCE, WATCH, TIMER] if verb == "verify" else [ONCE, WATCH]
+        names = [ONCE, WATCH, SERVE] + [TIMER] * (verb == "verify")
         said = []
         for name in names:
             done = subprocess.run(
@@ -80,7 +81,7 @@ def analyze(needs: Callable[[str], str], tmp_path: Path) -> Callable[..., list[s
 
 def test_systemd_finds_nothing_wrong(analyze: Callable[..., list[str]]) -> None:
     """systemd reads every line; an unknown key would be a line on stderr."""
-    assert analyze("verify") == ["0 "] * 3
+    assert analyze("verify") == ["0 "] * 4
 
 
 def test_systemd_would_find_something(analyze: Callable[..., list[str]]) -> None:
@@ -95,7 +96,7 @@ STRICT = ("--offline=true", "--threshold=15")
 
 def test_the_services_are_exposed_to_little(analyze: Callable[..., list[str]]) -> None:
     """At most 1.5 of 10 by systemd's own measure, which calls that OK."""
-    assert analyze("security", *STRICT) == ["0 "] * 2
+    assert analyze("security", *STRICT) == ["0 "] * 3
 
 
 @pytest.mark.parametrize("setting", ["SystemCallFilter=", "CapabilityBoundingSet="])
@@ -103,7 +104,7 @@ def test_systemd_would_find_them_exposed(analyze: Callable[..., list[str]], sett
     """Without any one of the settings that count most, the test above would fail."""
     said = analyze("security", *STRICT, edit=lambda text: text.replace(setting, "# "))
 
-    assert [one[0] for one in said] == ["1", "1"]
+    assert [one[0] for one in said] == ["1", "1", "1"]
 
 
 def test_both_services_are_confined_alike() -> None:
@@ -115,6 +116,14 @@ def test_both_services_are_confined_alike() -> None:
         "Type", "ExecStart", "ExecReload", "SuccessExitStatus", "Restart", "RestartSec",
         "RestartPreventExitStatus", "TimeoutStartSec", "TimeoutStopSec",
     }  # fmt: skip
+
+
+def test_the_exporter_is_confined_as_the_watch_is() -> None:
+    """But for the directory of a file that it does not write, and the files that it opens."""
+    watch, serve = (settings(unit(name))["Service"] for name in (WATCH, SERVE))
+    different = {key for key in watch.keys() | serve.keys() if watch.get(key) != serve.get(key)}
+
+    assert different == {"ExecStart", "CacheDirectory", "CacheDirectoryMode", "LimitNOFILE"}
 
 
 def test_the_timer_hears_of_no_wrong_clock() -> None:
@@ -156,7 +165,7 @@ def system(booted: Machine) -> Iterator[Machine]:
     yield booted
     for name, text in kept.items():
         booted.write(name, text)
-    for name in (TIMER, WATCH, ONCE):
+    for name in (TIMER, WATCH, ONCE, SERVE):
         booted.systemctl("stop", name)
         booted.systemctl("reset-failed", name)
 
@@ -194,6 +203,25 @@ def test_the_service_measures(system: Machine) -> None:
     assert system.call("stat", "-c", "%U", TEXTFILE).stdout == "time-drift\n"
     assert system.path("/var/lib/time-drift").stat().st_mode & 0o777 == 0o700
     assert any(name.startswith("nts-") for name in os.listdir(system.path("/var/lib/time-drift/")))
+
+
+def test_the_exporter_serves(system: Machine) -> None:
+    """In its sandbox: this machine's drift, and a node; it is stopped as a service is."""
+
+    def asked(path: str) -> str:
+        return system.shell(f"curl -s -m 9 '127.0.0.1:9712{path}'").stdout
+
+    told = system.systemctl("start", SERVE)
+    await_that(lambda: "time_drift_seconds -4.0" in asked("/metrics"), "it has measured")
+    refused = asked("/probe?target=bitcoin://127.0.0.1")
+    limit = system.shell(f"grep 'open files' /proc/$(systemctl show -P MainPID {SERVE})/limits")
+    system.systemctl("stop", SERVE)
+
+    assert told == ""
+    assert asked("/-/healthy") == ""
+    assert "allow does not have it" in refused
+    assert "8192" in limit.stdout
+    assert system.shell(f"systemctl is-failed {SERVE}").stdout == "inactive\n"
 
 
 def test_every_kind_of_source_answers(system: Machine) -> None:

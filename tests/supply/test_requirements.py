@@ -18,8 +18,8 @@ LOCKS = sorted([*ROOT.glob("requirements*.txt"), *(ROOT / "tests" / "tools").glo
 LOCKED_LINE = re.compile(
     r"[a-z0-9][a-z0-9.-]*(\[[a-z0-9, -]+\])?==\S+( ; [^-]*)?( --hash=sha256:[0-9a-f]{64})+"
 )
-IMPORTED_AS = {"dnspython": "dns", "prometheus-client": "prometheus_client"}
-PRODUCT = ("drift", "sources", "lab")
+IMPORTED_AS = {"dnspython": "dns", "prometheus-client": "prometheus_client", "pyyaml": "yaml"}
+PRODUCT = ("drift", "sources", "nodes", "fleet", "lab")
 CLASSIFIERS = {
     "License :: OSI Approved :: BSD License": "BSD-3-Clause",
     "License :: OSI Approved :: MIT License": "MIT",

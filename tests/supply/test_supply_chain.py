@@ -137,7 +137,8 @@ def test_the_wheel_holds_the_product_alone(wheel: Path) -> None:
 
     assert wheel.name == f"time_drift-{__version__}-py3-none-any.whl"
     base = f"time_drift-{__version__}"
-    assert tops == {"drift", "sources", "lab", f"{base}.dist-info", f"{base}.data"}
+    packages = {"drift", "sources", "nodes", "fleet", "lab"}
+    assert tops == packages | {f"{base}.dist-info", f"{base}.data"}
     assert {name for name in names if name.startswith(f"{base}.data")} == {
         f"{base}.data/data/share/{name}" for name in SHARED
     }

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from drift import __version__
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PACKAGES = ("drift", "sources", "lab")
+PACKAGES = ("drift", "sources", "nodes", "fleet", "lab")
 COPIED = ("time-drift.sh", *PACKAGES, "config.toml", "requirements.txt")
 AWKWARD = "a b'[x]*"
 """A directory name that every careless quoting, globbing or splitting breaks on."""

@@ -1,4 +1,7 @@
-"""The arrows between the packages, read from the imports: drift -> sources -> wire, none back."""
+"""The arrows between the packages, read from the imports, none of which points back.
+
+drift -> sources -> wire        fleet -> nodes, drift        nodes -> sources (base, net)
+"""
 
 import ast
 import re
@@ -24,13 +27,17 @@ OUTSIDE = {
     "ntplib",
     "prometheus_client",
     "rich",
+    "yaml",
 }
 """What may be imported beside the standard library."""
 
 
+PACKAGES = ("drift", "sources", "nodes", "fleet", "lab")
+
+
 def modules() -> dict[str, Path]:
     found = {}
-    for package in ("drift", "sources", "lab"):
+    for package in PACKAGES:
         for path in (ROOT / package).rglob("*.py"):
             name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
             found[name.removesuffix(".__init__")] = path
@@ -59,9 +66,32 @@ _UNITS = (
 """Errors, units, names and records: what everybody may know."""
 
 
+_CALENDARS = ("fleet.formats.page", "nodes.wire.xrpl", "sources.https.wire_date")
+"""What turns seconds into dates and back, of which the standard library knows how."""
+_SOCKETS = ("sources.net.tcp", "sources.net.tls", "sources.net.validity")
+"""What a node is asked with, beside units and errors."""
+_DATE = "sources.https.wire_date"
+"""The one codec of a source that nodes speak, too."""
+_OF_DRIFT = {
+    "fleet.arguments": {
+        "drift.formats.nagios",
+        "drift.wording.terminal",
+        "drift.wording.usage",
+    },
+    "fleet.exporter.answers": {"drift"},
+    "fleet.formats.nagios": {"drift.formats.nagios"},
+    "fleet.readings": {"drift.consensus.rule"},
+    "fleet.settings": {"drift"},
+}
+"""What of drift the other half knows, beside what measures its observer: how to round, what ranges
+of plugins mean, how --help is worded, and the version."""
+_DISPATCH = "drift.cli"
+"""The one module of drift that knows that there is another half."""
+
+
 def is_wire(name: str) -> bool:
     """Whether a module turns bytes into records and back."""
-    return name.rpartition(".")[2].startswith("wire")
+    return name.startswith("nodes.wire") or name.rpartition(".")[2].startswith("wire")
 
 
 def is_shared(name: str) -> bool:
@@ -73,17 +103,33 @@ def is_pure(name: str) -> bool:
     """Whether a module decides, and so is handed its time and its bytes: by its name or place."""
     if name.startswith(("drift.consensus.", "drift.formats.", "drift.wording.")):
         return name not in _WRITERS
-    if name.startswith("sources."):
-        return is_wire(name) or name.endswith(".proof")
-    return name in {
-        "drift.evidence.server_list",
-        "drift.run.result",
-        "drift.run.schedule",
-        "sources.base",
-        "sources.net.validity",
-        "sources.nts.cookies",
-        "sources.roughtime.versions",
-    }
+    if name.startswith("fleet.formats"):
+        return True
+    if name.startswith(("sources.", "nodes.wire")):
+        return is_wire(name) or name.endswith(".proof") or name in _PURE
+    return name in _PURE
+
+
+_PURE = {
+    "drift.evidence.server_list",
+    "drift.run.result",
+    "drift.run.schedule",
+    "fleet.addresses",
+    "fleet.chains",
+    "fleet.exporter.messages",
+    "fleet.health",
+    "fleet.readings",
+    "fleet.rounds",
+    "fleet.sweep.aim",
+    "fleet.targets",
+    "nodes",
+    "nodes.base",
+    "nodes.modules",
+    "sources.base",
+    "sources.net.validity",
+    "sources.nts.cookies",
+    "sources.roughtime.versions",
+}
 
 
 _WRITERS = ("drift.formats.explain", "drift.formats.registry", "drift.wording.terminal")
@@ -102,23 +148,65 @@ def targets(name: str) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("name", sorted(MODULES))
-def test_arrows_never_point_back(name: str) -> None:
-    """sources know neither drift nor lab; of another kind a kind knows what is pure."""
+def of(*packages: str) -> list[str]:
+    """Return the modules of these packages."""
+    return sorted(name for name in MODULES if name.partition(".")[0] in packages)
+
+
+@pytest.mark.parametrize("name", of("sources"))
+def test_sources_know_neither_drift_nor_lab(name: str) -> None:
+    """A codec knows codecs and units; of another kind a kind knows what is pure."""
     for target in targets(name):
         if is_wire(name):
             assert is_wire(target) or target in _UNITS
-        elif name.startswith("sources"):
+        else:
             assert target.startswith("sources")
             assert kind_of(target) in (None, kind_of(name)) or is_pure(target)
-        elif name.startswith("lab"):
-            assert target.startswith(("lab", "sources")) or target == "drift.config"
-            assert not target.startswith("sources.") or is_shared(target)
+
+
+@pytest.mark.parametrize("name", of("drift"))
+def test_drift_knows_sources_and_no_kind_of_them(name: str) -> None:
+    """But for Roughtime, of which evidence is. One module starts the lab and the other half."""
+    for target in targets(name):
+        if target.startswith(("lab", "fleet")):
+            assert name == _DISPATCH
+            assert target in {"lab.world", "fleet.commands", "fleet.settings"}
+        else:
+            assert target.startswith(("drift", "sources"))
+            assert kind_of(target) in (None, "roughtime")
+
+
+@pytest.mark.parametrize("name", of("lab"))
+def test_the_lab_knows_what_both_ends_share(name: str) -> None:
+    """Of sources and nodes nothing that asks."""
+    for target in targets(name):
+        assert target.startswith(("lab", "sources")) or target == "drift.config" or is_wire(target)
+        assert not target.startswith("sources.") or is_shared(target)
+
+
+@pytest.mark.parametrize("name", of("nodes"))
+def test_nodes_know_sockets_and_units_and_no_more(name: str) -> None:
+    """Of the sources what asks a socket; their codecs one another, and the Date."""
+    for target in targets(name):
+        if is_wire(name):
+            assert is_wire(target) or target in _UNITS
+            assert not target.startswith("sources.") or target in (*_UNITS, _DATE)
+        else:
+            assert target.startswith("nodes") or target in (*_UNITS, *_SOCKETS)
+
+
+@pytest.mark.parametrize("name", of("fleet"))
+def test_the_fleet_knows_nodes_and_of_drift_what_is_named(name: str) -> None:
+    """No kind of source, no codec of a node, and of drift's measuring one module of its own."""
+    for target in targets(name):
+        if target.startswith("drift"):
+            assert name == "fleet.measuring" or target in _OF_DRIFT.get(name, ())
         elif target.startswith("lab"):
-            assert (name, target) == ("drift.cli", "lab.world")
-            continue
-        if name.startswith("drift") and target.startswith("sources"):
-            assert kind_of(target) in (None, "roughtime")  # evidence is of Roughtime
+            assert (name, target) == ("fleet.probe", "lab.network")
+        elif target.startswith("sources"):
+            assert target in (*_UNITS, "sources.memory")
+        else:
+            assert not is_wire(target)
 
 
 def kind_of(name: str) -> str | None:
@@ -134,7 +222,7 @@ def test_the_recipes_know_records_and_nothing_else() -> None:
         for imported in imports(path):
             top = imported.partition(".")[0]
             assert top in sys.stdlib_module_names or imported.startswith(
-                ("tools.recipes", "sources.record")
+                ("tools.recipes", "fleet.chains", "sources.clock.NS", "sources.record")
             )
 
 
@@ -149,7 +237,7 @@ def test_what_makes_the_pages_makes_text() -> None:
 @pytest.mark.parametrize("name", sorted(MODULES))
 def test_only_named_libraries_are_imported(name: str) -> None:
     """Beside the standard library and ourselves there is only what the design names."""
-    ours = {"drift", "sources", "lab"}
+    ours = set(PACKAGES)
     for imported in imports(MODULES[name]):
         top = imported.partition(".")[0]
         assert top in ours | OUTSIDE | set(sys.stdlib_module_names)
@@ -159,7 +247,7 @@ def test_only_named_libraries_are_imported(name: str) -> None:
 def test_pure_modules_touch_no_clock_and_no_socket(name: str) -> None:
     """What decides is handed its time and its bytes."""
     banned = {"time", "socket", "os", "random", "secrets", "threading", "logging", "datetime"}
-    if name == "sources.https.wire_date":  # for the calendar
+    if name in _CALENDARS:
         banned.discard("datetime")
         assert not re.search(r"\b(now|today|utcnow)\(", MODULES[name].read_text(encoding="utf-8"))
     assert not {imported.partition(".")[0] for imported in imports(MODULES[name])} & banned
@@ -170,7 +258,7 @@ def test_pure_modules_touch_no_clock_and_no_socket(name: str) -> None:
     sorted(
         {
             path.parent.relative_to(ROOT)
-            for top in ("drift", "sources", "lab", "tools", "tests")
+            for top in (*PACKAGES, "tools", "tests")
             for path in (ROOT / top).rglob("*.py")
         }
     ),
@@ -212,7 +300,11 @@ def test_a_plain_run_imports_nothing_heavy() -> None:
 
     assert "ntplib" in loaded
     assert not loaded & {"argparse", "dataclasses", "pathlib", "logging", "asyncio", "json"}
-    assert not {name for name in loaded if name.startswith(("dns", "rich", "ssl", "lab"))}
+    assert not {
+        name
+        for name in loaded
+        if name.startswith(("dns", "rich", "ssl", "lab", "nodes", "fleet", "yaml"))
+    }
 
 
 NTS = '[[sources.nts]]\nhost = "127.0.0.1"\nport = 9\noperator = "N"\n'

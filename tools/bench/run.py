@@ -45,7 +45,7 @@ def main() -> None:
 
 def prepare(directory: Path) -> None:
     """Copy the program and let it make its environment by the system's Python."""
-    for name in ("drift", "sources", "lab"):
+    for name in ("drift", "sources", "nodes", "fleet", "lab"):
         shutil.copytree(ROOT / name, directory / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("time-drift.sh", "requirements.txt", "config.toml"):
         shutil.copy2(ROOT / name, directory / name)

@@ -4,7 +4,7 @@ What a comment repeats from the schema is left out.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 
 from drift.config import (
@@ -15,6 +15,9 @@ from drift.config import (
     DEFAULT_TOLERANCE_S,
     TOP_KEYS,
 )
+from fleet.settings import MODULE_KEYS, PROBE_KEYS
+from nodes import KINDS as NODE_KINDS
+from nodes.base import node_class
 from sources import kinds
 from sources.record import Record
 from sources.schema import COMMON, REQUIRED, Key
@@ -56,7 +59,7 @@ def sections(shipped: str) -> tuple[Section, ...]:
     """
     lines = shipped.splitlines()
     assigned = dict(_assigned(lines))
-    top = [key for key in TOP_KEYS if key not in ("consensus", "sources")]
+    top = [key for key in TOP_KEYS if key not in ("consensus", "sources", "probe")]
     explained = {section.name: section for section in _explained(lines)}
     _same("the top level and [consensus]", assigned, [*top, *CONSENSUS_KEYS])
     _same("[[sources]]", explained, [EVERY, *kinds()])
@@ -66,7 +69,21 @@ def sections(shipped: str) -> tuple[Section, ...]:
             "consensus", "", {key: _with_default(key, assigned[key]) for key in CONSENSUS_KEYS}
         ),
         *(_merged(section, _keys(name)) for name, section in explained.items()),
+        *_of_nodes(lines),
     )
+
+
+def _of_nodes(lines: Sequence[str]) -> Iterator[Section]:
+    """Yield [probe], and the tables of modules with what each kind has beside."""
+    assigned = dict(_assigned(lines[lines.index("# [probe]") :]))
+    own = [key for key in assigned if key not in MODULE_KEYS]
+    _same("[probe.modules]", [key for key in assigned if key in MODULE_KEYS], MODULE_KEYS)
+    yield _merged(Section("probe", "", {key: assigned[key] for key in own}), PROBE_KEYS)
+    keys = {name: _both(key, assigned[name]) for name, key in MODULE_KEYS.items()}
+    for kind in NODE_KINDS:
+        for name, key in node_class(kind).KEYS.items():
+            keys[f"{name} ({kind})"] = _both(key, "")
+    yield Section("probe.modules.NAME", "A name for targets, and how its nodes are asked", keys)
 
 
 def _keys(kind: str) -> dict[str, Key]:
@@ -123,7 +140,7 @@ def _with_default(key: str, comment: str) -> str:
     return _sentence(comment) + ("" if default is None else f" {default:g} if not written.")
 
 
-def _merged(section: Section, schema: dict[str, Key]) -> Section:
+def _merged(section: Section, schema: Mapping[str, Key]) -> Section:
     """Return the section with what the schema allows, and of the comments what is more."""
     _same(section.name, section.keys, schema)
     keys = {name: _both(key, section.keys[name]) for name, key in schema.items()}

@@ -1,11 +1,13 @@
 """What can be typed: the commands, their options, and what an option takes. From the parser."""
 
 import re
+from argparse import ArgumentParser
 from collections.abc import Iterator
 
 from drift.arguments import parser_for
 from drift.options import Options
 from drift.wording import usage
+from fleet.arguments import parser_for as fleet_parser
 from sources.record import Record
 
 _WORD = re.compile(r"[\w-]+")
@@ -34,6 +36,8 @@ class Command(Record):
     options: tuple[Option, ...]
     file: str = ""
     """What stands for the file that it takes; empty if it takes none."""
+    operands: str = ""
+    """What follows its options; empty if nothing does."""
 
     @property
     def summary(self) -> str:
@@ -49,16 +53,19 @@ def commands() -> tuple[Command, ...]:
 def _command(name: str) -> Command:
     if name in usage.FILES:
         return Command(name, (Option(("-h", "--help"), "show this help"),), usage.FILES[name])
+    if name in (usage.PROBE, usage.SERVE):
+        operands = usage.COMMANDS[name][0]
+        return Command(name, tuple(_options(fleet_parser(name))), operands=operands)
     options = Options()
     options.watch = name == usage.WATCH
-    return Command(name, tuple(_options(options)))
+    return Command(name, tuple(_options(parser_for(options))))
 
 
-def _options(options: Options) -> Iterator[Option]:
+def _options(parser: ArgumentParser) -> Iterator[Option]:
     """Yield what --help offers; the parser knows more, to be able to refuse it."""
-    for action in parser_for(options)._actions:  # noqa: SLF001 - argparse has no other way
+    for action in parser._actions:  # noqa: SLF001 - argparse has no other way
         offered = action.help or ""
-        if offered == "==SUPPRESS==":
+        if offered == "==SUPPRESS==" or not action.option_strings:
             continue
         choices = tuple(name for name in action.choices or () if name in _WORD.findall(offered))
         value = str(action.metavar) if action.nargs != 0 else ""

@@ -65,6 +65,10 @@ _CONFIGURATION = (
 _QUORUM = (
     "A quorum that is not written shrinks to what is configured; one that is may not exceed it."
 )
+_NODES = (
+    "How `time-drift probe` and `time-drift serve` ask nodes that somebody else runs. A plain run "
+    "does not look at it, and nothing of it has to be written."
+)
 _SOURCES = (
     "One table a source. One operator has one vote, however many of its servers are asked, so name "
     "it: the host's name stands for one that is not named."
@@ -129,6 +133,7 @@ def _synopsis(command: Command) -> str:
     """Return one line of what can be typed."""
     name = bold(" ".join(filter(None, ("time-drift", command.name))))
     words = [italic(command.file)] if command.file else ["[\\fIoptions\\fR]"]
+    words += [italic(command.operands)] if command.operands else []
     return f"{' '.join((name, *words))}\n"
 
 
@@ -143,7 +148,7 @@ def _tag(option: Option) -> str:
 
 def _command(command: Command, above: Sequence[Option]) -> str:
     """Return a command; options that are explained above are but named."""
-    title = f"time-drift {command.name} {command.file or '[options]'}"
+    title = f"time-drift {command.name} {command.file or '[options]'} {command.operands}".rstrip()
     parts = [prose(usage.DESCRIPTIONS[command.name])]
     if not command.file:
         known = ", ".join(f"`{option.flags[-1]}`" for option in command.options if option in above)
@@ -171,6 +176,10 @@ def _keys(part: Section) -> str:
             return section("TOP LEVEL", keys)
         case "consensus":
             return section("[consensus]", prose(_QUORUM), keys)
+        case "probe":
+            return section("[probe]", prose(_NODES), keys)
+        case name if name.startswith("probe."):
+            return subsection(f"[{name}]", prose(_sentence(part.text)), keys)
         case kind if kind == EVERY:
             return section("SOURCES", prose(_SOURCES), subsection("Keys of every kind", keys))
     notes = further(part.notes) if part.notes else ""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tools.recipes import dashboard, rules
+from tools.recipes import dashboard, network_dashboard, network_rules, rules
 
 HERE = Path(__file__).resolve().parents[2] / "monitoring"
 
@@ -12,6 +12,8 @@ def generated() -> dict[Path, str]:
     return {
         HERE / "prometheus" / "time-drift.rules.yml": rules.text(),
         HERE / "grafana" / "time-drift.json": dashboard.text(),
+        HERE / "network" / "time-drift-nodes.rules.yml": network_rules.text(),
+        HERE / "grafana" / "time-drift-nodes.json": network_dashboard.text(),
     }
 
 

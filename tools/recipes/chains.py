@@ -1,7 +1,7 @@
 """How far off a node's clock may be, chain by chain. Pure.
 
-The limits are facts: a constant in a chain's code, a default, or what its developers wrote, with
-the place where that stands. The thresholds are our judgement, and the limits are what they rest on:
+The limits are facts (fleet/chains.py): a constant in a chain's code, a default, or what its
+developers wrote, with the place where that stands. The thresholds are our judgement:
 
 - they are compared with the integer, in which 1 means half a second or more, and 2 one and a half
   or more: a limit of 500 ms is reached at 1;
@@ -14,6 +14,9 @@ Where a limit is wide (Bitcoin: two hours) the threshold is far below it: no hea
 minute off, and one that is will be further off soon.
 """
 
+from fleet.chains import CHAINS as FACTS
+from fleet.chains import UNKNOWN
+from sources.clock import NS
 from sources.record import Record
 
 
@@ -24,6 +27,8 @@ class Chain(Record):
     """As in the label `chain`."""
     limit: str
     source: str
+    limit_s: float
+    """A node of somebody else that is off by more is beyond what its chain bears."""
     warning_s: int
     critical_s: int
 
@@ -32,112 +37,44 @@ DEFAULT = Chain(
     name="",
     limit="unknown",
     source="as for the strictest chains: a label that is misspelt must not quieten an alert",
+    limit_s=UNKNOWN.limit_ns / NS,
     warning_s=1,
     critical_s=2,
 )
 """For nodes whose label `chain` is missing, or is none of CHAINS."""
 
-CHAINS = (
+_THRESHOLDS_S = {
+    "ethereum": (1, 2),
+    "cosmos": (1, 2),
+    "ibc": (3, 5),
+    "sui": (1, 2),
+    "iota": (1, 2),
+    "cardano": (1, 2),
+    "filecoin": (1, 2),
+    "avalanche": (5, 10),
+    "solana": (2, 10),
+    "xrpl": (5, 20),
+    "polkadot": (2, 15),
+    "stellar": (5, 30),
+    "kaspa": (30, 60),
+    "chia": (30, 60),
+    "monero": (30, 300),
+    "bitcoin": (5, 60),
+    "bch": (5, 60),
+    "litecoin": (5, 60),
+    "dogecoin": (5, 60),
+    "zcash": (5, 60),
+}
+"""Of each chain: from where on to warn, and from where on it is critical."""
+
+CHAINS = tuple(
     Chain(
-        name="ethereum",
-        limit="messages more than 500 ms early are dropped; attestations of a clock that is off by "
-        "more are not included",
-        source="consensus-specs MAXIMUM_GOSSIP_CLOCK_DISPARITY; status-im/nimbus-eth2#3419",
-        warning_s=1,
-        critical_s=2,
-    ),
-    Chain(
-        name="cosmos",
-        limit="proposer-based timestamps: a block more than 505 ms ahead is voted nil",
-        source="cometbft/cometbft#4249 (Precision); a chain can set its own",
-        warning_s=1,
-        critical_s=2,
-    ),
-    Chain(
-        name="ibc",
-        limit="Hermes: headers more than 5 s ahead are refused",
-        source="informalsystems/hermes clock_drift, #3139; cosmos/gaia#1018",
-        warning_s=3,
-        critical_s=5,
-    ),
-    Chain(
-        name="sui",
-        limit="a block more than 500 ms ahead is rejected",
-        source="MystenLabs/sui consensus max_forward_time_drift, #16252",
-        warning_s=1,
-        critical_s=2,
-    ),
-    Chain(
-        name="iota",
-        limit="a block more than 500 ms ahead is rejected",
-        source="iotaledger/iota consensus max_forward_time_drift",
-        warning_s=1,
-        critical_s=2,
-    ),
-    Chain(
-        name="cardano",
-        limit="slots of 1 s; a header more than 5 s ahead makes its sender an adversary, 2 s are "
-        "planned",
-        source="IntersectMBO/ouroboros-consensus#1278 (defaultClockSkew), #1459",
-        warning_s=1,
-        critical_s=2,
-    ),
-    Chain(
-        name="filecoin",
-        limit="a block more than 1 s ahead is refused",
-        source="filecoin-project/lotus AllowableClockDriftSecs, #925",
-        warning_s=1,
-        critical_s=2,
-    ),
-    Chain(
-        name="avalanche",
-        limit="a block more than 10 s ahead is refused, a peer more than 60 s off (once 10 s)",
-        source="ava-labs/coreth allowedFutureBlockTime; ava-labs/avalanchego "
-        "network-max-clock-difference, #260",
-        warning_s=5,
-        critical_s=10,
-    ),
-    Chain(
-        name="solana",
-        limit="gossip 15 s (pull) or 30 s (push) off is dropped; 3 s were tried and proved too"
-        " tight",
-        source="solana-labs/solana#29198; anza-xyz/agave#7398",
-        warning_s=2,
-        critical_s=10,
-    ),
-    Chain(
-        name="polkadot",
-        limit="slots of 6 s; a block more than 30 s ahead is refused",
-        source="paritytech/polkadot-sdk frame/timestamp MAX_TIMESTAMP_DRIFT_MILLIS",
-        warning_s=2,
-        critical_s=15,
-    ),
-    Chain(
-        name="stellar",
-        limit="a close time more than 60 s ahead is invalid",
-        source="stellar/stellar-core MAX_TIME_SLIP_SECONDS, #4101",
-        warning_s=5,
-        critical_s=30,
-    ),
-    Chain(
-        name="chia",
-        limit="a block more than 120 s ahead is refused",
-        source="Chia-Network/chia-blockchain MAX_FUTURE_TIME2",
-        warning_s=30,
-        critical_s=60,
-    ),
-    Chain(
-        name="monero",
-        limit="a block more than 2 h ahead is refused",
-        source="monero-project/monero CRYPTONOTE_BLOCK_FUTURE_TIME_LIMIT",
-        warning_s=30,
-        critical_s=300,
-    ),
-    Chain(
-        name="bitcoin",
-        limit="a block more than 2 h ahead is refused; 10 min off its peers, a node warns",
-        source="bitcoin/bitcoin MAX_FUTURE_BLOCK_TIME, #28956, #29623",
-        warning_s=5,
-        critical_s=60,
-    ),
+        name=fact.name,
+        limit=fact.why,
+        source=fact.source,
+        limit_s=fact.limit_ns / NS,
+        warning_s=_THRESHOLDS_S[fact.name][0],
+        critical_s=_THRESHOLDS_S[fact.name][1],
+    )
+    for fact in FACTS.values()
 )

@@ -3,10 +3,8 @@
 Everything that a rule compares is a constant here, and the dashboard uses the same ones.
 """
 
-from textwrap import wrap
-
-from sources.record import Record
 from tools.recipes.chains import CHAINS, DEFAULT, Chain
+from tools.recipes.rule_file import Alert, alert, comment, record
 
 STALE_S = 900
 """Fifteen of the timer's minutes. Nothing that is only slow takes so long."""
@@ -54,19 +52,6 @@ def _operators(verdicts: str) -> str:
         "count without (operator) (group without (source, kind, verdict) (\n"
         f'  time_drift_source_verdict{{verdict=~"{verdicts}"}}))'
     )
-
-
-class Alert(Record):
-    """An alerting rule."""
-
-    name: str
-    severity: str
-    wait: str
-    """Its `for`."""
-    why: str
-    expression: tuple[str, ...]
-    summary: str
-    description: str
 
 
 def _drift(severity: str) -> tuple[str, ...]:
@@ -206,26 +191,11 @@ groups:
 """
 
 
-def _comment(text: str) -> list[str]:
-    return [f"      # {line}" for part in text.split("\n") for line in wrap(part, 92)]
-
-
-def _record(name: str, expression: str, labels: dict[str, str]) -> list[str]:
-    lines = [f"      - record: {name}"]
-    if "\n" in expression:
-        lines += ["        expr: |-", *(f"          {line}" for line in expression.split("\n"))]
-    else:
-        lines += [f"        expr: {expression}"]
-    if labels:
-        lines += ["        labels:", *(f"          {key}: {labels[key]}" for key in labels)]
-    return lines
-
-
 def _thresholds(chain: Chain) -> list[str]:
-    lines = _comment(f"{chain.name or 'any other node'}: {chain.limit}\n({chain.source})")
+    lines = comment(f"{chain.name or 'any other node'}: {chain.limit}\n({chain.source})")
     for severity, seconds in (("warning", chain.warning_s), ("critical", chain.critical_s)):
         labels = ({"chain": chain.name} if chain.name else {}) | {"severity": severity}
-        lines += _record("time_drift:threshold_seconds", f"vector({seconds})", labels)
+        lines += record("time_drift:threshold_seconds", f"vector({seconds})", labels)
     return lines
 
 
@@ -242,51 +212,35 @@ def _limits(severity: str) -> list[str]:
             f' time_drift:threshold_seconds{{chain="",severity="{severity}"}}',
         ]
     )
-    return _record("time_drift:limit_seconds", expression, {"severity": severity})
-
-
-def _alert(alert: Alert, wait: str) -> list[str]:
-    return [
-        *_comment(alert.why),
-        f"      - alert: {alert.name}",
-        "        expr: |-",
-        *(f"          {line}" for line in alert.expression),
-        f"        for: {wait}",
-        "        labels:",
-        f"          severity: {alert.severity}",
-        "        annotations:",
-        f"          summary: '{alert.summary}'",
-        f"          description: '{alert.description.replace(chr(39), chr(39) * 2)}'",
-        "",
-    ]
+    return record("time_drift:limit_seconds", expression, {"severity": severity})
 
 
 def text(*, at_once: bool = False) -> str:
     """Return the rules; `at_once` is for tests, which will not wait for any `for`."""
-    lines = _comment(
+    lines = comment(
         "How far off a node may be. What a chain tolerates is quoted; the seconds are our judgement"
         " (tools/recipes/chains.py says how we judge)."
     )
     for chain in (*CHAINS, DEFAULT):
         lines += _thresholds(chain)
-    lines += ["", *_comment("The same for each node, by its chain.")]
+    lines += ["", *comment("The same for each node, by its chain.")]
     lines += _limits("warning") + _limits("critical")
-    lines += ["", *_comment("Plus or minus: half of what a majority of operators holds possible.")]
-    lines += _record(
+    lines += ["", *comment("Plus or minus: half of what a majority of operators holds possible.")]
+    lines += record(
         "time_drift:uncertainty_seconds",
         "(time_drift_interval_high_seconds - time_drift_interval_low_seconds) / 2",
         {},
     )
     lines += [
         "",
-        *_comment(
+        *comment(
             "How fast the clock runs away, as fitted over an hour: microseconds gained (below zero:"
             " lost) a second. 11.6 ppm are a second a day. A clock that is kept right has about 0,"
             " one that nothing keeps right up to 100. Only where there are data of the last 50"
             " minutes or more."
         ),
     ]
-    lines += _record(
+    lines += record(
         "time_drift:rate_ppm",
         "1e6 * deriv(time_drift_estimate_seconds[1h])\n"
         "  and last_over_time(time_drift_estimate_seconds[10m] offset 50m)",
@@ -294,17 +248,17 @@ def text(*, at_once: bool = False) -> str:
     )
     lines += [
         "",
-        *_comment("Of the operators that answered, the share that is outvoted or in no majority."),
+        *comment("Of the operators that answered, the share that is outvoted or in no majority."),
     ]
-    lines += _record(
+    lines += record(
         "time_drift:disagreeing_operators:ratio",
         f"(\n{_indented(_operators(DISSENT))}\n  or\n"
         f"  0 * {_indented(_operators(VOTES)).lstrip()}\n)\n/\n{_operators(VOTES)}",
         {},
     )
     lines += [""]
-    for alert in ALERTS:
-        lines += _alert(alert, "0s" if at_once else alert.wait)
+    for rule in ALERTS:
+        lines += alert(rule, "0s" if at_once else rule.wait)
     return HEAD + "\n".join(lines).rstrip("\n") + "\n"
 
 

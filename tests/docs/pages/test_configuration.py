@@ -78,10 +78,11 @@ def test_the_page_has_every_kind_and_no_other() -> None:
 
 
 def test_the_top_level_is_on_the_page() -> None:
-    """Its keys, and its two kinds of table."""
-    named = set(rows("Top level")) | {"consensus", "sources"}
+    """Its keys, and its tables, of which one is on a page of its own."""
+    named = set(rows("Top level")) | {"consensus", "sources", "probe"}
 
     assert named == set(config.TOP_KEYS)
+    assert "`[probe]`" in _TEXT
     assert rows("Top level")["timeout"] == (
         f"seconds, 0 to {config.LONGEST_TIMEOUT_S:g}",
         f"{config.DEFAULT_TIMEOUT_S:g}",

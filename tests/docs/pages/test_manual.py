@@ -9,6 +9,7 @@ import pytest
 
 from drift import config
 from drift.wording.usage import COMMANDS
+from fleet.settings import PROBE_KEYS
 from sources import kinds
 from tests.conftest import ROOT, Program
 from tools.pages.__main__ import generated
@@ -146,11 +147,14 @@ def test_the_example_is_a_configuration() -> None:
 
 
 def test_each_key_is_explained() -> None:
-    """The top level, [consensus], and the keys of every kind and of each."""
+    """The top level, [consensus], the keys of every kind and of each, and how nodes are asked."""
     found = {section.name: section for section in sections(SHIPPED)}
 
-    assert set(found) == {"", "consensus", "every kind", *kinds()}
-    assert {*found[""].keys, "consensus", "sources"} == set(config.TOP_KEYS)
+    nodes = {"probe", "probe.modules.NAME"}
+    assert set(found) == {"", "consensus", "every kind", *kinds(), *nodes}
+    assert {*found[""].keys, "consensus", "sources", "probe"} == set(config.TOP_KEYS)
+    assert found["probe"].keys.keys() == PROBE_KEYS.keys()
+    assert "magic (bitcoin)" in found["probe.modules.NAME"].keys
     assert found["ntp"].keys["pool"].endswith("1 if not written. They have one vote together.")
     assert found["ntp"].keys["port"] == "A port, 1 to 65535; 123 if not written."
     for section in found.values():

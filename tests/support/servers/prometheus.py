@@ -174,7 +174,6 @@ def node_exporter(program: str, directory: Path) -> Iterator[int]:
 @contextmanager
 def prometheus(program: str, directory: Path, rules: str, nodes: list[Node]) -> Iterator[Database]:
     """Run a Prometheus in `directory` that asks the nodes and keeps the rules, once a second."""
-    port = _free_port()
     (directory / "time-drift.rules.yml").write_text(rules, encoding="utf-8")
     targets = [
         {
@@ -184,6 +183,14 @@ def prometheus(program: str, directory: Path, rules: str, nodes: list[Node]) -> 
         for node in nodes
     ]
     text = CONFIGURATION.format(rules="time-drift.rules.yml", targets=json.dumps(targets))
+    with configured(program, directory, text) as database:
+        yield database
+
+
+@contextmanager
+def configured(program: str, directory: Path, text: str) -> Iterator[Database]:
+    """Run a Prometheus in `directory` by this text of a prometheus.yml."""
+    port = _free_port()
     (directory / "prometheus.yml").write_text(text, encoding="utf-8")
     command = [
         program,

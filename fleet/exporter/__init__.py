@@ -1,0 +1,1 @@
+"""The command `serve`: the clocks of nodes for Prometheus, which schedules and shards."""

@@ -1,0 +1,1 @@
+"""What came of a sweep, in the output formats that programs and people read. All pure."""

@@ -1,0 +1,128 @@
+"""Fakes that the tests of fleet/ share: nodes that say what the test wants, and their world.
+
+True time is the raw clock's time plus a whole number of seconds, so that tests can run by the real
+clock and know the truth.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+from fleet.observer import Measured, Observer
+from fleet.readings import Reference
+from fleet.settings import DEFAULT_AGENT, Module, Modules, Settings
+from fleet.sweep.asking import World
+from fleet.sweep.names import Names
+from fleet.targets import Target
+from nodes.base import Node, NodeTable, Question, Stamp
+from sources.base import Interval, SourceError, TimedOut
+from sources.clock import NS, Clock
+from sources.schema import Key, port
+
+RAW_MINUS_TRUE_NS = -1_800_000_000 * NS
+ANYWHERE = "0.0.0.0/0"
+
+Answer = Callable[[Question], Stamp]
+
+
+class FakeNode(Node):
+    """A node whose `read` is a function of the test's; by default what a host is called decides."""
+
+    kind = "bitcoin"
+    KEYS: ClassVar[Mapping[str, Key]] = {"port": port(8333)}
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(NodeTable({"port": 8333}))
+        self.answer = answer
+        self.lock = threading.Lock()
+        self.asked: list[tuple[str, int]] = []
+        """The addresses that were connected to, and when."""
+
+    def read(self, question: Question) -> Stamp:
+        with self.lock:
+            self.asked.append((question.addresses[0], question.clock.raw_ns()))
+        return self.answer(question)
+
+
+def true_ns(raw_ns: int) -> int:
+    return raw_ns - RAW_MINUS_TRUE_NS
+
+
+def showing(off_ns: int = 0, rtt_ns: int = 0, grain_ns: int = NS, **changed: object) -> Answer:
+    """Return a node whose clock is off by so much, and half a round trip away."""
+
+    def answer(question: Question) -> Stamp:
+        sent_ns = question.clock.raw_ns()
+        wait_ns(rtt_ns // 2)
+        clock_ns = true_ns(question.clock.raw_ns()) + off_ns
+        wait_ns(rtt_ns // 2)
+        stamp = Stamp(
+            stamp_unix_ns=clock_ns // grain_ns * grain_ns,
+            grain_ns=grain_ns,
+            lag_ns=0,
+            sent_raw_ns=sent_ns,
+            received_raw_ns=question.clock.raw_ns(),
+            server=question.addresses[0],
+            software="/Fake:1.0/",
+            authenticated=False,
+        )
+        return stamp.replaced(**changed)
+
+    return answer
+
+
+def silent(question: Question) -> Stamp:
+    """Say nothing until the deadline."""
+    wait_ns(question.deadline_raw_ns - question.clock.raw_ns())
+    raise TimedOut("no answer before the deadline")
+
+
+def failing(error: SourceError) -> Answer:
+    """Return a node that cannot be read."""
+
+    def answer(question: Question) -> Stamp:
+        raise error
+
+    return answer
+
+
+def wait_ns(ns: int) -> None:
+    if ns > 0:
+        threading.Event().wait(ns / NS)
+
+
+def a_settings(node: Node, **changed: object) -> Settings:
+    from fleet.addresses import networks
+
+    settings = Settings(
+        timeout_ns=NS,
+        rate=500,
+        min_interval_ns=60 * NS,
+        agent=DEFAULT_AGENT,
+        allow=networks([ANYWHERE]),
+        modules=Modules({"fake": Module("fake", "bitcoin", node)}),
+    )
+    return settings.replaced(**changed)
+
+
+def certain(clock: Clock) -> Measured:
+    """Return a consensus that knows true time to a millisecond."""
+    interval = Interval(RAW_MINUS_TRUE_NS, RAW_MINUS_TRUE_NS).widened(NS // 2000)
+    return Measured(Reference(interval, clock.raw_ns()), "", clock.suspended_ns())
+
+
+def a_world(
+    node: Node,
+    clock: Clock | None = None,
+    measure: Callable[[], Measured] | None = None,
+    **changed: object,
+) -> World:
+    """Return a world whose observer has measured itself."""
+    clock = clock or Clock()
+    observer = Observer(measure or (lambda: certain(clock)), clock)
+    observer.renew()
+    return World(a_settings(node, **changed), observer, Names(clock), clock)
+
+
+def a_target(host: str, **changed: object) -> Target:
+    return Target(f"fake://{host}", "fake", host, 8333).replaced(**changed)

@@ -1,0 +1,130 @@
+"""Requests, responses, and whose Date it is."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nodes.wire import http
+from sources.base import Malformed
+from sources.clock import NS
+
+RESPONSE = b"HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: x\r\n\r\nbody"
+
+
+def test_a_response_with_its_date() -> None:
+    """Status, headers by their names in any case, and what follows."""
+    head = http.decode(RESPONSE)
+
+    assert head is not None
+    assert (head.status, head.value("server"), head.value("via")) == (200, "x", "")
+    assert head.body == b"body"
+    assert http.date_unix_ns(head) == 784_111_777 * NS
+    assert http.decode(RESPONSE.partition(b"\r\n\r\n")[0]) is None
+
+
+def test_interim_responses_are_skipped() -> None:
+    """Their Dates are not asked for."""
+    early = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
+
+    assert http.decode(early) is None
+    assert http.decode(early + RESPONSE) == http.decode(RESPONSE)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"SSH-2.0-OpenSSH\r\n",
+        b"HTTP/2 200\r\n\r\n",
+        b"HTTP/1.1 999 x\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n folded: x\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n: x\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 20_000,
+    ],
+)
+def test_what_is_no_response(data: bytes) -> None:
+    """Each of these is Malformed as soon as it can be."""
+    with pytest.raises(Malformed):
+        http.decode(data)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (),
+        (("date", "Sun, 06 Nov 1994 08:49:37 GMT"), ("date", "Sun, 06 Nov 1994 08:49:38 GMT")),
+        (("date", "now"),),
+        (("date", "Sun, 06 Nov 9994 08:49:37 GMT"),),
+    ],
+)
+def test_a_response_without_one_good_date(headers: tuple[tuple[str, str], ...]) -> None:
+    """None, two, or none that can be read."""
+    with pytest.raises(Malformed):
+        http.date_unix_ns(http.Head(200, headers, b""))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("via", "1.1 google", "Via"),
+        ("cf-ray", "8f-AMS", "CF-Ray"),
+        ("x-amz-cf-id", "x", "X-Amz-Cf-Id"),
+        ("x-served-by", "cache-ams", "X-Served-By"),
+        ("x-cache", "MISS", "X-Cache"),
+        ("age", "0", "Age"),
+        ("server", "cloudflare", "Server: cloudflare"),
+        ("server", "CloudFront", "Server: CloudFront"),
+        ("server", "AkamaiGHost", "Server: AkamaiGHost"),
+        ("server", "nginx", ""),
+        ("server", "my-cloudflare-free-node", ""),
+        ("x-request-id", "1", ""),
+    ],
+)
+def test_by_what_a_proxy_shows_itself(name: str, value: str, shown: str) -> None:
+    """Headers that no node of its own adds."""
+    assert http.proxy(http.Head(200, ((name, value),), b"")) == shown
+
+
+@pytest.mark.parametrize(
+    ("server", "lag_ns"),
+    [("Caddy", 0), ("nginx/1.22.1", NS // 10), ("Kestrel", NS), ("", NS), ("xnginx", NS)],
+)
+def test_how_late_a_date_may_be(server: str, lag_ns: int) -> None:
+    """By the server's own name, and a second where that says nothing."""
+    assert http.lag_ns(server) == lag_ns
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "shown"),
+    [("a.example.", 80, "a.example"), ("::1", 80, "[::1]"), ("192.0.2.1", 81, "192.0.2.1:81")],
+)
+def test_the_host_header(host: str, port: int, shown: str) -> None:
+    """As RFC 9110 section 7.2 wants it."""
+    assert http.authority(host, port, 80) == shown
+
+
+@pytest.mark.parametrize("path", ["/a b\r\nX: y", "/\r\nX: y", "/\0", "/ä", ""])
+def test_nothing_ends_a_line_of_the_request(path: str) -> None:
+    """Whoever lets such a target through has a bug, and no request leaves."""
+    with pytest.raises(ValueError, match="no line"):
+        http.encode("HEAD", path, "host", "agent")
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_into_the_http_codec(data: bytes) -> None:
+    """Only Malformed comes out."""
+    candidates = (
+        data,
+        b"HTTP/1.1 200 OK\r\n" + data + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nDate: " + data + b"\r\n\r\n",
+        b"HTTP/1.1 100 OK\r\n\r\n" + data,
+    )
+    for candidate in candidates:
+        try:
+            head = http.decode(candidate)
+            if head is not None:
+                http.proxy(head)
+                http.lag_ns(head.value("server"))
+                http.date_unix_ns(head)
+        except Malformed:
+            pass

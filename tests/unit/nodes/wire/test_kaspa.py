@@ -1,0 +1,107 @@
+"""Kaspa's version inside gRPC inside HTTP/2, in whatever pieces it comes."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nodes.wire import kaspa, protobuf
+from sources.base import Malformed, Refused
+from sources.clock import NS
+from tests.support.fleet.pieces import cuts, in_pieces
+
+SETTINGS = kaspa.frame(kaspa.SETTINGS, 0, 0)
+
+
+def data_frames(payload: bytes, size: int = 10_000) -> bytes:
+    """Return the payload in DATA frames of at most `size` bytes."""
+    return b"".join(
+        kaspa.frame(kaspa.DATA, 0, 1, payload[at : at + size])
+        for at in range(0, len(payload), size)
+    )
+
+
+@given(st.integers(-2_208_988_800_000, 9_223_372_036_000), st.integers(1, 40), cuts)
+def test_a_version_of_kaspa_comes_back(stamp_ms: int, size: int, places: list[int]) -> None:
+    """However the message is split into frames, and the frames into segments."""
+    version = kaspa.Version(stamp_ms * 1_000_000, "/kaspad:1.0.0/", "kaspa-mainnet")
+    data = SETTINGS + data_frames(kaspa.encode(version), size)
+
+    conversation = kaspa.Conversation()
+    answered = b"".join(conversation.feed(piece) for piece in in_pieces(data, places))
+
+    assert conversation.version == version
+    assert answered == kaspa.frame(kaspa.SETTINGS, kaspa.ACK, 0)
+
+
+def test_what_http_2_wants_answered() -> None:
+    """SETTINGS and PING are acknowledged; acknowledgements, HEADERS and WINDOW_UPDATE are not."""
+    conversation = kaspa.Conversation()
+    ping = kaspa.frame(kaspa.PING, 0, 0, b"12345678")
+    rest = kaspa.frame(kaspa.SETTINGS, kaspa.ACK, 0) + kaspa.frame(8, 0, 0, bytes(4))
+
+    answered = conversation.feed(SETTINGS + ping + rest + kaspa.frame(kaspa.HEADERS, 4, 1, b"\x88"))
+
+    assert answered == (
+        kaspa.frame(kaspa.SETTINGS, kaspa.ACK, 0)
+        + kaspa.frame(kaspa.PING, kaspa.ACK, 0, b"12345678")
+    )
+
+
+def test_other_messages_and_padding_are_skipped() -> None:
+    """A gRPC message of another field comes first, and frames are padded."""
+    version = kaspa.Version(1_800_000_000 * NS, "", "")
+    other = protobuf.encode(16, b"ping")
+    message = bytes([0, 0, 0, 0, len(other)]) + other + kaspa.encode(version)
+    padded = kaspa.frame(kaspa.DATA, 8, 1, b"\x05" + message + bytes(5))
+
+    conversation = kaspa.Conversation()
+    conversation.feed(SETTINGS + padded)
+
+    assert conversation.version == version
+
+
+@pytest.mark.parametrize(
+    ("frames", "error", "why"),
+    [
+        (b"\xff" * 9, Malformed, "frame of"),
+        (kaspa.frame(kaspa.DATA, 0, 1), Malformed, "begins with"),
+        (SETTINGS + kaspa.frame(kaspa.DATA, 0, 1, b"\1" + bytes(4)), Malformed, "compressed 1"),
+        (SETTINGS + kaspa.frame(kaspa.DATA, 0, 1, b"\0\1\0\0\0"), Malformed, "message of"),
+        (SETTINGS + kaspa.frame(kaspa.DATA, 8, 1, b"\5ab"), Malformed, "padding"),
+        (SETTINGS + kaspa.frame(kaspa.DATA, 8, 1), Malformed, "padding"),
+        (SETTINGS + kaspa.frame(kaspa.RST_STREAM, 0, 1, bytes(4)), Refused, "ends the stream"),
+        (SETTINGS + kaspa.frame(kaspa.GOAWAY, 0, 0, bytes(8)), Refused, "ends the stream"),
+        (SETTINGS + kaspa.frame(kaspa.HEADERS, 5, 1, b"\x88"), Refused, "without a version"),
+        (
+            SETTINGS + data_frames(b"\0\0\0\0\3" + protobuf.encode(20, b"")),
+            Malformed,
+            "without a timestamp",
+        ),
+    ],
+)
+def test_what_is_no_version_of_kaspa(
+    frames: bytes, error: type[Malformed | Refused], why: str
+) -> None:
+    """Each with its reason."""
+    with pytest.raises(error, match=why):
+        kaspa.Conversation().feed(frames)
+
+
+@given(st.lists(st.binary(max_size=100), max_size=5))
+def test_any_bytes_into_the_kaspa_codec(pieces: list[bytes]) -> None:
+    """Only Malformed and Refused come out."""
+    for beginning in (b"", SETTINGS, SETTINGS + b"\0\0\x20\0\0\0\0\0\1"):
+        conversation = kaspa.Conversation()
+        try:
+            for piece in (beginning, *pieces):
+                conversation.feed(piece)
+        except (Malformed, Refused):
+            pass
+
+
+def test_long_names_in_the_opening() -> None:
+    """HPACK writes lengths beyond 126 in two bytes (RFC 7541 section 5.1)."""
+    opening = kaspa.opening("a" * 127, "b" * 300)
+
+    assert b"\x7f\x00" + b"a" * 127 in opening
+    assert b"\x7f\xad\x01" + b"b" * 300 in opening
