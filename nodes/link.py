@@ -42,9 +42,13 @@ class Link:
 
     def send(self, data: bytes) -> None:
         """Send it all. Whether the other side has closed meanwhile shows when receiving."""
-        # What a node has sent before it closed is worth reading, so this is no failure yet.
-        with tcp.bounded(self._link, self.server, "request", self._run), suppress(ConnectionError):
-            self._link.sendall(data)
+        with suppress(OSError):  # whatever it is, it is met again below
+            data = data[self._link.send(data) :]  # a fresh connection takes it all at once
+        if data:
+            # What a node has sent before it closed is worth reading, so that is no failure yet.
+            bounded = tcp.bounded(self._link, self.server, "request", self._run)
+            with bounded, suppress(ConnectionError):
+                self._link.sendall(data)
 
     def receive(self) -> bytes:
         """Return what comes next, at least a byte; raise Refused or Malformed at the end."""

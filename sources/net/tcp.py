@@ -101,12 +101,13 @@ class _Race:
     def _begin(self, address: str) -> bool:
         """Begin to connect; False, the reason noted, if the system refuses at once."""
         try:
-            link = socket.socket(family_of(address), socket.SOCK_STREAM)
+            # Not blocking from the beginning: to make it so afterwards is one more system call.
+            kind = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
+            link = socket.socket(family_of(address), kind)
         except OSError as error:
             self._note(address, error)
             return False
         try:
-            link.setblocking(False)
             link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with suppress(BlockingIOError):
                 link.connect(socket_address(address, self._port))
