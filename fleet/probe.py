@@ -47,6 +47,8 @@ def probe(arguments: Sequence[str], clock: Clock, write: Write, print_line: Prin
     status = _written(options, results, clock, write, print_line)
     if is_blind(results) and options.format != "nagios":
         print_line(results[0].note)
+    elif options.format == "integer" and status == NO_ANSWER:
+        print_line(integer.refusal(results))
     return status
 
 

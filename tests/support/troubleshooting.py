@@ -19,14 +19,15 @@ OF_PROCESSES = (
     "a port has a key",
 )
 """Of those that are no refusal by consensus; tests of real processes show them."""
+_NODES = PAGE.partition("\n## Nodes that are not yours\n")[2].partition("\n## ")[0]
 
 
-def rows() -> list[str]:
+def rows(text: str = PAGE) -> list[str]:
     """Return what the tables have people look for: each message of each first column."""
-    table = re.findall(r"^\| (`.+?`) \| .+? \| .+? \|$", PAGE, re.MULTILINE)
+    table = re.findall(r"^\| (`.+?`) \| .+? \| .+? \|$", text, re.MULTILINE)
     return [said for cell in table for said in re.findall("`([^`]+)`", cell)]
 
 
 def is_of_processes(row: str) -> bool:
-    """Whether a message is no refusal by consensus."""
-    return any(word in row for word in OF_PROCESSES)
+    """Whether a message is no refusal by consensus: of other processes, or of other commands."""
+    return row in rows(_NODES) or any(word in row for word in OF_PROCESSES)

@@ -12,12 +12,14 @@ from sources.base import Reason
 from tests.conftest import ROOT
 from tests.support.troubleshooting import OF_PROCESSES, PAGE, is_of_processes, rows
 
+PACKAGES = ("drift", "sources", "fleet", "nodes")
+
 
 def program_text() -> str:
     """Return the program's own words: its strings, those of several lines put together."""
     files = [
         ROOT / "time-drift.sh",
-        *(path for place in ("drift", "sources") for path in (ROOT / place).rglob("*.py")),
+        *(path for place in PACKAGES for path in (ROOT / place).rglob("*.py")),
     ]
     text = "\n".join(path.read_text(encoding="utf-8") for path in files)
     return re.sub(r'"\s*\n\s*f?"', "", text)

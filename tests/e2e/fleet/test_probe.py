@@ -88,12 +88,13 @@ def test_every_node_decided_is_a_success(program: Program, nodes: Lab) -> None:
 
 
 def test_no_integer_that_is_not_proven(program: Program, nodes: Lab) -> None:
-    """An adjusted node has none, however sure it looks: nothing on stdout, and 3."""
-    path, lab = nodes(BitcoinNode(agent="/LitecoinCore:0.21.2/"))
+    """An adjusted or silent node has none, however sure it looks; one line says why, and 3."""
+    path, lab = nodes(BitcoinNode(agent="/LitecoinCore:0.21.2/"), BitcoinNode(behaviour.silent))
 
-    done = program("probe", "--config", path, "--format", "integer", *lab.targets)
+    for target, why in zip(lab.targets, ("adjusted: shows ", "silent: 127.0.0.1"), strict=True):
+        done = program("probe", "--config", path, "--format", "integer", target)
 
-    assert (done.returncode, done.stdout) == (3, "")
+        assert_refused(done, 3, f"no answer: {why}")
 
 
 def test_without_a_consensus_nobody_is_asked(program: Program, nodes: Lab, tmp_path: Path) -> None:
