@@ -5,5 +5,15 @@ this package (sockets) and one of nodes/wire (bytes, pure); its name is the sche
 (`bitcoin://203.0.113.7`) and the `kind` of a [probe.modules.NAME] table.
 """
 
-KINDS = ("http", "https", "bitcoin", "xrpl", "avalanche", "kaspa")
-"""Every kind there is. A new kind is one module, its codec, its lab twin, and its name here."""
+import os
+
+_HELPERS = ("__init__", "base", "link", "modules", "secure")
+
+KINDS = tuple(
+    sorted(
+        name
+        for name, ending in map(os.path.splitext, os.listdir(os.path.dirname(__file__)))
+        if ending == ".py" and name not in _HELPERS
+    )
+)
+"""Every kind there is: each file of this folder that is not a helper of theirs."""

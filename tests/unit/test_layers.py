@@ -122,7 +122,6 @@ _PURE = {
     "fleet.rounds",
     "fleet.sweep.aim",
     "fleet.targets",
-    "nodes",
     "nodes.base",
     "nodes.modules",
     "sources.base",
