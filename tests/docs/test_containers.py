@@ -164,7 +164,10 @@ def test_make_image_builds_with_either_engine() -> None:
 
 
 def test_kubectl_names_what_there_is() -> None:
-    """Each file is beside the page, each object in one of them; nothing is left out."""
+    """Each file is beside the page, each object in one of them; nothing is left out.
+
+    The CronJob and the exporter of other nodes have pages of their own.
+    """
     block = taken("kubectl")
     here = ROOT / Path(block.page).parent
     text = commands(block)
@@ -179,7 +182,10 @@ def test_kubectl_names_what_there_is() -> None:
     pod = daemons["spec"]["template"]["spec"]
 
     assert set(re.findall(r"\b(\w+/time-drift)\b", text.replace("/opt/", ""))) <= objects
-    assert {one.name for one in here.glob("*.yaml")} - set(files) == {"cronjob.yaml"}
+    assert {one.name for one in here.glob("*.yaml")} - set(files) == {
+        "cronjob.yaml",
+        "exporter.yaml",
+    }
     assert mounted == ("time-drift", "/opt/time-drift/config.toml")
     assert {"name": "config", "configMap": {"name": mounted[0]}} in pod["volumes"]
     assert re.findall(r"-c (\S+)", text) == [pod["containers"][0]["name"]]

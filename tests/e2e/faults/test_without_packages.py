@@ -16,7 +16,7 @@ from tests.supply.test_requirements import RUNTIME
 pytestmark = pytest.mark.timeout(120)
 
 PYTEST = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
-ABSENT = ("hypothesis", "jsonschema", "pytest_timeout", "troposphere", "xdist", "yaml")
+ABSENT = ("hypothesis", "jsonschema", "pytest_timeout", "troposphere", "xdist")
 RUNTIME_ABSENT = ("nagiosplugin", "prometheus-client", "rich")
 
 Finished = subprocess.CompletedProcess[str]
@@ -66,7 +66,6 @@ def test_all_can_be_collected(suite: Suite) -> None:
     assert skipped["tests/unit/drift/run/test_schedule.py"] == "hypothesis"
     assert skipped["tests/unit/drift/wording/test_wording.py"] == "jsonschema"
     assert skipped["tests/site/test_template.py"] == "awacs"
-    assert skipped["tests/monitoring/test_zabbix.py"] == "yaml"
     assert "tests/unit/drift/test_bootstrap.py" not in skipped
     assert "tests/e2e/setup/test_first_run.py::test_second_run_prepares_nothing" in done.stdout
     for name in ABSENT:

@@ -140,7 +140,7 @@ def test_the_timeout_of_a_scrape_is_kept(serve: Serve) -> None:
         ("", 400, "?target="),
         ("?target=", 400, "target"),
         ("?target=a.example", 400, "names no module"),
-        ("?target=bitcoin://a.example&module=nonsense", 400, "allowed are http"),
+        ("?target=bitcoin://a.example&module=nonsense", 400, "allowed are avalanche"),
         ("?target=bitcoin://a.example&module=kaspa", 400, "the module asked for is kaspa"),
         ("?target=bitcoin://a.example&target=x", 400, "twice"),
         ("?target=bitcoin://a.example&nonsense=1", 400, "wanted is"),
