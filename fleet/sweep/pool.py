@@ -33,10 +33,6 @@ _GRACE_NS = 2 * NS
 """How long after its deadline a conversation that hangs against all rules is given up."""
 _TURN_NS = NS // 4
 """How long nothing may happen before everything is looked at again."""
-_FEW = 4
-_GATHERED_S = 0.01
-"""With more than a few conversations open, what came of them is heard so much later, and together:
-to wake for each one costs a quarter of all the CPU of a sweep."""
 
 
 class _Node:
@@ -107,7 +103,6 @@ class _Sweep:
         self._jobs: SimpleQueue[tuple[int, _Node]] = SimpleQueue()
         self._done: SimpleQueue[tuple[int, Round | Exception]] = SimpleQueue()
         self._renewing: threading.Thread | None = None
-        self._never = threading.Event()
 
     def results(self) -> list[Result]:
         """Go on until every node has its result."""
@@ -199,8 +194,6 @@ class _Sweep:
         wait_ns = max(0, until_raw_ns - self._clock.raw_ns())
         try:
             number, outcome = self._done.get(timeout=wait_ns / NS)
-            if len(self._in_flight) > _FEW:
-                self._never.wait(_GATHERED_S)
             while True:
                 self._hear(number, outcome)
                 number, outcome = self._done.get_nowait()
