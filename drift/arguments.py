@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 WATCH = "watch"
 
-_RANGES = {"-w": "--warning", "-c": "--critical"}
+RANGES = {"-w": "--warning", "-c": "--critical"}
 _SPAN = re.compile("([0-9]{1,6})([smhd]?)")
 _MODE = re.compile("0?([67][0-7]{2})")
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -45,10 +45,11 @@ class _Show(argparse.Action):
         raise _Shown(self._show())
 
 
-class _Parser(argparse.ArgumentParser):
+class OneLineParser(argparse.ArgumentParser):
     """argparse, with errors on one line."""
 
     def error(self, message: str) -> NoReturn:
+        """Raise ConfigError, which is printed on one line."""
         if message.startswith("unrecognized arguments:") and WATCH in message.split():
             message = f"{message}: {WATCH} goes first"
         raise ConfigError(f"{message}; see --help")
@@ -63,7 +64,7 @@ def parse(arguments: Sequence[str]) -> Options:
     options.watch = list(arguments[:1]) == [WATCH]
     parser = parser_for(options)
     try:
-        parser.parse_args(_joined(arguments[options.watch :]), namespace=options)
+        parser.parse_args(joined_ranges(arguments[options.watch :]), namespace=options)
     except _Shown as shown:
         options.text = str(shown)
         return options
@@ -73,7 +74,7 @@ def parse(arguments: Sequence[str]) -> Options:
 
 def parser_for(options: Options) -> argparse.ArgumentParser:
     """Return the parser that fills in these options: that of `watch`, if they are of `watch`."""
-    parser = _Parser(
+    parser = OneLineParser(
         prog="time-drift watch" if options.watch else "time-drift",
         formatter_class=_formatter(_USUAL_COLUMNS),
         allow_abbrev=False,
@@ -140,12 +141,12 @@ def _add_arguments(parser: argparse.ArgumentParser, options: Options) -> None:
         help="the permissions of FILE, in octal; without it those of the file that is there, "
         "and of a new one 0644, whatever the umask",
     )
-    for short, long in _RANGES.items():
+    for short, long in RANGES.items():
         text = (
             f"nagios: {long[2:].upper()} if the integer is outside -N..N, "
             "or outside a range as in -1:2"
         )
-        parser.add_argument(short, long, metavar="N", type=_range, help=measuring(text))
+        parser.add_argument(short, long, metavar="N", type=read_range, help=measuring(text))
     for option, text in (
         ("--explain", "also show each source, its verdict and a picture, on stderr"),
         ("--check-config", "check the configuration, print who has how many votes, and stop"),
@@ -201,22 +202,23 @@ def _check(parser: argparse.ArgumentParser, options: Options) -> None:
         parser.error("watch: --explain, --demo and --check-config do not go with it")
 
 
-def _joined(arguments: Sequence[str]) -> list[str]:
+def joined_ranges(arguments: Sequence[str]) -> list[str]:
     """Return the arguments with each range in one word with its option.
 
     argparse takes the `-1:1` of `-c -1:1` for an option.
     """
     joined: list[str] = []
     for argument in arguments:
-        if joined and joined[-1] in (*_RANGES, *_RANGES.values()) and argument != "--":
+        if joined and joined[-1] in (*RANGES, *RANGES.values()) and argument != "--":
             option = joined.pop()
-            joined.append(f"{_RANGES.get(option, option)}={argument}")
+            joined.append(f"{RANGES.get(option, option)}={argument}")
         else:
             joined.append(argument)
     return joined
 
 
-def _range(text: str) -> "Threshold":
+def read_range(text: str) -> "Threshold":
+    """Return what the word after -w or -c says."""
     from drift.formats.nagios import read_threshold  # noqa: PLC0415 - 13 ms
 
     try:

@@ -114,10 +114,10 @@ def parse(text: str, where: str) -> Config:
         tree = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # TOMLDecodeError, and numbers beyond int()
         raise ConfigError(f"{where}: not valid TOML: {error}") from error
-    _check_names(where, "the top level", tree, TOP_KEYS)
+    check_names(where, "the top level", tree, TOP_KEYS)
     timeout_s = _seconds(where, "timeout", tree, DEFAULT_TIMEOUT_S, LONGEST_TIMEOUT_S)
     if timeout_s == 0:
-        raise _wrong(where, "timeout", 0, f"more than 0, up to {LONGEST_TIMEOUT_S:g} seconds")
+        raise wrong(where, "timeout", 0, f"more than 0, up to {LONGEST_TIMEOUT_S:g} seconds")
     sources = _read_sources(where, tree)
     rule = _read_rule(where, tree, sources)
     evidence = _directory(where, "evidence", tree)
@@ -131,15 +131,15 @@ def _directory(where: str, key: str, tree: dict[str, object]) -> str | None:
         return None
     value = tree[key]
     if not isinstance(value, str) or not value.isprintable() or not os.path.isabs(value):
-        raise _wrong(where, key, value, "the absolute path of a directory")
+        raise wrong(where, key, value, "the absolute path of a directory")
     return value
 
 
 def _read_rule(where: str, tree: dict[str, object], sources: Iterable[Source]) -> Rule:
     table = tree.get("consensus", {})
     if not isinstance(table, dict):
-        raise _wrong(where, "consensus", table, "a table: [consensus]")
-    _check_names(where, "[consensus]", table, CONSENSUS_KEYS)
+        raise wrong(where, "consensus", table, "a table: [consensus]")
+    check_names(where, "[consensus]", table, CONSENSUS_KEYS)
     operators = len({operator_key(source.operator) for source in sources})
     kinds = len({source.kind for source in sources})
     tolerance_s = _seconds(
@@ -161,7 +161,7 @@ def _at_least(
     value = table[key]
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= configured:
         allowed = f"1 to {configured}, the number of {what} configured"
-        raise _wrong(where, f"[consensus] {key}", value, allowed)
+        raise wrong(where, f"[consensus] {key}", value, allowed)
     return value
 
 
@@ -178,15 +178,15 @@ def _seconds(
     try:
         return cast(float, allowed.read(value))
     except ValueError as error:
-        raise _wrong(where, prefix + key, value, allowed.allowed) from error
+        raise wrong(where, prefix + key, value, allowed.allowed) from error
 
 
 def _read_sources(where: str, tree: dict[str, object]) -> tuple[Source, ...]:
     found_kinds = tree.get("sources", {})
     if not isinstance(found_kinds, dict):
-        raise _wrong(where, "sources", found_kinds, "tables: [[sources.ntp]]")
+        raise wrong(where, "sources", found_kinds, "tables: [[sources.ntp]]")
     if not all(map(is_kind, found_kinds)):
-        _check_names(where, "sources", found_kinds, kinds())
+        check_names(where, "sources", found_kinds, kinds())
     sources: list[Source] = []
     seen: dict[tuple[str, str], str] = {}
     for kind, tables in found_kinds.items():
@@ -209,7 +209,7 @@ def _read_sources(where: str, tree: dict[str, object]) -> tuple[Source, ...]:
 
 def _array(where: str, name: str, tables: object) -> list[dict[str, object]]:
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise _wrong(where, name, tables, f"an array of tables: [[{name}]]")
+        raise wrong(where, name, tables, f"an array of tables: [[{name}]]")
     if not tables:
         raise ConfigError(f"{where}: {name} is empty: at least one source wanted")
     return tables
@@ -218,7 +218,7 @@ def _array(where: str, name: str, tables: object) -> list[dict[str, object]]:
 def _read_source(where: str, title: str, kind: str, table: dict[str, object]) -> list[Source]:
     module = import_module(f"sources.{kind}.source")
     keys: dict[str, Key] = module.KEYS | COMMON
-    _check_names(where, title, table, keys)
+    check_names(where, title, table, keys)
     values: dict[str, object] = {}
     for name, key in keys.items():
         if name not in table:
@@ -231,7 +231,7 @@ def _read_source(where: str, title: str, kind: str, table: dict[str, object]) ->
         except ValueError as error:
             why = f" ({error})" if isinstance(error, Refused) else ""
             allowed = key.allowed + why + _hint(name, table[name], keys)
-            raise _wrong(where, f"{title}: {name}", table[name], allowed) from error
+            raise wrong(where, f"{title}: {name}", table[name], allowed) from error
     try:
         sources: list[Source] = module.build(Table(values))
     except ValueError as error:
@@ -249,7 +249,7 @@ def _hint(name: str, value: object, keys: Iterable[str]) -> str:
     return f'; a port has a key of its own: host = "{found[1] or found[2]}", port = {found[3]}'
 
 
-def _check_names(where: str, table: str, found: Iterable[str], allowed: Iterable[str]) -> None:
+def check_names(where: str, table: str, found: Iterable[str], allowed: Iterable[str]) -> None:
     """Raise for the first name that is not allowed, suggesting the nearest one that is."""
     for name in found:
         if name not in allowed:
@@ -262,7 +262,8 @@ def _check_names(where: str, table: str, found: Iterable[str], allowed: Iterable
             raise ConfigError(f"{found_here}; allowed: {', '.join(allowed)}")
 
 
-def _wrong(where: str, key: str, found: object, allowed: str) -> ConfigError:
+def wrong(where: str, key: str, found: object, allowed: str) -> ConfigError:
+    """Return the error of a value: where it stands, what was found, what is allowed."""
     return ConfigError(f"{where}: {key} = {_shown(found)}: allowed is {allowed}")
 
 

@@ -4,11 +4,11 @@ import argparse
 import re
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
+from drift.arguments import RANGES, OneLineParser, joined_ranges, read_range
 from drift.wording import usage
 from drift.wording.terminal import help_columns
-from sources.base import ConfigError
 from sources.net.addresses import is_address
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 FORMATS = ("text", "integer", "json", "prometheus", "influx", "nagios")
 DEFAULT_LISTEN = "127.0.0.1:9712"
 
-_RANGES = {"-w": "--warning", "-c": "--critical"}
 _LISTEN = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\[\]:]*):([0-9]{1,5})")
 _MOST_PORT = 65_535
 
@@ -45,13 +44,6 @@ class ServeOptions:
     verbose: bool = False
 
 
-class _Parser(argparse.ArgumentParser):
-    """argparse, with errors in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message}; see --help")
-
-
 def wants_help(arguments: Sequence[str]) -> bool:
     """Whether a command is only asked how it is used."""
     return "-h" in arguments or "--help" in arguments
@@ -70,7 +62,7 @@ def help_of(command: str) -> str:
 def parse_probe(arguments: Sequence[str]) -> ProbeOptions:
     """Return the options; raise ConfigError on wrong usage."""
     parser = parser_for(usage.PROBE)
-    options = parser.parse_args(_joined(arguments), namespace=ProbeOptions())
+    options = parser.parse_args(joined_ranges(arguments), namespace=ProbeOptions())
     _check(parser, options)
     return options
 
@@ -82,7 +74,7 @@ def parse_serve(arguments: Sequence[str]) -> ServeOptions:
 
 def parser_for(command: str) -> argparse.ArgumentParser:
     """Return the parser of a command."""
-    parser = _Parser(prog=f"time-drift {command}", allow_abbrev=False, add_help=False)
+    parser = OneLineParser(prog=f"time-drift {command}", allow_abbrev=False, add_help=False)
     parser.add_argument("-h", "--help", action="store_true", help="show this help")
     parser.add_argument("--config", metavar="FILE", help="the configuration to use")
     if command == usage.PROBE:
@@ -117,9 +109,9 @@ def _add_to_probe(parser: argparse.ArgumentParser) -> None:
         "--summary", action="store_true", help="the health of each chain instead of each node"
     )
     parser.add_argument("--report", metavar="FILE", help="also write a page for browsers")
-    for short, long in _RANGES.items():
+    for short, long in RANGES.items():
         text = f"nagios: {long[2:].upper()} if an integer is outside -N..N, or a range as in -1:2"
-        parser.add_argument(short, long, metavar="N", type=_range, help=text)
+        parser.add_argument(short, long, metavar="N", type=read_range, help=text)
     parser.add_argument("--demo", action="store_true", help="read a lab's nodes, without internet")
 
 
@@ -133,29 +125,6 @@ def _check(parser: argparse.ArgumentParser, options: ProbeOptions) -> None:
         parser.error("-w and -c go with --format nagios only")
     if options.summary and options.format not in ("text", "json"):
         parser.error("--summary goes with --format text and json only")
-
-
-def _joined(arguments: Sequence[str]) -> list[str]:
-    """Return the arguments with each range in one word with its option, or argparse errs."""
-    joined: list[str] = []
-    for argument in arguments:
-        if joined and joined[-1] in (*_RANGES, *_RANGES.values()) and argument != "--":
-            option = joined.pop()
-            joined.append(f"{_RANGES.get(option, option)}={argument}")
-        else:
-            joined.append(argument)
-    return joined
-
-
-def _range(text: str) -> "Threshold":
-    from drift.formats.nagios import read_threshold  # noqa: PLC0415 - 13 ms
-
-    try:
-        return read_threshold(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r}: allowed is [@][start:][end] in seconds, as in 1, -1:1, ~:0, @2:4"
-        ) from None
 
 
 def _listen(text: str) -> tuple[str, int]:

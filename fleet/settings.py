@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
 
 from drift import __version__
+from drift.config import check_names, wrong
 from fleet.addresses import Network, networks
 from nodes import KINDS
 from nodes.base import Node, NodeTable, node_class
@@ -157,11 +158,11 @@ def parse(text: str, where: str) -> Settings:
         raise ConfigError(f"{where}: not valid TOML: {error}") from error
     table = tree.get("probe", {})
     if not isinstance(table, dict):
-        raise _wrong(where, "probe", table, "a table: [probe]")
+        raise wrong(where, "probe", table, "a table: [probe]")
     values = _values(where, "[probe]", table, PROBE_KEYS, beside=("modules",))
     modules = table.get("modules", {})
     if not isinstance(modules, dict):
-        raise _wrong(where, "[probe] modules", modules, "tables: [probe.modules.NAME]")
+        raise wrong(where, "[probe] modules", modules, "tables: [probe.modules.NAME]")
     made = {name: _module(where, name, found) for name, found in modules.items()}
     read = Table(values)
     return Settings(
@@ -197,9 +198,9 @@ def _module(where: str, name: str, table: object) -> Module:
     title = f"[probe.modules.{name}]"
     if not _MODULE_NAME.fullmatch(name):
         allowed = "a name of 40 small letters, digits, - and _, beginning with a letter"
-        raise _wrong(where, "[probe.modules] name", name, allowed)
+        raise wrong(where, "[probe.modules] name", name, allowed)
     if not isinstance(table, dict):
-        raise _wrong(where, f"probe.modules.{name}", table, f"a table: {title}")
+        raise wrong(where, f"probe.modules.{name}", table, f"a table: {title}")
     kind = _values(where, title, table, {"kind": MODULE_KEYS["kind"]}, beside=table)["kind"]
     made = node_class(str(kind))
     values = _values(where, title, table, {**MODULE_KEYS, **made.KEYS})
@@ -220,7 +221,7 @@ def _values(
     beside: Iterable[str] = (),
 ) -> dict[str, object]:
     """Return a value for every key; `beside` are keys of the table that somebody else reads."""
-    _check_names(where, title, table, [*keys, *beside])
+    check_names(where, title, table, [*keys, *beside])
     values: dict[str, object] = {}
     for name, key in keys.items():
         if name not in table:
@@ -231,28 +232,5 @@ def _values(
         try:
             values[name] = key.read(table[name])
         except ValueError as error:
-            raise _wrong(where, f"{title} {name}", table[name], key.allowed) from error
+            raise wrong(where, f"{title} {name}", table[name], key.allowed) from error
     return values
-
-
-def _check_names(where: str, title: str, found: Iterable[str], allowed: Iterable[str]) -> None:
-    for name in found:
-        if name not in allowed:
-            from difflib import get_close_matches  # noqa: PLC0415 - only an error needs it
-
-            nearest = get_close_matches(name, list(allowed), 1)
-            meant = f" (did you mean {nearest[0]}?)" if nearest else ""
-            said = f"{where}: {title}: unknown key {_shown(name)}{meant}"
-            raise ConfigError(f"{said}; allowed: {', '.join(allowed)}")
-
-
-def _wrong(where: str, key: str, found: object, allowed: str) -> ConfigError:
-    return ConfigError(f"{where}: {key} = {_shown(found)}: allowed is {allowed}")
-
-
-def _shown(found: object) -> str:
-    try:
-        text = repr(found)
-    except ValueError:
-        return "a number of thousands of digits"
-    return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 - a line's worth

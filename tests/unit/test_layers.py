@@ -74,6 +74,7 @@ _DATE = "sources.https.wire_date"
 """The one codec of a source that nodes speak, too."""
 _OF_DRIFT = {
     "fleet.arguments": {
+        "drift.arguments",
         "drift.formats.nagios",
         "drift.wording.terminal",
         "drift.wording.usage",
@@ -81,10 +82,11 @@ _OF_DRIFT = {
     "fleet.exporter.answers": {"drift"},
     "fleet.formats.nagios": {"drift.formats.nagios"},
     "fleet.readings": {"drift.consensus.rule"},
-    "fleet.settings": {"drift"},
+    "fleet.settings": {"drift", "drift.config"},
 }
 """What of drift the other half knows, beside what measures its observer: how to round, what ranges
-of plugins mean, how --help is worded, and the version."""
+of plugins mean, how a command line and a
+configuration are read and their errors are worded, and the version."""
 _DISPATCH = "drift.cli"
 """The one module of drift that knows that there is another half."""
 
