@@ -1,6 +1,7 @@
 """Fakes that tests share: a clock that stands still, sources that say what they are reported."""
 
 import threading
+import time
 from collections.abc import Callable, Generator
 
 from sources.base import Interval, RefinableSource, Run, Sample, Source
@@ -117,3 +118,14 @@ class RefinableFakeSource(RefinableSource):
                 raise outcome
             self.boundaries.append((yield outcome))
         return ""
+
+
+class Elapsed:
+    """How long the block took, in seconds."""
+
+    def __enter__(self) -> "Elapsed":
+        self._began_s = time.monotonic()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.s = time.monotonic() - self._began_s

@@ -7,11 +7,10 @@ from lab import behaviour
 from lab.authority import DAY_S
 from lab.https import HttpsServer, Identity
 from sources.base import Unverified
-from tests.support.fakes import a_run
+from tests.support.fakes import Elapsed, a_run
 from tests.support.sources.https import (
     HOUR_S,
     SOON_S,
-    Elapsed,
     World,
     assert_holds_the_truth,
     sample_of,

@@ -5,8 +5,8 @@ from itertools import pairwise
 from lab.https import HttpsServer, with_header
 from sources.clock import NS
 from sources.https.proof import MOST_REQUESTS
-from tests.support.fakes import a_run
-from tests.support.sources.https import CLOCK, MS, SLACK_S, Elapsed, World, source_of
+from tests.support.fakes import Elapsed, a_run
+from tests.support.sources.https import CLOCK, MS, SLACK_S, World, source_of
 
 
 def test_one_connection_carries_a_whole_conversation(world: World) -> None:

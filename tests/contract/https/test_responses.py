@@ -7,11 +7,10 @@ import pytest
 from lab.https import HttpsServer, drip, huge_headers, with_header
 from sources.base import Malformed, TimedOut, Unreachable
 from sources.clock import NS
-from tests.support.fakes import a_run
+from tests.support.fakes import Elapsed, a_run
 from tests.support.sources.https import (
     SLACK_S,
     SOON_S,
-    Elapsed,
     Scripted,
     World,
     sample_of,

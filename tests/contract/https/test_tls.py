@@ -16,8 +16,8 @@ from lab.https import HttpsServer, reset
 from sources.base import Malformed, TimedOut, Unreachable
 from sources.https.source import HttpsSource
 from sources.net import tcp, tls
-from tests.support.fakes import TRUE_UNIX_NS, a_run
-from tests.support.sources.https import SLACK_S, SOON_S, Elapsed, sample_of
+from tests.support.fakes import TRUE_UNIX_NS, Elapsed, a_run
+from tests.support.sources.https import SLACK_S, SOON_S, sample_of
 
 
 @contextmanager

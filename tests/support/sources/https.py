@@ -58,17 +58,6 @@ def assert_holds_the_truth(sample: Sample, off_s: float = 0) -> None:
     assert sample.certain.low_ns - MS <= truth_ns <= sample.certain.high_ns + MS
 
 
-class Elapsed:
-    """How long the block took, in seconds."""
-
-    def __enter__(self) -> "Elapsed":
-        self._began_s = time.monotonic()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.s = time.monotonic() - self._began_s
-
-
 class Asked:
     """A sample, and between which moments it was taken."""
 

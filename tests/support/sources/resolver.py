@@ -79,14 +79,3 @@ def found(*addresses: str, after_s: float = 0) -> Callable[[], Any]:
 def failed(error: str) -> Callable[[], Any]:
     """Return a question that is answered by an error."""
     return lambda: ((), error)
-
-
-class Elapsed:
-    """How long the block took, in seconds."""
-
-    def __enter__(self) -> "Elapsed":
-        self._began_s = time.monotonic()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.s = time.monotonic() - self._began_s

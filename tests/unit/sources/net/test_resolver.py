@@ -14,11 +14,11 @@ import pytest
 
 from sources.base import Unreachable
 from tests.conftest import ROOT
+from tests.support.fakes import Elapsed
 from tests.support.sources.resolver import (
     BESIDE,
     HOST,
     SLACK_S,
-    Elapsed,
     FakeServers,
     FakeSystem,
     failed,

@@ -8,11 +8,11 @@ import pytest
 
 from sources.base import TimedOut, Unavailable, Unreachable
 from sources.net import resolver
+from tests.support.fakes import Elapsed
 from tests.support.sources.resolver import (
     BESIDE,
     HOST,
     SLACK_S,
-    Elapsed,
     FakeServers,
     FakeSystem,
     failed,

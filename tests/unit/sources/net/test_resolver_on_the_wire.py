@@ -8,6 +8,7 @@ import dns.resolver
 import pytest
 
 from sources.base import Unreachable
+from tests.support.fakes import Elapsed
 from tests.support.servers.dns_server import (
     Behaviour,
     DnsServer,
@@ -20,7 +21,6 @@ from tests.support.servers.dns_server import (
 )
 from tests.support.sources.resolver import (
     HOST,
-    Elapsed,
     FakeServers,
     FakeSystem,
     failed,

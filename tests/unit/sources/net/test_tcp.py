@@ -6,7 +6,6 @@ import os
 import select
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -16,22 +15,11 @@ import pytest
 from sources.base import TimedOut, Unreachable
 from sources.clock import NS, Clock
 from sources.net import tcp
-from tests.support.fakes import a_run
+from tests.support.fakes import Elapsed, a_run
 
 SILENCE_S = 0.25
 SLACK_S = 0.3
 """What a busy machine may add."""
-
-
-class Elapsed:
-    """How long the block took, in seconds."""
-
-    def __enter__(self) -> "Elapsed":
-        self._began_s = time.monotonic()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.s = time.monotonic() - self._began_s
 
 
 @contextmanager
