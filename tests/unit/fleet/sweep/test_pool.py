@@ -193,35 +193,25 @@ def test_without_a_consensus_nobody_is_asked() -> None:
     assert node.asked == []
 
 
+@pytest.fixture
+def renewed_each_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The observer measures itself again after a second instead of a minute."""
+    monkeypatch.setattr("fleet.observer.RENEWED_EVERY_NS", NS)
+
+
+@pytest.mark.usefixtures("renewed_each_second")
 def test_a_consensus_that_is_lost_ends_the_sweep() -> None:
     """What was not read by then is not read; what was stays."""
-    clock = FakeRenewal()
+    lost = iter([certain(Clock())])
+    nothing = Measured(None, "no answer: no majority", 0)
     node = FakeNode(showing(grain_ns=1))
-    world = a_world(node, clock, measure=clock.measure, rate=10)
+    world = a_world(node, measure=lambda: next(lost, nothing), rate=10)
 
     results = sweep([a_target(f"1.0.0.{n}") for n in range(40)], world)
 
     verdicts = [result.verdict for result in results]
     assert verdicts == sorted(verdicts)
     assert set(verdicts) == {"decided", "not read"}
-
-
-class FakeRenewal(Clock):
-    """A clock by which a minute is over after a second; a consensus for the first minute only."""
-
-    def __init__(self) -> None:
-        self.began_ns = super().raw_ns()
-        self.measured = 0
-
-    def raw_ns(self) -> int:
-        now_ns = super().raw_ns()
-        return now_ns + (60 * NS if now_ns - self.began_ns > NS else 0)
-
-    def measure(self) -> Measured:
-        self.measured += 1
-        if self.measured == 1:
-            return certain(self)
-        return Measured(None, "no answer: no majority", 0)
 
 
 def test_addresses_that_are_not_allowed_are_not_asked() -> None:
@@ -238,24 +228,23 @@ def test_addresses_that_are_not_allowed_are_not_asked() -> None:
     assert [result.probes for result in results] == [0, 0, 0]
 
 
-def test_the_observer_measures_itself_every_minute() -> None:
+@pytest.mark.usefixtures("renewed_each_second")
+def test_the_observer_measures_itself_again_and_again() -> None:
     """Beside the sweep, without stopping it."""
-    clock = Minutes()
-    node = FakeNode(showing(grain_ns=1))
-    world = a_world(node, clock, measure=clock.measure, rate=20)
+    measured: list[Measured] = []
 
-    results = sweep([a_target(f"1.0.0.{n}") for n in range(30)], world)
+    def measure() -> Measured:
+        measured.append(certain(Clock()))
+        return measured[-1]
+
+    node = FakeNode(showing(grain_ns=1))
+
+    results = sweep(
+        [a_target(f"1.0.0.{n}") for n in range(30)], a_world(node, None, measure, rate=20)
+    )
 
     assert {result.verdict for result in results} == {"decided"}
-    assert clock.measured >= 2
-
-
-class Minutes(FakeRenewal):
-    """A clock by which a minute is over after a second."""
-
-    def measure(self) -> Measured:
-        self.measured += 1
-        return certain(self)
+    assert len(measured) >= 2
 
 
 def test_a_suspend_voids_everything() -> None:
