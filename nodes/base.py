@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Self, cast
 from nodes import KINDS
 from sources.base import Malformed, Reason, Run, SourceError
 from sources.clock import NS, Clock
+from sources.net.steps import Steps, held
 from sources.record import Record
 from sources.schema import REQUIRED, Key, Table
 
@@ -124,17 +125,23 @@ class Node(ABC):
     """What a [probe.modules.NAME] table of this kind may hold beside `kind`; always a `port`."""
     has_path: ClassVar[bool] = False
     """Whether a target of this kind may have a path and a query."""
+    is_light: ClassVar[bool] = False
+    """Whether a step of a conversation takes microseconds, so that hundreds fit into one thread."""
 
     def __init__(self, table: NodeTable) -> None:
         """Configure it by a table that holds a value for each of KEYS."""
         self.port = table.whole("port")
 
     @abstractmethod
-    def read(self, question: Question) -> Stamp:
+    def conversation(self, question: Question) -> Steps[Stamp]:
         """Hold one conversation, close it, and return what it showed; raise NodeError if nothing.
 
         Over by the deadline, bounded in bytes, and never more than a few KiB are kept.
         """
+
+    def read(self, question: Question) -> Stamp:
+        """Hold a conversation in this thread, which waits."""
+        return held(self.conversation(question), question.clock)
 
 
 def verdict_of(error: NodeError) -> str:

@@ -68,7 +68,7 @@ _UNITS = (
 
 _CALENDARS = ("fleet.formats.page", "nodes.wire.xrpl", "sources.https.wire_date")
 """What turns seconds into dates and back, of which the standard library knows how."""
-_SOCKETS = ("sources.net.tcp", "sources.net.tls", "sources.net.validity")
+_SOCKETS = ("sources.net.steps", "sources.net.tcp", "sources.net.tls", "sources.net.validity")
 """What a node is asked with, beside units and errors."""
 _DATE = "sources.https.wire_date"
 """The one codec of a source that nodes speak, too."""

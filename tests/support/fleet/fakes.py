@@ -17,6 +17,7 @@ from fleet.targets import Target
 from nodes.base import Node, NodeTable, Question, Stamp
 from sources.base import Interval, SourceError, TimedOut
 from sources.clock import NS, Clock
+from sources.net.steps import Steps
 from sources.schema import Key, port
 
 RAW_MINUS_TRUE_NS = -1_800_000_000 * NS
@@ -26,7 +27,7 @@ Answer = Callable[[Question], Stamp]
 
 
 class FakeNode(Node):
-    """A node whose `read` is a function of the test's; by default what a host is called decides."""
+    """A node that is a function of the test's: it is asked, and may wait, in one step."""
 
     kind = "bitcoin"
     KEYS: ClassVar[Mapping[str, Key]] = {"port": port(8333)}
@@ -38,9 +39,10 @@ class FakeNode(Node):
         self.asked: list[tuple[str, int]] = []
         """The addresses that were connected to, and when."""
 
-    def read(self, question: Question) -> Stamp:
+    def conversation(self, question: Question) -> Steps[Stamp]:
         with self.lock:
             self.asked.append((question.addresses[0], question.clock.raw_ns()))
+        yield from ()
         return self.answer(question)
 
 
