@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 
 from fleet.observer import Measured
-from fleet.sweep.pool import most_threads, sweep
+from fleet.sweep.pool import most_open, sweep
 from nodes.base import Question, Stamp
 from sources.base import Malformed, Refused, Unreachable
 from sources.clock import NS, Clock
@@ -279,9 +279,9 @@ class Sleeper(Clock):
 
 def test_as_many_threads_as_can_be_open_at_the_pace() -> None:
     """And no more than files; the limit is raised as far as the system lets."""
-    assert 1 <= most_threads(1, NS) <= 3
-    assert 500 <= most_threads(100, 5 * NS) <= 700
-    assert most_threads(500, 60 * NS) <= 4000
+    assert 1 <= most_open(1, NS) <= 3
+    assert 500 <= most_open(100, 5 * NS) <= 700
+    assert most_open(500, 60 * NS) <= 4000
 
 
 def test_a_limit_of_files_that_may_not_be_raised_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,7 +293,7 @@ def test_a_limit_of_files_that_may_not_be_raised_is_kept(monkeypatch: pytest.Mon
     monkeypatch.setattr(resource, "getrlimit", lambda _which: (256, 100_000))
     monkeypatch.setattr(resource, "setrlimit", forbidden)
 
-    assert most_threads(500, 5 * NS) == 156
+    assert most_open(500, 5 * NS) == 156
 
 
 def test_no_targets() -> None:
