@@ -32,12 +32,12 @@ class Record(tuple[Any, ...]):
         """Build the record; raise TypeError unless every field gets exactly one value."""
         fields = cls._fields
         if named or len(values) != len(fields):
-            given = dict(zip(fields, values, strict=False)) | named
+            given = dict(zip(fields, values, strict=False)) | named if values else named
             whole = cls._defaults | given
             if len(given) != len(values) + len(named) or whole.keys() != cls._names:
                 raise TypeError(f"{cls.__name__} has the fields {', '.join(fields)}, each once")
-            return super().__new__(cls, [whole[name] for name in fields])
-        return super().__new__(cls, values)
+            values = tuple(map(whole.__getitem__, fields))
+        return tuple.__new__(cls, values)
 
     def __repr__(self) -> str:
         """Return the record the way it would be built."""
@@ -46,4 +46,5 @@ class Record(tuple[Any, ...]):
 
     def replaced(self, **changes: Any) -> Self:
         """Return a copy in which some fields have other values."""
-        return type(self)(**dict(zip(self._fields, self, strict=True)) | changes)
+        values = tuple(map(changes.pop, self._fields, self))
+        return type(self)(*values, **changes)
