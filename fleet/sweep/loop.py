@@ -31,7 +31,8 @@ class _Conversation(Generic[T]):
 
 
 class Loop(Generic[T]):
-    """Conversations by their numbers. One thread calls its methods; any may call `report`."""
+    """Conversations by their numbers, no two of one file. Any thread may call `report`, one the
+    other methods."""
 
     def __init__(self, clock: Clock) -> None:
         """Hold none."""
@@ -39,7 +40,8 @@ class Loop(Generic[T]):
         self._epoll = select.epoll()
         self._of_file: dict[int, _Conversation[T]] = {}
         self._timers: list[tuple[int, int, _Conversation[T]]] = []
-        """When to look at a conversation, a number of its own, and which; a heap."""
+        """When to look at a conversation, a number of its own, and which; a heap. Each that is held
+        is in it."""
         self._timer_numbers = count()
         self._ended: list[tuple[int, T | Exception]] = []
         self._reported: SimpleQueue[tuple[int, T | Exception]] = SimpleQueue()
@@ -53,7 +55,7 @@ class Loop(Generic[T]):
         with self._lock:
             self._is_closed = True
             os.close(self._reports)
-        for conversation in set(self._of_file.values()):
+        for _, _, conversation in self._timers:
             conversation.steps.close()
         self._epoll.close()
 

@@ -45,7 +45,7 @@ def test_what_is_due_within_a_tick_comes_together() -> None:
 
     assert len(given) == 1000
     assert given[:40] == [0] * 20 + [NS // 50] * 20
-    assert all(later - first >= NS // 100 for first, later in zip(given, given[10:], strict=False))
+    assert all(later - first >= NS // 50 for first, later in zip(given, given[20:], strict=False))
     assert all(later - first >= NS for first, later in zip(given, given[500:], strict=False))
 
 
