@@ -12,6 +12,7 @@ TimedOut, Unreachable, Refused, Malformed, Unverified. `verdict_of` has the word
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from importlib import import_module
 from typing import Any, ClassVar, Self, cast
 
@@ -173,6 +174,7 @@ def make(kind: str, values: Mapping[str, object]) -> Node:
     return made(NodeTable(read))
 
 
+@lru_cache(1000)  # of thousands of nodes most say the same, which is kept once then
 def printable(text: str) -> str:
     """Return a node's own words as one short printable line."""
     shown = text.strip()

@@ -35,14 +35,19 @@ _TURN_NS = NS // 4
 """How long nothing may happen before everything is looked at again."""
 
 
+_UNASKED = Round()
+
+
 class _Node:
     """One endpoint on its way through a round."""
 
+    __slots__ = ("begun_raw_ns", "deadline_raw_ns", "indices", "read_unix_ns", "round", "target")
+
     def __init__(self, target: Target, index: int) -> None:
         self.target = target
-        self.indices = [index]
+        self.indices: tuple[int, ...] = (index,)
         """Where its result goes: the same node may stand in a list twice, and is asked once."""
-        self.round = Round()
+        self.round = _UNASKED
         self.begun_raw_ns = 0
         self.deadline_raw_ns = 0
         self.read_unix_ns: int | None = None
@@ -88,7 +93,7 @@ class _Sweep:
         for index, target in enumerate(targets):
             node = nodes.setdefault(target.endpoint, _Node(target, index))
             if node.indices[0] != index:
-                node.indices.append(index)
+                node.indices += (index,)
         self._targets = targets
         self._fresh = list(reversed(nodes.values()))
         self._left = len(nodes)
