@@ -35,7 +35,10 @@ PROXY = "proxy"
 UNKNOWN_SOFTWARE = "unknown software"
 """Nobody has read whether this software shows its wall clock."""
 
-_WORDS = {Reason.TIMEOUT: "silent"}
+SILENT = "silent"
+"""It said nothing, or not all of it, before the deadline."""
+
+_WORDS = {Reason.TIMEOUT: SILENT}
 
 LONGEST_SOFTWARE = 80
 """Characters of what a node calls itself that are kept."""

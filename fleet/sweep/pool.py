@@ -24,6 +24,7 @@ from fleet.sweep.loop import Loop
 from fleet.sweep.pace import Pace
 from fleet.sweep.threads import Threads
 from fleet.targets import Target
+from nodes.base import SILENT
 from sources.clock import NS
 
 _FILES_KEPT = 100
@@ -208,7 +209,7 @@ class _Sweep:
                 return
             del self._in_flight[number]
             self._threads.end(number, is_lost=True)
-            node.round = rounds.failed(node.round, "silent", "it did not end at its deadline")
+            node.round = rounds.failed(node.round, SILENT, "it did not end at its deadline")
             self._finish(node)
 
     def _give_up(self) -> None:

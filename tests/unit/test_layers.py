@@ -205,7 +205,7 @@ def test_the_fleet_knows_nodes_and_of_drift_what_is_named(name: str) -> None:
         elif target.startswith("lab"):
             assert (name, target) == ("fleet.probe", "lab.network")
         elif target.startswith("sources"):
-            assert target in (*_UNITS, "sources.memory")
+            assert target in (*_UNITS, "sources.memory", "sources.net.steps")
         else:
             assert not is_wire(target)
 
