@@ -7,7 +7,7 @@ URL ?= https://example.org/
 # Two workers: what measures time, one test at a time, beside what only computes.
 TWICE = -n 2
 
-.PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed image bench bench-image bench-nodes recipes pages site clean
+.PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed image bench bench-image bench-nodes fuzz recipes pages site clean
 
 help:            ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -73,6 +73,10 @@ bench-nodes: .venv  ## many nodes, and the exporter under Prometheus (root, and 
 	.venv/bin/python -m tools.bench.nodes 10000
 	.venv/bin/python -m tools.bench.nodes --prometheus 60
 
+SECONDS ?= 600
+fuzz: .venv-fuzz  ## fuzz codecs, files and conversations, guided by coverage (SECONDS=600 for all)
+	.venv-fuzz/bin/python -m tests.fuzz $(SECONDS)
+
 recipes:         ## write the generated files of monitoring/ again
 	$(PYTHON) -m tools.recipes
 
@@ -83,7 +87,7 @@ site: .venv-site      ## build the hand-over site in build/site (URL=https://...
 	.venv-site/bin/python -m cloudformation site --url $(URL)
 
 UV = .venv-lock/bin/uv pip compile -q -U --generate-hashes --no-strip-extras --universal --python-version 3.11 --no-header
-LOCKS = requirements requirements-dev requirements-site tests/tools/aws tests/tools/checkov tests/tools/datadog tests/tools/nodes tests/tools/setups tests/tools/supply
+LOCKS = requirements requirements-dev requirements-site tests/tools/aws tests/tools/checkov tests/tools/datadog tests/tools/fuzz tests/tools/nodes tests/tools/setups tests/tools/supply
 
 lock:            ## renew the locks; they name no index
 	$(PYTHON) -m venv .venv-lock
@@ -135,12 +139,12 @@ clean:           ## remove what the other verbs made
 	rm -rf .venv .venv-* .venv*.lock .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
 # The bootstrap itself sees whether a lock has changed, and does nothing if it has not.
-.PHONY: .venv $(DEV) .venv-site .venv-aws .venv-checkov .venv-datadog .venv-nodes .venv-setups .venv-supply
+.PHONY: .venv $(DEV) .venv-site .venv-aws .venv-checkov .venv-datadog .venv-fuzz .venv-nodes .venv-setups .venv-supply
 .venv:
 	@./time-drift.sh --version >/dev/null
 $(DEV):
 	@$(PYTHON) -I drift/bootstrap.py requirements-dev.txt $@
 .venv-site:
 	@$(PYTHON) -I drift/bootstrap.py requirements-$(@:.venv-%=%).txt $@
-.venv-aws .venv-checkov .venv-datadog .venv-nodes .venv-setups .venv-supply:
+.venv-aws .venv-checkov .venv-datadog .venv-fuzz .venv-nodes .venv-setups .venv-supply:
 	@$(PYTHON) -I drift/bootstrap.py tests/tools/$(@:.venv-%=%).txt $@

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 
-from drift.config import ConfigError
-from sources.base import SourceError
+from sources.base import ConfigError, SourceError
 from sources.record import Record
 
 

@@ -1,5 +1,6 @@
 """Files and texts: whatever stands in them, an error that names it, or what they mean."""
 
+import io
 import json
 from pathlib import Path
 from unittest.mock import patch
@@ -14,11 +15,11 @@ from sources.net import name_servers
 from sources.net.addresses import is_address
 from sources.nts import cookies
 from sources.roughtime import versions
-from tests.conftest import ROOT
 from tests.fuzz.target import Target, ours
 
+_ROOT = Path(__file__).resolve().parent.parent.parent
 _MODULES = Modules({})
-_REPORTS = Path(__file__).resolve().parent.parent / "vectors" / "roughtime"
+_REPORTS = _ROOT / "tests" / "vectors" / "roughtime"
 
 
 def _config(data: bytes) -> None:
@@ -89,8 +90,6 @@ def _target(data: bytes) -> None:
 
 
 def _resolv_conf(data: bytes) -> None:
-    import io
-
     text = data.decode("utf-8", "replace")
     with patch.object(name_servers, "open", lambda *_, **__: io.StringIO(text), create=True):
         found = name_servers.NameServers(lambda: 1.0)
@@ -125,7 +124,7 @@ def _of_state() -> list[bytes]:
 
 
 TARGETS = {
-    "config": Target(_config, lambda: [(ROOT / "config.toml").read_bytes()]),
+    "config": Target(_config, lambda: [(_ROOT / "config.toml").read_bytes()]),
     "state": Target(_state, _of_state),
     "server-list": Target(_server_list, _of_server_list),
     "report": Target(_report, _of_reports),
