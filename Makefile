@@ -9,7 +9,7 @@ URL ?= https://example.org/
 AT_ONCE = -n 3
 # What builds whole artefacts, and what starts servers and tools of others.
 LONG = $(addprefix tests/,image interop monitoring site supply) tests/e2e/test_watch_for_long.py \
-	$(filter-out %/test_documents.py %/test_registry.py,$(wildcard tests/docs/test_*.py))
+	$(filter-out %/test_documents.py %/test_registry.py,$(wildcard $(addsuffix /test_*.py,tests/docs)))
 
 .PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed image bench bench-image bench-nodes recipes pages site clean
 
