@@ -4,8 +4,12 @@ PYTHON ?= python3
 DEV = .venv-dev
 RUN = $(DEV)/bin/python
 URL ?= https://example.org/
-# Two workers: what measures time, one test at a time, beside what only computes.
-TWICE = -n 2
+# Most tests wait most of the time: three at once keep two cores busy. What measures time runs one
+# test of a kind at a time (tests/conftest.py).
+AT_ONCE = -n 3
+# What builds whole artefacts, and what starts servers and tools of others.
+LONG = $(addprefix tests/,image interop monitoring site supply) tests/e2e/test_watch_for_long.py \
+	$(filter-out %/test_documents.py %/test_registry.py,$(wildcard $(addsuffix /test_*.py,tests/docs)))
 
 .PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed image bench bench-image bench-nodes fuzz recipes pages site clean
 
@@ -15,8 +19,8 @@ help:            ## list the verbs
 demo:            ## run the program on its built-in lab
 	./time-drift.sh --demo
 
-test: $(DEV)     ## run every test; interop tests skip, loudly, without Debian's servers
-	$(RUN) -m pytest $(TWICE) $(PYTEST)
+test: $(DEV)     ## run the tests of the program itself: minutes; `make interop` has the others
+	$(RUN) -m pytest $(AT_ONCE) $(LONG:%=--ignore=%) $(PYTEST)
 
 # On which the tests build the image where no registry can be asked; needs root and debootstrap.
 build/base:
@@ -35,8 +39,8 @@ build/ntpsec:
 		&& dpkg -x ntpsec_*.deb . && rm ntpsec_*.deb
 	mv build/ntpsec.new build/ntpsec
 
-interop: $(DEV) tools  ## the tests against real servers and other implementations
-	$(RUN) -m pytest tests/interop tests/monitoring tests/docs tests/site tests/image tests/supply $(PYTEST)
+interop: $(DEV) tools  ## the others: real servers, other implementations, artefacts (makes tools first)
+	$(RUN) -m pytest $(AT_ONCE) $(LONG) $(PYTEST)
 
 # Peers and heavy tools, in environments of their own: some 1 GB.
 tools: .venv-interop/bin/roughly .venv-aws .venv-checkov .venv-datadog .venv-nodes .venv-setups .venv-supply  ## what only the interop tests need
@@ -124,7 +128,7 @@ installed: wheel      ## run tests against the installed wheel, away from this c
 	$(INSTALLED)/venv/bin/python -m pip install --quiet --require-hashes -r requirements-dev.txt
 	$(INSTALLED)/venv/bin/python -m pip install --quiet --no-deps --no-index build/wheel/*.whl
 	cp -R tests docs pyproject.toml README.md CHANGELOG.md config.toml $(INSTALLED)/
-	cd $(INSTALLED) && venv/bin/python -m pytest -q $(TWICE) --hypothesis-profile=brief \
+	cd $(INSTALLED) && venv/bin/python -m pytest -q $(AT_ONCE) --hypothesis-profile=brief \
 		tests/unit tests/contract/test_source_contract.py $(TREE_ONLY)
 
 ENGINE ?= docker
