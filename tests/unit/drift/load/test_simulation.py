@@ -44,7 +44,7 @@ def worst_against_mean(fleet: Fleet) -> float:
     """Return how many times the mean the worst second has, all sources together."""
     seconds = [sum(at) for at in zip(*(source.queries for source in fleet.sources), strict=True)]
     steady = seconds[120 : MINUTES * 60 - 120]
-    return max(steady) * len(steady) / sum(steady)
+    return float(max(steady) * len(steady) / sum(steady))
 
 
 def test_no_second_has_a_burst(fleet: Fleet) -> None:
