@@ -12,8 +12,9 @@ LONGEST_EVERY_S = 86_400
 _MINUTE_S = 60
 _HEAD = ("operator", "what", "usual", "(a second)", "at worst", "(a second)", "published limit")
 _USUAL = (
-    "usual: state is kept, and whoever is asked at once answers before the others have their turn; "
-    "they have it where these cannot decide, and when keys of NTS are renewed, once a day"
+    "usual: state is kept, and whoever is asked at once answers within 0.15 s; the others have "
+    "their turn where these cannot decide, and when keys of NTS are renewed, once a day. Where "
+    "most servers are farther away, the others have it in every run, with one query each"
 )
 _WORST = (
     "at worst: every run is without state, or meets silence and lost packets, or leaves the "
