@@ -1,12 +1,12 @@
 """A thread a conversation, within what the system gives."""
 
 import threading
+from _thread import start_new_thread
 from collections.abc import Callable
 from queue import SimpleQueue
 
 import pytest
 
-from fleet.sweep import threads
 from fleet.sweep.threads import Threads
 from sources.clock import Clock
 from sources.net.steps import Steps
@@ -28,7 +28,6 @@ def a_pool() -> tuple[Threads[object], "SimpleQueue[Report]"]:
 @pytest.fixture
 def refused_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Have the system give so many threads, and no more."""
-    start = threads.start_new_thread
 
     def refuse(most: int) -> None:
         left = iter(range(most))
@@ -36,9 +35,9 @@ def refused_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
         def starting(work: Callable[[], None], arguments: tuple[()]) -> int:
             if next(left, None) is None:
                 raise RuntimeError("can't start new thread")
-            return start(work, arguments)
+            return start_new_thread(work, arguments)
 
-        monkeypatch.setattr(threads, "start_new_thread", starting)
+        monkeypatch.setattr("fleet.sweep.threads.start_new_thread", starting)
 
     return refuse
 
@@ -55,6 +54,7 @@ def test_conversations_do_not_wait_for_each_other() -> None:
     def meeting() -> Steps[object]:
         yield from ()
         met.set()
+        return None
 
     pool.begin(1, waiting())
     pool.begin(2, meeting())
@@ -69,14 +69,14 @@ def test_where_there_are_no_more_threads_those_that_are_there_do_the_work(
     refused_after(1)
     pool, reports = a_pool()
 
-    pool.begin(1, ending("first"))
-    assert not pool.are_all_busy
-    pool.begin(2, ending("second"))
-    assert pool.are_all_busy
+    seen = []
+    for number, what in ((1, "first"), (2, "second")):
+        pool.begin(number, ending(what))
+        seen.append(pool.are_all_busy)
 
     assert [reports.get(timeout=5) for _ in range(2)] == [(1, "first"), (2, "second")]
     pool.end(1)
-    assert not pool.are_all_busy
+    assert [*seen, pool.are_all_busy] == [False, True, False]
 
 
 def test_without_a_single_thread_it_is_an_error(refused_after: Callable[[int], None]) -> None:
