@@ -31,7 +31,7 @@ class _Gauge(Record):
     def exposition(self, results: Sequence[Result], whose: Callable[[Result], Labels]) -> str:
         """Return its lines, none without a sample; `whose` has the labels of all families."""
         lines = [
-            f"{self.name}{_braces((*whose(result), *self.labels(result)))} {value}\n"
+            f"{self.name}{_braces((*whose(result), *self.labels(result)))} {float(value)}\n"
             for result in results
             if (value := self.value(result)) is not None
         ]
@@ -60,12 +60,12 @@ def render_one(result: Result, elapsed_ns: int) -> str:
 
 
 def _exposition(results: Sequence[Result], whose: Callable[[Result], Labels]) -> str:
-    success = int(all(result.verdict == DECIDED for result in results))
+    success = all(result.verdict == DECIDED for result in results)
     head = _head(
         "probe_success", "Whether every node's drift is proven to the whole second: 1 or 0."
     )
     families = "".join(gauge.exposition(results, whose) for gauge in _GAUGES)
-    return f"{head}probe_success {success}\n{families}"
+    return f"{head}probe_success {float(success)}\n{families}"
 
 
 def _head(name: str, help_text: str) -> str:

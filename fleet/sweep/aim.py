@@ -11,7 +11,8 @@ that shows around the middle of each true second:
 
 and the same around every other whole second of drift. So a right clock is decided by one exchange
 in each half (99.7 % of simulated nodes). The windows are wide, because all nodes asked at the very
-middle would be asked at once. Where it is known that a drift is near a boundary, they are sharp.
+middle would be asked at once; a clock that is near a boundary needs them narrow: the sharp pair.
+Where it is known that a drift is near a boundary, they are narrower from the beginning.
 
 A stamp that may be late (`lag`) moves the second half by as much. From half a second on it can
 decide nothing, however often it is asked for.
@@ -33,6 +34,8 @@ _NARROW_NS = NS // 50
 """A window is at least that wide, or it would be missed."""
 _LATE_NS = NS // 1000
 """A window that closes sooner than that is missed already."""
+_WIDE_PROBES = 1
+"""After that many the windows are sharp."""
 
 
 class Habit(Record):
@@ -99,17 +102,16 @@ def aim(reading: Reading | None, habit: Habit | None, probes: int, doubt_ns: int
         return ANY_TIME if not probes else None
     if habit.grain_ns <= _FINE_NS:
         return ANY_TIME
-    return _halves(reading.interval, habit, doubt_ns)
+    return _halves(reading.interval, habit, doubt_ns, is_sharp=probes > _WIDE_PROBES)
 
 
-def _halves(interval: Interval, habit: Habit, doubt_ns: int) -> Window:
+def _halves(interval: Interval, habit: Habit, doubt_ns: int, *, is_sharp: bool) -> Window:
     """Return the window on that side of the middle on which the drift probably is."""
     guard_ns = doubt_ns + _GUARD_NS
     likely_ns = _likely_ns(interval)
     boundary_ns = _nearest_boundary_ns(interval, likely_ns)
     away_ns = abs(likely_ns - boundary_ns)
-    # Else whatever has missed its half was late: to come nearer to the middle would miss it again.
-    is_sharp = away_ns != NS // 2
+    is_sharp |= away_ns != NS // 2
     if likely_ns < boundary_ns:
         opens_ns = NS // 2 + habit.lag_ns + guard_ns - 3 * habit.lead_ns // 4
         latest_ns = 9 * NS // 10 - (habit.lead_ns + habit.took_ns) // 2

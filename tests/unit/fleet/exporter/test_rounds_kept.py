@@ -147,7 +147,7 @@ def test_who_was_given_no_time_to_answer_is_asked_at_the_next_scrape() -> None:
         assert kept_dead.result(target, soon(clock, 0.1)).verdict == "silent"
 
     assert (first.verdict, second.verdict) == ("silent", "decided")
-    assert second.probes == 2
+    assert 2 <= second.probes <= 4
     assert len(dead.asked) == 4
 
 
