@@ -10,11 +10,9 @@ outstanding, since the proof of the early stop needs samples that stay as they a
 """
 
 import os
-import threading
 from _queue import Empty, SimpleQueue
 from _thread import stack_size, start_new_thread
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from drift.consensus import rule as consensus
 from drift.consensus.rule import Answer, Lack, NoAnswer, Rule
@@ -32,11 +30,13 @@ from sources.base import (
     lack_in,
 )
 from sources.clock import NS, Clock
+from sources.latch import Latch
 from sources.memory import Memory, back_off
 from sources.net.addresses import is_address
 from sources.net.resolver import Resolver
 from sources.record import Record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from drift.consensus.duplicates import Addresses
 
@@ -125,7 +125,7 @@ class _Gathering:
         """Whose vote each address has, once there is a name among the sources that answer."""
         self._settled_early = False
         self._patient = False
-        self._refine = threading.Event()
+        self._refine = Latch()
         self._refinable: set[int] = set()
         """Sources that have answered and can be asked again."""
         self._bugs: list[BaseException] = []
@@ -191,7 +191,7 @@ class _Gathering:
         # Who hangs until the deadline must not keep the others from being refined by then.
         half_way_ns = self._half_way_raw_ns
         if not self._settled_early and (now_ns >= half_way_ns or not self._outstanding()):
-            self._refine.set()
+            self._refine.open()
         return (
             half_way_ns if now_ns < half_way_ns and self._outstanding() else self._deadline_raw_ns
         )
