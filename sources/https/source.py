@@ -7,7 +7,6 @@ when it is worth asking again, is decided in sources/https/proof.py.
 """
 
 import re
-import threading
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from sources import schema
 from sources.base import RefinableSource, Run, Sample, Source, admit, loading
 from sources.clock import NS
 from sources.https import proof
+from sources.latch import Latch
 from sources.net import resolver, validity
 from sources.net.addresses import is_address
 
@@ -123,7 +123,7 @@ class HttpsSource(RefinableSource):
                     return ""
                 if moment_raw_ns + rtt_ns > run.deadline_raw_ns:
                     return "no time left to ask at a moment that could decide"
-                threading.Event().wait((moment_raw_ns - now_raw_ns) / NS)
+                Latch().wait((moment_raw_ns - now_raw_ns) / NS)
                 again = self._sample(session.head())
                 rtt_ns = again.rtt_ns
                 sample = proof.narrowed(sample, again, lags=self._date_lag_ns > 0)

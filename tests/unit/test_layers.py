@@ -61,6 +61,12 @@ _UNITS = (
     "sources.record",
     "sources.schema",
 )
+_SHARED = (
+    *_UNITS,
+    "sources.nts.exporter",
+    "sources.nts.proof",
+    "sources.roughtime.versions",
+)
 """Errors, units, names and records: what everybody may know."""
 
 
@@ -96,7 +102,7 @@ def is_wire(name: str) -> bool:
 
 def is_shared(name: str) -> bool:
     """Whether both ends of a protocol may know a module: nothing that asks."""
-    return is_wire(name) or name in (*_UNITS, "sources.nts.proof", "sources.roughtime.versions")
+    return is_wire(name) or name in _SHARED
 
 
 def is_pure(name: str) -> bool:
@@ -126,7 +132,9 @@ _PURE = {
     "nodes.modules",
     "sources.base",
     "sources.net.validity",
+    "sources.ciphers",
     "sources.nts.cookies",
+    "sources.nts.exporter",
     "sources.roughtime.versions",
 }
 
