@@ -32,7 +32,7 @@ _LAST_PORT = 65_535
 _IN_TARGET = frozenset(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?@!$&'()*+,;=%"
 )
-"""Path and query: what may stand unescaped there (RFC 3986): no blank, quote, bracket or fragment."""
+"""Unescaped in path and query (RFC 3986): no blank, quote, bracket or fragment."""
 
 
 def _parts(url: str) -> tuple[str, int, str]:
