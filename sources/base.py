@@ -290,22 +290,30 @@ class Run:
         addresses: Callable[[str, tuple[str, ...]], tuple[str, ...]],
         random_bytes: Callable[[int], bytes],
         memory: Memory | None = None,
+        sent: Callable[[], None] = lambda: None,
     ) -> None:
         """Bound it by `deadline_raw_ns`: a source that has nothing by then has failed.
 
         `addresses` resolves (host, fallback addresses) to addresses worth trying, or raises
         Unreachable or TimedOut. `random_bytes` yields unpredictable bytes, for nonces. `memory`
-        holds what earlier runs left; not given, none did.
+        holds what earlier runs left; not given, none did. `sent` is called when a datagram is out.
         """
         self.deadline_raw_ns = deadline_raw_ns
         self.clock = clock
         self.addresses = addresses
         self.random_bytes = random_bytes
         self.memory = memory or Memory()
+        self.sent = sent
 
     def until(self, deadline_raw_ns: int) -> "Run":
         """Return the same run with another deadline."""
-        return Run(deadline_raw_ns, self.clock, self.addresses, self.random_bytes, self.memory)
+        common = (self.clock, self.addresses, self.random_bytes, self.memory)
+        return Run(deadline_raw_ns, *common, self.sent)
+
+    def noting(self, sent: Callable[[], None]) -> "Run":
+        """Return the same run, which notes when a datagram is out."""
+        common = (self.clock, self.addresses, self.random_bytes, self.memory)
+        return Run(self.deadline_raw_ns, *common, sent)
 
 
 class Source(ABC):
@@ -315,6 +323,9 @@ class Source(ABC):
     """Name of the module and of the table in config.toml."""
     cheap: "ClassVar[bool]"
     """One datagram and no heavy import: such sources are asked first."""
+    loads_first: "ClassVar[bool]" = False
+    """Cannot send anything without its libraries; others load them while replies are on their way.
+    """
     backs_off: "ClassVar[bool]" = False
     """To be asked ever more rarely as long as it does not answer, from run to run."""
     libraries: "ClassVar[tuple[str, ...]]" = ()

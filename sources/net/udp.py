@@ -132,6 +132,7 @@ def ask(
     question = _Question(addresses, port, request, run, patience)
     try:
         question.begin()
+        run.sent()
         while True:
             question.send_what_is_due()
             for datagram in question.arrivals():

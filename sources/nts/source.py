@@ -55,6 +55,7 @@ class NtsSource(Source):
     kind = "nts"
     cheap = False
     precise = True
+    loads_first = True
     libraries = ("sources.nts.key_exchange", ciphers.RUST)
 
     def __init__(

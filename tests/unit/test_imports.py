@@ -3,11 +3,15 @@
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import ntplib  # type: ignore[import-untyped]
 
+from lab import behaviour
 from lab.ntp import NtpServer
+from lab.roughtime import RoughtimeServer
+from sources.ciphers import RUST
 from tests.conftest import ROOT
 
 OURS = {
@@ -16,7 +20,8 @@ OURS = {
     *("drift.formats", "drift.formats.base", "drift.formats.integer"),
     *("drift.run", "drift.run.gather", "drift.run.kept_tree", "drift.run.measure"),
     *("drift.run.own_file", "drift.run.state"),
-    *("sources", "sources.base", "sources.clock", "sources.latch", "sources.record"),
+    *("sources", "sources.base", "sources.clock", "sources.departures", "sources.latch"),
+    *("sources.record",),
     *("sources.schema", "sources.memory", "sources.memory.back_off"),
     *("sources.net", "sources.net.addresses", "sources.net.resolver", "sources.net.udp"),
     *("sources.ntp", "sources.ntp.proof", "sources.ntp.source", "sources.ntp.wire"),
@@ -61,10 +66,15 @@ def loaded_by_a_run(toml: str) -> set[str]:
     return set(done.stdout.split())
 
 
+def started(code: str, *arguments: str) -> list[str]:
+    """Return the command that runs the code as time-drift.sh would."""
+    packages = str(Path(ntplib.__file__).parent)
+    return [sys.executable, "-I", "-S", "-c", code, str(ROOT), packages, *arguments]
+
+
 def loaded_by(code: str, *arguments: str) -> set[str]:
     """Return the modules that the start of time-drift.sh has loaded at its end."""
-    packages = str(Path(ntplib.__file__).parent)
-    command = [sys.executable, "-I", "-S", "-c", code, str(ROOT), packages, *arguments]
+    command = started(code, *arguments)
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ)
     return set(done.stdout.split("\n")[-2].split())
 
@@ -138,3 +148,52 @@ def test_https_comes_without_what_nobody_calls() -> None:
     assert "httpx" in loaded
     unwanted = ("rich", "click", "pygments", "anyio", "certifi.", "importlib.resources", "lab")
     assert not {name for name in loaded if name.startswith(unwanted)}
+
+
+IN_ORDER = """
+import os, sys
+events = []
+def note(event, arguments):
+    if event == "socket.connect":
+        events.append("sent")
+    elif event == "import" and arguments[0] in ("sources.roughtime.proof", RUST):
+        events.append(arguments[0])
+sys.path += sys.argv[1:3]
+from sources.ciphers import RUST
+from sources.net import udp
+judge = udp.Datagram.__init__
+def noted(*arguments):
+    events.append("heard")
+    judge(*arguments)
+udp.Datagram.__init__ = noted
+leave = os._exit
+def listing(status):
+    print(*events)
+    sys.stdout.flush()
+    leave(status)
+os._exit = listing
+del sys.argv[1:3]
+sys.addaudithook(note)
+from drift.__main__ import main
+main()
+"""
+
+
+def test_libraries_are_loaded_while_replies_are_on_their_way(tmp_path: Path) -> None:
+    """Of plain NTP and Roughtime all have sent before any is loaded, and then none has replied."""
+    late = behaviour.late(0.3)
+    servers: list[NtpServer | RoughtimeServer] = [NtpServer(name, late) for name in "AB"]
+    servers += [RoughtimeServer(name, late) for name in "CD"]
+    path = tmp_path / "config.toml"
+    with ExitStack() as running:
+        for server in servers:
+            running.enter_context(server)
+        path.write_text("".join(server.toml() for server in servers))
+        done = subprocess.run(
+            started(IN_ORDER, "--config", str(path)), capture_output=True, text=True, check=True
+        )
+
+    events = done.stdout.split("\n")[-2].split()
+    first_heard = events.index("heard")
+    assert events[:4] == ["sent"] * 4
+    assert set(events[4:first_heard]) == {"sources.roughtime.proof", RUST}
