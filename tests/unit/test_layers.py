@@ -61,13 +61,14 @@ _UNITS = (
     "sources.record",
     "sources.schema",
 )
+"""Errors, units, names and records: what everybody may know."""
 _SHARED = (
     *_UNITS,
     "sources.nts.exporter",
     "sources.nts.proof",
     "sources.roughtime.versions",
 )
-"""Errors, units, names and records: what everybody may know."""
+"""And what both ends of a protocol may."""
 
 
 _CALENDARS = ("fleet.formats.page", "nodes.wire.xrpl", "sources.https.wire_date")
@@ -107,12 +108,12 @@ def is_shared(name: str) -> bool:
 
 def is_pure(name: str) -> bool:
     """Whether a module decides, and so is handed its time and its bytes: by its name or place."""
-    if name.startswith(("drift.consensus.", "drift.formats.", "drift.wording.")):
+    if name.startswith(("drift.consensus.", "drift.formats.", "drift.load.", "drift.wording.")):
         return name not in _WRITERS
     if name.startswith("fleet.formats"):
         return True
     if name.startswith(("sources.", "nodes.wire")):
-        return is_wire(name) or name.endswith(".proof") or name in _PURE
+        return is_wire(name) or name.endswith((".load", ".proof")) or name in _PURE
     return name in _PURE
 
 
