@@ -16,12 +16,16 @@ class Departures:
         if not self._missing:
             self._all.open()
 
-    def done(self, index: int) -> None:
-        """Note that one has, however often it is noted."""
+    def done(self, index: int) -> bool:
+        """Note that one has; return whether it was the last."""
         with self._counting:
+            if index not in self._missing:
+                return False
             self._missing.discard(index)
-            if not self._missing:
-                self._all.open()
+            if self._missing:
+                return False
+            self._all.open()
+            return True
 
     def wait(self, within_s: float) -> None:
         """Wait until all have, so long at most."""

@@ -48,7 +48,7 @@ HEAD_START_NS = 150 * NS // 1000
 """How long the cheap sources are alone on the wire."""
 
 _DEPARTURES_S = 0.01
-"""How long libraries wait for datagrams to be out: looking up a name may take longer."""
+"""How long NTS with cookies waits for others to have sent: looking up a name may take longer."""
 _STACK_BYTES = 1 << 20
 """Stack of a source's thread. Two hundred of the system's 8 MB are more than some may have."""
 _SLEPT_NS = NS // 100
@@ -158,9 +158,6 @@ class _Gathering:
         """Ask, wait and settle until there is an answer or nothing left to wait for."""
         self._patient = patient
         self._ask(cheap=True)
-        if self._loaded_meanwhile:
-            with suppress(RuntimeError, MemoryError):  # without a thread each source loads its own
-                start_new_thread(self._load, ())
         while True:
             now_ns = self._clock.raw_ns()
             if now_ns >= self._deadline_raw_ns:
@@ -223,9 +220,10 @@ class _Gathering:
                     self._outcomes[index] = _failure(source, Reason.UNAVAILABLE, lack_in(error))
                     self._departures.done(index)
 
-    def _load(self) -> None:
-        """Load what replies will need, while they are on their way."""
-        self._departures.wait(_DEPARTURES_S)
+    def _depart(self, index: int) -> None:
+        """Note that a source has sent; after the last, load what replies on their way will need."""
+        if not self._departures.done(index):
+            return
         for name in self._loaded_meanwhile:
             with suppress(SourceError), loading(name.partition(".")[0]):  # its sources will say so
                 __import__(name)
@@ -243,7 +241,7 @@ class _Gathering:
             else:
                 if self._cheap[index] and source.loads_first:
                     self._departures.wait(_DEPARTURES_S)
-                run = self._run.noting(partial(self._departures.done, index))
+                run = self._run.noting(partial(self._depart, index))
                 self._arrivals.put((index, back_off.asked(source, run)))
         except BaseException as error:  # noqa: BLE001 - some of cryptography's are no Exceptions
             self._arrivals.put((index, self._failed(source, error)))

@@ -37,14 +37,13 @@ def test_all_who_wait_are_let_through() -> None:
 def test_departures_are_waited_for_once_each() -> None:
     """One that has sent twice does not stand for another."""
     departures = Departures({3, 5})
-    departures.done(3)
-    departures.done(3)
-    departures.done(4)
+    assert [departures.done(index) for index in (3, 3, 4)] == [False] * 3
     began = time.monotonic()
     departures.wait(0.05)
     assert time.monotonic() - began > 0.04
 
-    departures.done(5)
+    assert departures.done(5)
+    assert not departures.done(5)
 
     departures.wait(30)
     assert time.monotonic() - began < 10
