@@ -11,7 +11,7 @@ AT_ONCE = -n 3
 LONG = $(addprefix tests/,image interop monitoring site supply) tests/e2e/test_watch_for_long.py \
 	$(filter-out %/test_documents.py %/test_registry.py,$(wildcard $(addsuffix /test_*.py,tests/docs)))
 
-.PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed image bench bench-image bench-nodes fuzz recipes pages site clean
+.PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed image bench bench-image bench-nodes coverage fuzz mutants recipes pages site clean
 
 help:            ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -43,7 +43,7 @@ interop: $(DEV) tools  ## the others: real servers, other implementations, artef
 	$(RUN) -m pytest $(AT_ONCE) $(LONG) $(PYTEST)
 
 # Peers and heavy tools, in environments of their own: some 1 GB.
-tools: .venv-interop/bin/roughly .venv-aws .venv-checkov .venv-datadog .venv-fuzz .venv-nodes .venv-setups .venv-supply  ## what only the interop tests need
+tools: .venv-interop/bin/roughly .venv-aws .venv-checkov .venv-datadog .venv-fuzz .venv-mutants .venv-nodes .venv-setups .venv-supply  ## what only the interop tests need
 
 # roughly says that it wants Python 3.12, and runs on 3.11. In no lock of ours: it is a peer.
 .venv-interop/bin/roughly:
@@ -81,6 +81,15 @@ SECONDS ?= 600
 fuzz: .venv-fuzz  ## fuzz codecs, files and conversations, guided by coverage (SECONDS=600 for all)
 	.venv-fuzz/bin/python -m tests.fuzz $(SECONDS)
 
+coverage: $(DEV)  ## measure branch coverage; fails below 100 % of what proves, 95 % of the rest
+	mkdir -p build
+	$(RUN) -m pytest -q $(AT_ONCE) --cov --cov-report=json:build/coverage.json --cov-report= \
+		tests/unit tests/property tests/contract tests/fuzz
+	$(RUN) -m tools.coverage build/coverage.json
+
+mutants: .venv-mutants  ## change what proves, one thing at a time: a test must fail (PARTS=sources/ntp)
+	.venv-mutants/bin/python -m tests.mutants $(PARTS)
+
 recipes:         ## write the generated files of monitoring/ again
 	$(PYTHON) -m tools.recipes
 
@@ -91,7 +100,7 @@ site: .venv-site      ## build the hand-over site in build/site (URL=https://...
 	.venv-site/bin/python -m cloudformation site --url $(URL)
 
 UV = .venv-lock/bin/uv pip compile -q -U --generate-hashes --no-strip-extras --universal --python-version 3.11 --no-header
-LOCKS = requirements requirements-dev requirements-site tests/tools/aws tests/tools/checkov tests/tools/datadog tests/tools/fuzz tests/tools/nodes tests/tools/setups tests/tools/supply
+LOCKS = requirements requirements-dev requirements-site tests/tools/aws tests/tools/checkov tests/tools/datadog tests/tools/fuzz tests/tools/mutants tests/tools/nodes tests/tools/setups tests/tools/supply
 
 lock:            ## renew the locks; they name no index
 	$(PYTHON) -m venv .venv-lock
@@ -143,12 +152,12 @@ clean:           ## remove what the other verbs made
 	rm -rf .venv .venv-* .venv*.lock .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
 # The bootstrap itself sees whether a lock has changed, and does nothing if it has not.
-.PHONY: .venv $(DEV) .venv-site .venv-aws .venv-checkov .venv-datadog .venv-fuzz .venv-nodes .venv-setups .venv-supply
+.PHONY: .venv $(DEV) .venv-site .venv-aws .venv-checkov .venv-datadog .venv-fuzz .venv-mutants .venv-nodes .venv-setups .venv-supply
 .venv:
 	@./time-drift.sh --version >/dev/null
 $(DEV):
 	@$(PYTHON) -I drift/bootstrap.py requirements-dev.txt $@
 .venv-site:
 	@$(PYTHON) -I drift/bootstrap.py requirements-$(@:.venv-%=%).txt $@
-.venv-aws .venv-checkov .venv-datadog .venv-fuzz .venv-nodes .venv-setups .venv-supply:
+.venv-aws .venv-checkov .venv-datadog .venv-fuzz .venv-mutants .venv-nodes .venv-setups .venv-supply:
 	@$(PYTHON) -I drift/bootstrap.py tests/tools/$(@:.venv-%=%).txt $@

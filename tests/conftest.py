@@ -14,7 +14,7 @@ import pytest
 from tests.support.optional import SkipsWithoutPackages, absent
 
 if "hypothesis" not in absent():
-    from hypothesis import HealthCheck, settings
+    from hypothesis import HealthCheck, Phase, settings
 
     # A machine that is busy is slow at making examples, too: no fault of theirs.
     _SLOW = [HealthCheck.too_slow]
@@ -22,6 +22,15 @@ if "hypothesis" not in absent():
     settings.register_profile("ci", deadline=None, suppress_health_check=_SLOW, max_examples=200)
     # For running the same tests again elsewhere: --hypothesis-profile=brief.
     settings.register_profile("brief", deadline=None, suppress_health_check=_SLOW, max_examples=25)
+    # For `make mutants`: the same examples each time, and none made smaller.
+    settings.register_profile(
+        "mutants",
+        deadline=None,
+        suppress_health_check=_SLOW,
+        derandomize=True,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+    )
     settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 ROOT = Path(__file__).resolve().parent.parent
