@@ -6,8 +6,10 @@ from hypothesis import strategies as st
 
 from sources.base import (
     EPOCH_FLOOR_UNIX_NS,
+    Implausible,
     Malformed,
     Refused,
+    Sample,
     SourceError,
     TooWide,
     Unsynchronised,
@@ -15,7 +17,7 @@ from sources.base import (
 from sources.clock import NS
 from sources.ntp import proof as ntp_proof
 from sources.ntp import wire as ntp
-from tests.support.fakes import TRUE_UNIX_NS
+from tests.support.fakes import TRUE_UNIX_NS, FakeSource, a_sample
 
 MS = 1_000_000
 SENT_RAW_NS = 5000 * NS
@@ -83,7 +85,10 @@ def test_an_honest_server_is_always_right(
         ({"stratum": 0, "reference_id": b"RATE"}, Refused, "kiss-o'-death RATE"),
         ({"stratum": 0, "reference_id": b"DENY", "leap": 3}, Refused, "kiss-o'-death DENY"),
         ({"stratum": 0, "reference_id": b"INIT", "leap": 3}, Unsynchronised, "code INIT"),
-        ({"stratum": 0}, Unsynchronised, "stratum 0 without a kiss code"),
+        ({"stratum": 0, "reference_id": b"STEP", "leap": 3}, Unsynchronised, "code STEP"),
+        ({"stratum": 0}, Unsynchronised, "^stratum 0 without a kiss code"),
+        ({"stratum": 0, "reference_id": b"\0NO "}, Unsynchronised, "^stratum 0 without a kiss"),
+        ({"stratum": 0, "reference_id": b"R\xc4TE"}, Unsynchronised, "^stratum 0 without a kiss"),
         ({"stratum": 0, "reference_id": b"\x1b[2J"}, Unsynchronised, "without a kiss code"),
         ({"leap": 3}, Unsynchronised, "leap indicator 3"),
         ({"stratum": 16}, Unsynchronised, "stratum 16: 1 to 15"),
@@ -109,6 +114,41 @@ def test_one_wrong_field_has_its_own_error(
     """A valid reply with one thing changed fails with the error and the words for that thing."""
     with pytest.raises(error, match=says):
         ntp_proof.prove(SERVER.replaced(**change), SENT_RAW_NS, RECEIVED_RAW_NS)
+
+
+@pytest.mark.parametrize(
+    ("reference_id", "code"), [(b"RATE", "RATE"), (b"DENY", "DENY"), (b"AUX\0", "AUX")]
+)
+def test_a_refusal_has_its_code(reference_id: bytes, code: str) -> None:
+    """What asks for rest is known by it; zeros that fill up a shorter one are not part of it."""
+    with pytest.raises(Refused) as caught:
+        ntp_proof.prove(
+            SERVER.replaced(stratum=0, reference_id=reference_id), SENT_RAW_NS, RECEIVED_RAW_NS
+        )
+
+    assert caught.value.code == code
+
+
+def test_a_sample_says_whose_it_is_and_what_was_proven() -> None:
+    """It has the proof's interval twice, and names the server; an old time is refused."""
+    source = FakeSource("Alpha", lambda _: a_sample(0, 1))
+    proof = ntp_proof.prove(SERVER, SENT_RAW_NS, RECEIVED_RAW_NS)
+
+    sample = ntp_proof.sampled(source, proof, "192.0.2.1", authenticated=True)
+
+    assert sample == Sample(
+        operator="Alpha",
+        kind="ntp",
+        authenticated=True,
+        certain=proof.interval,
+        likely=proof.interval,
+        rtt_ns=proof.rtt_ns,
+        server="192.0.2.1",
+        detail=proof.detail,
+    )
+    old = proof.replaced(latest_unix_ns=EPOCH_FLOOR_UNIX_NS - 1)
+    with pytest.raises(Implausible):
+        ntp_proof.sampled(source, old, "192.0.2.1", authenticated=True)
 
 
 @pytest.mark.parametrize(
