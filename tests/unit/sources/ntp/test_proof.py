@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sources.base import (
     EPOCH_FLOOR_UNIX_NS,
     Implausible,
+    Interval,
     Malformed,
     Refused,
     Sample,
@@ -40,6 +41,45 @@ def test_the_interval_holds_the_truth_and_is_as_wide_as_the_trip() -> None:
     assert proof.interval.low_ns <= true_drift_ns <= proof.interval.high_ns
     assert abs(proof.rtt_ns - 8 * MS) <= 2
     assert abs(proof.interval.width_ns - 8 * MS - 2 * 954) <= 4
+
+
+def test_a_proof_by_hand() -> None:
+    """E is .25 + .25 + .25 s; earliest is t2 - E, latest t3 + E, and the drift as in RFC 5905."""
+    reply = SERVER.replaced(
+        root_delay=1 << 15,
+        root_dispersion=1 << 14,
+        precision=-2,
+        receive=ntp.stamp_of(TRUE_UNIX_NS + 250 * MS),
+        transmit=ntp.stamp_of(TRUE_UNIX_NS + 500 * MS),
+    )
+    drift_ns = SENT_RAW_NS - TRUE_UNIX_NS
+
+    assert ntp_proof.prove(reply, SENT_RAW_NS, SENT_RAW_NS + NS) == ntp_proof.Proof(
+        interval=Interval(drift_ns - 1000 * MS, drift_ns + 1250 * MS),
+        rtt_ns=750 * MS,
+        earliest_unix_ns=TRUE_UNIX_NS - 500 * MS,
+        latest_unix_ns=TRUE_UNIX_NS + 1250 * MS,
+        detail="stratum 2, root distance 750.000 ms",
+    )
+
+
+def test_a_server_may_err_about_its_holding_by_all_that_it_admits() -> None:
+    """It held .75 s of a trip of .25 s and admits .25 s at both ends: one drift is left, in no
+    time; a nanosecond less of a trip leaves none.
+    """
+    reply = SERVER.replaced(
+        precision=-2,
+        receive=ntp.stamp_of(TRUE_UNIX_NS),
+        transmit=ntp.stamp_of(TRUE_UNIX_NS + 750 * MS),
+    )
+
+    proof = ntp_proof.prove(reply, SENT_RAW_NS, SENT_RAW_NS + 250 * MS)
+
+    drift_ns = SENT_RAW_NS - TRUE_UNIX_NS - 250 * MS
+    assert proof.interval == Interval(drift_ns, drift_ns)
+    assert proof.rtt_ns == 0
+    with pytest.raises(Malformed):
+        ntp_proof.prove(reply, SENT_RAW_NS, SENT_RAW_NS + 250 * MS - 1)
 
 
 def test_what_the_server_admits_widens_both_sides() -> None:
@@ -104,8 +144,16 @@ def test_an_honest_server_is_always_right(
             Malformed,
             r"^reference timestamp 3599\.994 s after the transmit timestamp$",
         ),
-        ({"transmit": ntp.stamp_of(TRUE_UNIX_NS + 3 * MS)}, Malformed, "before it received"),
-        ({"transmit": ntp.stamp_of(TRUE_UNIX_NS + 40 * MS)}, Malformed, "held the request 0.036"),
+        (
+            {"transmit": ntp.stamp_of(TRUE_UNIX_NS + 3 * MS)},
+            Malformed,
+            r"^transmitted 0\.001000 s before it received$",
+        ),
+        (
+            {"transmit": ntp.stamp_of(TRUE_UNIX_NS + 40 * MS)},
+            Malformed,
+            r"^held the request 0\.036000 s of a 0\.010000 s trip$",
+        ),
     ],
 )
 def test_one_wrong_field_has_its_own_error(
