@@ -22,7 +22,6 @@ LEAP_ALARM = 3
 _STAMPS = struct.Struct("!4Q")
 _STAMPS_AT = 16
 _ORIGIN = slice(24, 32)
-_TRANSMIT = slice(40, 48)
 _UNIX_MINUS_NTP_S = 2_208_988_800
 """Seconds from 1900 to 1970."""
 _SHORT = 1 << 16
@@ -95,11 +94,6 @@ def request(nonce: bytes) -> bytes:
 
 _REQUEST = encode(Packet())[:40]
 """What every request begins with: version 4, mode client, all else zero."""
-
-
-def transmit_bytes(data: bytes) -> bytes:
-    """Return the transmit stamp of a packet as it stands there; shorter if the packet is."""
-    return data[_TRANSMIT]
 
 
 def origin_bytes(data: bytes) -> bytes:

@@ -42,7 +42,7 @@ def main() -> None:
             link = key.fileobj  # type: ignore[assignment]
             data, client = link.recvfrom(100)
             now_ns = time.time_ns()
-            template[24:32] = ntp.transmit_bytes(data)
+            template[24:32] = data[40:48]
             template[32:40] = _stamp(now_ns + away_ns)
             under_way.append((now_ns + 2 * away_ns, link, bytes(template), client))
         while under_way and _wait_s(under_way[0][0]) == 0:

@@ -70,6 +70,14 @@ def test_a_consensus_of_a_minute_ago_is_six_milliseconds_wider() -> None:
     assert then.over(RAW_ZERO - 120 * NS, RAW_ZERO) == EXACT.raw_minus_true.widened(6 * MS)
 
 
+def test_true_time_is_the_middle_of_what_the_observer_knows() -> None:
+    """raw - true between 2 and 5 s: at raw 10 s it is about 7 s, and surely within 2 s of that."""
+    reference = Reference(Interval(2 * NS, 5 * NS + 1), 0)
+
+    assert reference.true_unix_ns(10 * NS) == 6_500_000_000
+    assert reference.doubt_ns == 1_500_000_001
+
+
 def test_two_halves_prove_the_integer() -> None:
     """One exchange wholly in the first half of a second, one in the second half: 0."""
     first = readings.read(a_stamp(T0, T0 + 250 * MS, T0 + 400 * MS), EXACT)
@@ -129,6 +137,7 @@ def test_beyond_a_limit() -> None:
     assert readings.surely_beyond(Interval(limit_ns + 1, NS), limit_ns)
     assert readings.surely_beyond(Interval(-NS, -limit_ns - 1), limit_ns)
     assert not readings.surely_beyond(Interval(limit_ns, NS), limit_ns)
+    assert not readings.surely_beyond(Interval(-NS, -limit_ns), limit_ns)
     assert not readings.possibly_beyond(Interval(-limit_ns, limit_ns), limit_ns)
     assert readings.possibly_beyond(Interval(-limit_ns - 1, 0), limit_ns)
     assert not readings.surely_beyond(Interval(-NS, NS), limit_ns)

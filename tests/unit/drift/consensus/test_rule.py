@@ -35,6 +35,24 @@ def test_half_of_the_votes_are_no_majority() -> None:
     )
 
 
+def test_the_votes_that_agree_are_counted_in_votes() -> None:
+    """Half of an operator's sources is half a vote, whatever weights stand for it."""
+    apart = [said(name, ms(at, at + 9)) for name, at in zip("aabc", (0, 50, 100, 200), strict=True)]
+    with_half = [
+        said("a", ms(0, 9)),
+        said("a", ms(50, 59)),
+        said("b", ms(0, 9)),
+        said("c", ms(90, 99)),
+    ]
+
+    assert settled(*apart) == NoAnswer(
+        Lack.NO_MAJORITY, "at most 1 of 3 votes agree", "more than half"
+    )
+    assert settled(*with_half) == NoAnswer(
+        Lack.NO_MAJORITY, "at most 1.5 of 3 votes agree", "more than half"
+    )
+
+
 def test_touching_intervals_overlap() -> None:
     """Intervals are closed: one that ends where the other begins shares that point with it."""
     found = answer(said("a", ms(0, 100)), said("b", ms(100, 300)))

@@ -100,6 +100,7 @@ def test_an_integer_that_only_asking_again_could_decide_is_no_answer() -> None:
 
     assert isinstance(found, NoAnswer)
     assert found.lack is Lack.UNREFINED
+    assert found.wanted == "one integer"
     assert found.found == "-1 to 0 s possible, asking again failed: no route"
     assert found.agreed
 

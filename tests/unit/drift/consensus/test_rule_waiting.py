@@ -8,7 +8,7 @@ from tests.support.drift.settling import answer, failed, lack, ms, out, said, se
 
 def test_no_sample_is_no_answer() -> None:
     """Without sources, or when all have failed, there is nothing; nothing is settled as zero."""
-    assert lack() is Lack.NOTHING
+    assert settled() == NoAnswer(Lack.NOTHING, "no votes", "a majority")
     assert lack(failed("a"), failed("b")) is Lack.NOTHING
     assert lack(operators=0, kinds=0) is Lack.NOTHING
 

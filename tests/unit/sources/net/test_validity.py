@@ -103,6 +103,16 @@ def test_each_may_be_valid_and_the_chain_not() -> None:
         )
 
 
+def test_valid_at_an_end_of_the_claim_alone_is_neither_expired_nor_to_come() -> None:
+    """Who is valid at one instant of the claim fails the rest of the chain, not the claim."""
+    until = Validity("Until", NOW_S - DAY_S, NOW_S)
+    since = Validity("Since", NOW_S + 10, NOW_S + DAY_S)
+
+    for chain in ([until, since], [since, until]):
+        with pytest.raises(Unverified, match="is not valid together with the rest of its chain"):
+            judge(chain, TRUE_UNIX_NS, TRUE_UNIX_NS + 10 * NS)
+
+
 def test_a_certificate_that_ends_before_it_begins_is_never_valid() -> None:
     """Dates in the wrong order hold no instant, whatever the claim."""
     inverted = Validity("Inverted", NOW_S + 1, NOW_S)

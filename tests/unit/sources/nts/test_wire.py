@@ -260,6 +260,11 @@ NO_AGREEMENT: dict[str, tuple[bytes, type[SourceError], str]] = {
     "no end": (having(END), Malformed, NO_END),
     "nothing": (b"", Malformed, NO_END),
     "an end and nothing else": (nts_ke.encode([(END, b"", True)]), Malformed, NO_NTP),
+    "a host with a blank before it": (
+        having(SERVER, b" time.test"),
+        Malformed,
+        "NTS-KE: names a host with blanks around it",
+    ),
     "a body too short": (
         having(END) + bytes.fromhex("0005 0010") + bytes(15),
         Malformed,

@@ -1,9 +1,11 @@
 """Signatures hold to the bit, by the right key, in the right context."""
 
+import hashlib
+
 import pytest
 
 from lab.roughtime import Signer
-from sources.base import Unverified
+from sources.base import Unavailable, Unverified
 from sources.roughtime import wire
 from sources.roughtime.wire_dialects import DIALECTS, GOOGLE
 from tests.support.fakes import TRUE_UNIX_NS
@@ -24,6 +26,23 @@ from tests.support.sources.roughtime_proof import (
 )
 
 STRANGER = Signer()
+
+
+@every_version
+def test_a_machine_without_the_hash_cannot_ask(
+    monkeypatch: pytest.MonkeyPatch, version: int | None
+) -> None:
+    """Where the system's rules leave out SHA-512 it is the machine that lacks it, not a bug."""
+
+    def refuse(name: str, data: bytes) -> None:
+        raise ValueError(f"unsupported hash type {name}")
+
+    monkeypatch.setattr(hashlib, "new", refuse)
+
+    with pytest.raises(
+        Unavailable, match=r"^sha512\w* cannot be had: unsupported hash type sha512"
+    ):
+        dialect_of(version).hashed(b"")
 
 
 @every_version
