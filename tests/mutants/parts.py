@@ -20,7 +20,7 @@ PARTS = (
     Part(
         "drift/consensus",
         tuple(f"drift/consensus/{file}.py" for file in ("rule", "cover", "duplicates", "verdict")),
-        ("tests/unit/drift/consensus",),
+        ("tests/unit/drift/consensus", "tests/unit/drift/wording", "tests/unit/drift/formats"),
     ),
     _source("ntp", "proof", "wire"),
     _source("roughtime", "proof", "wire", "wire_dialects"),

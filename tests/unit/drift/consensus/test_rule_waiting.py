@@ -20,6 +20,22 @@ def test_all_outstanding_is_unsettled() -> None:
     )
 
 
+def test_one_alone_is_waited_for() -> None:
+    """The only vote that there is may still come."""
+    assert settled(out("a")) == NoAnswer(
+        Lack.UNSETTLED, "1 of 1 votes outstanding", "less than half"
+    )
+
+
+def test_two_to_come_may_move_the_majority_as_far_as_one_sample_reaches() -> None:
+    """All three agree between .7 and .9 s; d and e may agree with a and b at .3 s, or at 1.3 s."""
+    answered = said("a", ms(300, 1300)), said("b", ms(300, 1300)), said("c", ms(700, 900))
+
+    assert settled(*answered, out("d"), out("e")) == NoAnswer(
+        Lack.UNSETTLED, "0 to 1 s possible", "one integer", (ms(700, 900),)
+    )
+
+
 def test_half_outstanding_is_unsettled_and_less_may_settle() -> None:
     """Two of four could still tie; two of five agree whatever the rest says."""
     two_in = said("a", ms(0, 10)), said("b", ms(0, 10))

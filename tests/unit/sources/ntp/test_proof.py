@@ -130,7 +130,7 @@ def test_an_honest_server_is_always_right(
         ({"stratum": 0, "reference_id": b"\0NO "}, Unsynchronised, "^stratum 0 without a kiss"),
         ({"stratum": 0, "reference_id": b"R\xc4TE"}, Unsynchronised, "^stratum 0 without a kiss"),
         ({"stratum": 0, "reference_id": b"\x1b[2J"}, Unsynchronised, "without a kiss code"),
-        ({"leap": 3}, Unsynchronised, "leap indicator 3"),
+        ({"leap": 3}, Unsynchronised, "^leap indicator 3: the server's clock is not set$"),
         ({"stratum": 16}, Unsynchronised, "stratum 16: 1 to 15"),
         ({"stratum": 255}, Unsynchronised, "stratum 255: 1 to 15"),
         ({"precision": -33}, Malformed, r"precision 2\^-33 s: 2\^-32 or more wanted"),
@@ -237,6 +237,7 @@ def test_what_makes_a_reply_too_wide_is_said_part_by_part(
         {"reference": 0},
         {"reference": ntp.stamp_of(TRUE_UNIX_NS - 86_400 * NS)},
         {"reference": ntp.stamp_of(TRUE_UNIX_NS + 6 * MS + NS // 2)},
+        {"reference": ntp.stamp_of(TRUE_UNIX_NS + 6 * MS + NS)},
         {"reference_id": bytes(4), "stratum": 3},
         {"precision": -32},
         {"poll": 255},
@@ -246,6 +247,19 @@ def test_what_makes_a_reply_too_wide_is_said_part_by_part(
 def test_a_value_that_the_proof_does_not_need_may_be_unknown(change: dict[str, object]) -> None:
     """Simple servers leave some fields zero, and chrony blurs the last bits of its stamps."""
     ntp_proof.prove(SERVER.replaced(**change), SENT_RAW_NS, RECEIVED_RAW_NS)
+
+
+def test_a_root_distance_of_one_second_is_allowed() -> None:
+    """Half a second by the precision, half by the dispersion; one unit more is too wide."""
+    widest = SERVER.replaced(precision=-1, root_dispersion=1 << 15)
+
+    proof = ntp_proof.prove(widest, SENT_RAW_NS, RECEIVED_RAW_NS)
+
+    assert proof.detail == "stratum 2, root distance 1000.000 ms"
+    with pytest.raises(TooWide):
+        ntp_proof.prove(
+            widest.replaced(root_dispersion=(1 << 15) + 1), SENT_RAW_NS, RECEIVED_RAW_NS
+        )
 
 
 @pytest.mark.parametrize("stratum", [1, 15])
