@@ -59,6 +59,39 @@ def test_others_are_not(source: Source, other: Source, address: str) -> None:
     assert addresses.claim(1, "203.0.113.1") == ""
 
 
+X, Y = "203.0.113.1", "203.0.113.2"
+
+
+def test_an_operator_of_two_sources_keeps_its_address() -> None:
+    """Also when its other source has been heard from elsewhere: it loses what it takes."""
+    addresses = Addresses([named("B", "b1.test"), named("B", "b2.test"), named("A", "a.test")])
+
+    assert [addresses.claim(0, X), addresses.claim(1, Y)] == ["", ""]
+    assert addresses.claim(2, X) == f"same address as ntp b ({X})"
+
+
+def test_a_pool_that_keeps_an_address_says_nothing_else() -> None:
+    """While all that it said came from there; its other sources vote by that address or not."""
+    pool = [named("Pool", f"{number}.pool.test") for number in range(3)]
+    addresses = Addresses([*pool, named("A", "a.test")])
+
+    assert addresses.claim(0, X) == ""
+    assert addresses.claim(3, X) == f"same address as ntp pool ({X})"
+    assert addresses.claim(1, Y) == f"its operator has the vote of {X}, and no other"
+    assert addresses.claim(2, X) == ""
+
+
+def test_a_pool_heard_from_elsewhere_keeps_none() -> None:
+    """Who comes later has the address then, against others too; what the pool said there stays."""
+    pool = [named("Pool", f"{number}.pool.test") for number in range(3)]
+    addresses = Addresses([*pool, named("A", "a.test"), named("B", "b.test")])
+
+    assert [addresses.claim(0, X), addresses.claim(1, Y), addresses.claim(3, X)] == ["", "", ""]
+    assert addresses.claim(4, X) == f"same address as ntp a ({X})"
+    assert addresses.claim(2, X) == f"same address as ntp a ({X})"
+    assert addresses.claim(0, X) == ""
+
+
 def run(answers: Sequence[tuple[str, str, float]], rule: Rule = RULE) -> Gathered:
     """Gather from sources of an operator, an address and a drift each, all reached by name."""
     sources = []
