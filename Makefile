@@ -11,7 +11,7 @@ AT_ONCE = -n 3
 LONG = $(addprefix tests/,image interop monitoring site supply) tests/e2e/test_watch_for_long.py \
 	$(filter-out %/test_documents.py %/test_registry.py,$(wildcard $(addsuffix /test_*.py,tests/docs)))
 
-.PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed image bench bench-image bench-nodes fuzz recipes pages site clean
+.PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed image bench bench-image bench-nodes simulation fuzz recipes pages site clean
 
 help:            ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -68,7 +68,6 @@ check: lint type test  ## everything before a commit
 # By the environment that runs: what is measured depends on no developer's tool.
 bench: .venv     ## compare with ntpdig and chronyd (root, and Debian's chrony and ntpsec-ntpdig)
 	.venv/bin/python -m tools.bench.run
-	.venv/bin/python -m tools.bench.simulation
 
 bench-image: .venv  ## size and start-up of the image (root, and Debian's buildah, crun, debootstrap)
 	.venv/bin/python -m tools.bench.image
@@ -76,6 +75,11 @@ bench-image: .venv  ## size and start-up of the image (root, and Debian's builda
 bench-nodes: .venv  ## many nodes, and the exporter under Prometheus (root, and Debian's prometheus)
 	.venv/bin/python -m tools.bench.nodes 10000
 	.venv/bin/python -m tools.bench.nodes --prometheus 60
+
+# Half an hour of two quiet cores for a million. What is interrupted goes on at the next call.
+RUNS ?= 1000000
+simulation: .venv  ## run the rule on simulated networks (RUNS=1000000), write docs/simulation.md
+	.venv/bin/python -m tools.simulation --runs $(RUNS) --processes 2
 
 SECONDS ?= 600
 fuzz: .venv-fuzz  ## fuzz codecs, files and conversations, guided by coverage (SECONDS=600 for all)

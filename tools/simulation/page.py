@@ -44,24 +44,20 @@ def render(totals: Totals, *, runs: int, seed: int) -> str:
         _table(_TOLERANCE_COLUMNS, _tolerances(tallies)),
         _TOLERANCE_AFTER,
     ]
-    return "\n".join(parts)
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
 _HEAD = """# Simulation
 
-<!-- Written by `make simulation`; not by hand. -->
+<!-- Written by tools/simulation, not by hand. -->
 
 {runs:,} runs on networks that do not exist, where the true drift is known. The rule and the
 gathering are the program's own, `drift/consensus` and `drift/run/gather.py`, as they stand. Only
 threads and clocks are replaced: answers come from a plan, and time goes on when somebody waits.
 
 Seed {seed}. Every run has a number and its own random numbers, so the result is the same whatever
-the number of processes. It took {minutes:.0f} minutes of processor time, {ms:.2f} ms a run. To
-repeat it:
-
-```sh
-make simulation RUNS={runs}
-```
+the number of processes. It took {minutes:.0f} minutes of processor time, {ms:.2f} ms a run, most of
+it the program's own. `make simulation RUNS={runs}` repeats it.
 
 ## What is simulated
 
@@ -69,8 +65,8 @@ make simulation RUNS={runs}
 - **Networks**: quiet ones have round trips of 4 to 60 ms. Bad ones have 20 to 900 ms, all of it on
   one way at times, jitter of 30 ms, and lose 8 % of the answers.
 - **Drift**: half of the runs are within 30 ms of where the integer turns, far more than in life.
-- **Honest servers** hold the truth in what they certify. On quiet networks they are off by 1.5 ms
-  (one standard deviation) beyond that.
+- **Honest servers** hold the truth in what they certify. On a quiet network where nobody lies they
+  are off by 1.5 ms (one standard deviation) beyond that, which the tolerance covers.
 - **Liars** know the rule and have seen all honest answers. They are fewer than half of the
   operators, often just so. They choose their intervals, within what a kind may carry, and whether
   they answer first, last or mixed. `tools/simulation/liars.py` has the strategies.
@@ -87,8 +83,8 @@ make simulation RUNS={runs}
   counted apart where the honest were a majority of those who had answered by the moment of
   decision, and where they became one only afterwards.
 - **not waited for**: sources that had not answered when the integer was printed.
-- **error**: of the nanoseconds of an answer. "Worst" is under an honest majority by the moment of
-  decision.
+- **error**: of the nanoseconds of an answer. The worst is of runs in which the honest were a
+  majority by the moment of decision. Where coarse kinds alone are honest, it may be a second.
 
 ## With an honest majority
 """
@@ -112,12 +108,15 @@ Only runs in which more than half of the operators that answer by the deadline a
 sample. "Changed after stop" counts early answers that the later ones would have changed.
 
 Most refusals are "too coarse": near to where the integer turns, when HTTPS servers could not be
-asked again in time ([D-68](decisions/consensus.md#d-68-an-integer-that-only-asking-again-could-decide)).
+[asked again](consensus.md#asking-again) in time (D-68).
 
 The integer needs an honest majority among those who answer by the deadline. The interval and the
-nanoseconds of an early answer rest on what had been measured by then, so they need the majority
-[by then](decisions/consensus.md#d-103-the-interval-of-an-early-answer). Liars who hurry, while the
-honest are slow, move them and not the integer.
+nanoseconds of an early answer are of what had been measured by then, so they need the majority
+[by then](decisions/consensus.md#d-103-the-interval-of-an-early-answer). Liars who hurry while the
+honest are slow move them, and not the integer.
+
+Where a minority smears, or stands just over the boundary, many integers are not nearest. The honest
+intervals reach over the boundary there, half of the drifts being within 30 ms of it.
 """
 
 _PEERS_HEAD = """
@@ -168,8 +167,8 @@ _BROKEN_AFTER = """
 - Who can silence everybody else needs `min_operators` lying operators, of `min_kinds` kinds. This
   is what `min_operators` is for: 5 where the network is hostile.
 - Who cannot silence others needs more than half of all that answer, and `min_operators` as well.
-- One box that forges all plain NTP is one kind. Other kinds have to agree with it, so it is refused,
-  or stays within what they allow: the integer may be one off, never wrong by an hour.
+- One box that forges all plain NTP is one kind, and others have to agree with it. So it is refused,
+  or stays within what they allow, and the integer is one off at most.
 """
 
 _TOLERANCE_HEAD = """
@@ -177,8 +176,8 @@ _TOLERANCE_HEAD = """
 
 Near servers that admit little: round trips of 0.5 to 6 ms, root distances of 0.05 to 1 ms. They are
 off by 1.5 ms beyond what they admit, or by 6 ms ("loose"), one standard deviation. "3 + 1" is three
-NTP servers and one HTTPS server. The liars are 3 of 11 operators, all NTP. They stand at the edge of
-the majority, which the tolerance moves out.
+NTP servers and one HTTPS server. The liars are 3 of 11 operators, all NTP. They stand at the edge
+of the majority, which the tolerance moves out.
 """
 
 _TOLERANCE_COLUMNS = (
@@ -196,9 +195,8 @@ _TOLERANCE_COLUMNS = (
 
 _TOLERANCE_AFTER = """
 A tolerance widens votes, never estimates. So it costs a wider interval, by twice the tolerance, and
-liars gain no more of the estimate. 0.01 s is enough for servers that are off by 6 ms; 0.02 s, the
-default, is twice that and still far from half a second
-([D-104](decisions/consensus.md#d-104-the-tolerance-is-twice-what-loose-servers-need)).
+gives liars no more of the estimate. Why it is 0.02 s by default:
+[D-104](decisions/consensus.md#d-104-the-tolerance-is-twice-what-loose-servers-need).
 """
 
 
@@ -220,7 +218,6 @@ def _outcome(whole: Tally) -> str:
             f"- Where the honest were a majority only after the decision ({later:,} answers), it "
             f"held in {_percent(later_held, later)} %.",
             f"- Runs set aside because the honest were no majority: {counts['broken runs']:,}.",
-            "",
         )
     )
 
@@ -327,6 +324,6 @@ def _mean_ms(total_us: int, count: int) -> str:
 
 def _table(columns: Iterable[str], rows: Iterable[tuple[str, list[str]]]) -> str:
     heads = list(columns)
-    lines = ["", f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     lines += [f"| {' | '.join((name, *cells))} |" for name, cells in rows]
     return "\n".join(lines)
