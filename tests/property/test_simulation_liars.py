@@ -8,9 +8,11 @@ import pytest
 from drift.consensus.rule import Answer, rounded_s
 from sources.base import Sample
 from tools.simulation import liars
-from tools.simulation.cases import NINE, RULE
+from tools.simulation.cases import RULE
 from tools.simulation.gathering import run
-from tools.simulation.model import QUIET, World, drawn_truth, servers
+from tools.simulation.model import World, drawn_truth, servers
+from tools.simulation.network import QUIET
+from tools.simulation.worlds import NINE
 
 _SECOND_NS = 10**9
 

@@ -134,7 +134,9 @@ def _code() -> str:
     here = Path(__file__).parent
     files = [*(_ROOT / "drift/consensus").glob("*.py"), _ROOT / "drift/run/gather.py"]
     files += [
-        here / f"{name}.py" for name in ("cases", "count", "gathering", "liars", "model", "peers")
+        file
+        for file in here.glob("*.py")
+        if file.name not in ("__main__.py", "page.py", "wording.py")
     ]
     for file in sorted(files):
         digest.update(file.read_bytes())

@@ -1,4 +1,4 @@
-"""What a number of simulated runs came to. Pure.
+"""What a number of simulated runs came to.
 
 The truth is known. Two questions are asked of every integer, ours and the peers':
 

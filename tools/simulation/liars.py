@@ -1,4 +1,4 @@
-"""Liars who know the rule and have seen all honest answers before they give their own. Pure.
+"""Liars who know the rule and have seen all honest answers before they give their own.
 
 A strategy chooses the intervals of every lying source, within what its kind may carry: NTP and NTS
 estimate by the whole of what they vote with, at most 2 s wide; a coarse kind may vote with 20 s and
@@ -14,7 +14,8 @@ from sources.base import Interval, Sample
 from sources.clock import NS
 from sources.record import Record
 from tools.simulation.gathering import run
-from tools.simulation.model import MS, World, sample
+from tools.simulation.model import World
+from tools.simulation.network import MS, sample
 
 _WIDEST_NS = 2 * NS - MS
 _RADIUS_NS = 10 * NS
@@ -133,7 +134,7 @@ def lie(world: World, strategy: Strategy, order: str, side: int, tolerance_ns: i
     sight = look(world, tolerance_ns)
     lies = strategy(world.rng, sight, side, [source.kind for source in lying])
     for number, (source, (certain, likely)) in enumerate(zip(lying, lies, strict=True)):
-        source.answer = sample(source, certain, likely, MS)
+        source.answer = sample(source.operator, source.kind, source.address, certain, likely, MS)
         late = order == "last" or (order == "mixed" and number % 2 == 1)
         source.latency_ns = MS
         source.waits_until_raw_ns = world.begin_raw_ns + _LATE_NS if late else 0
