@@ -18,8 +18,8 @@ the program's own. `make simulation RUNS={runs}` repeats it.
 
 ## What is simulated
 
-- **Sources**: 7 to 17 operators of two to four kinds. One mix of four is that of the shipped
-  configuration; in another a pool and others have several sources.
+- **Sources**: 7 to 17 operators of two to four kinds. One mix of four is the shipped configuration,
+  give or take a source; in another a pool and others have several sources.
 - **Networks**: quiet ones have round trips of 4 to 60 ms. Bad ones have 20 to 900 ms, all of it on
   one way at times, jitter of 30 ms, and lose 8 % of the answers.
 - **Drift**: half of the runs are within 30 ms of where the integer turns, far more than in life.
@@ -94,7 +94,8 @@ PEERS_AFTER = """
   the honest are a majority of all. Their filters over time, which a single run has none of, are not
   here. chrony 4's `SRC_SelectSource`; ntpd-rs's `select.rs` and `combiner.rs`, with a twentieth of
   the round trip as the deviation that eight polls would have shown.
-- Neither knows operators, kinds, or addresses that several names share.
+- Neither knows operators, kinds, or addresses that several names share. The liars play against
+  time-drift, which nobody would do to hurt another.
 """
 
 EARLY_HEAD = """
