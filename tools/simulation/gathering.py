@@ -14,8 +14,7 @@ from sources.base import Outcome, Pending, Sample, SourceError
 from sources.clock import NS, Clock
 from sources.memory import Memory
 from sources.record import Record
-from tools.simulation.model import World
-from tools.simulation.planned import Https, Planned
+from tools.simulation.model import Https, Planned, World
 
 _TIME_NS = 2_470 * NS // 1000
 """From the start of asking to the deadline: what the shipped timeout leaves."""

@@ -14,7 +14,7 @@ threads and clocks are replaced: answers come from a plan, and time goes on when
 
 Seed {seed}. Every run has its own number and its own chance, so the result is the same whatever the
 number of processes. It took {minutes:.0f} minutes of processor time, {ms:.2f} ms a run, most of it
-the program's own. `make simulation RUNS={runs}` repeats it.
+the program's own. `make simulation` does a million again.
 
 ## What is simulated
 
