@@ -127,7 +127,7 @@ BROKEN_AFTER = """
   is what `min_operators` is for: 5 where the network is hostile.
 - Who cannot silence others needs more than half of all that answer, and `min_operators` as well.
 - One box that forges all plain NTP is one kind, and others have to agree with it. So it is refused,
-  or stays within what they allow, and the integer is one off at most.
+  or stays within what they allow.
 """
 
 TOLERANCE_HEAD = """
