@@ -105,7 +105,7 @@ class _Virtual(_Gathering):
         return _failure(source, answer.reason, str(answer))
 
     def _take(self, until_raw_ns: int) -> None:
-        if self._refine.is_set():
+        if self._refine.wait(0):
             for index in self._refinable - self._refining:
                 self._ask_again(index)
         clock = self._virtual
