@@ -73,7 +73,7 @@ def add_extensions(wheels: Path, packages: Path) -> None:
             for name in opened.namelist():
                 data = opened.read(name)
                 target = packages / name
-                if ".dist-info/" in name:
+                if ".dist-info/" in name or name.endswith("/"):
                     continue
                 if not target.exists() and name.endswith(".so"):
                     target.write_bytes(data)
