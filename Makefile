@@ -128,10 +128,10 @@ PACKAGES = $(PYTHON) -m tools.packages --root $(BUILD_ROOT) --version $(VERSION)
 SUITE ?= bookworm
 BUILD_ROOT = $(if $(filter bookworm,$(SUITE)),build/base,build/base-$(SUITE))
 OUT ?= build
-deb: $(BUILD_ROOT)    ## build build/deb/*.deb, which brings its environment (root, and debootstrap)
+deb: $(BUILD_ROOT)    ## build build/deb/*.deb, with its environment inside (root, debootstrap)
 	$(PACKAGES) deb
 
-bundle: $(BUILD_ROOT) ## build build/bundle/*.tar.gz, to unpack anywhere (root, and debootstrap)
+bundle: $(BUILD_ROOT) ## build build/bundle/*.tar.gz, to unpack anywhere (root, debootstrap)
 	$(PACKAGES) bundle
 
 ENGINE ?= docker

@@ -14,7 +14,7 @@ from tools.packages import program
 
 PYTHONS = ("3.11", "3.12", "3.13")
 """Those that a bundle serves."""
-_PAGES = ("README.md", "CHANGELOG.md", "SECURITY.md", "design.md", "CONTRIBUTING.md")
+PAGES = ("README.md", "CHANGELOG.md", "SECURITY.md", "design.md", "CONTRIBUTING.md")
 
 
 def build(source: Path, tree: Path, wheels: Path, out: Path, version: str) -> None:
@@ -29,7 +29,7 @@ def build(source: Path, tree: Path, wheels: Path, out: Path, version: str) -> No
     program.name_pythons(here, [first, *others])
     # Last in the search order: one of the machine's own, in /etc or beside the script, goes first.
     shutil.copy2(source / "config.toml", here / "drift" / "config.toml")
-    for page in _PAGES:
+    for page in PAGES:
         shutil.copy2(source / page, here / page)
     for directory in ("docs", "monitoring"):
         shutil.copytree(source / directory, here / directory)
@@ -43,7 +43,7 @@ def build(source: Path, tree: Path, wheels: Path, out: Path, version: str) -> No
             check=True,
             stdout=subprocess.PIPE,
         )
-        subprocess.run(["gzip", "-9n"], input=packed.stdout, check=True, stdout=file)
+        subprocess.run(["gzip", "-6n"], input=packed.stdout, check=True, stdout=file)
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
     (out / "SHA256SUMS").write_text(f"{digest}  {archive.name}\n", encoding="utf-8")
 

@@ -8,14 +8,13 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tools.packages import program
-from tools.packages.bundle import settle
+from tools.packages import copyright, program
+from tools.packages.bundle import PAGES, settle
 
 _SCRIPT = "/opt/time-drift/time-drift.sh"
 _RECIPES = "/opt/time-drift/monitoring"
 _COMMAND = "/usr/bin/time-drift"
 _SHARED = "usr/share/time-drift/monitoring"
-_PAGES = ("README.md", "CHANGELOG.md", "SECURITY.md", "design.md", "CONTRIBUTING.md")
 _COMPLETIONS = (
     ("time-drift.bash", "usr/share/bash-completion/completions/time-drift"),
     ("_time-drift", "usr/share/zsh/vendor-completions/_time-drift"),
@@ -41,7 +40,7 @@ def build(source: Path, tree: Path, out: Path, version: str) -> None:
     _control(source / "packaging/deb", here, version)
     settle(here)
     name = f"time-drift_{version}_{_architecture()}.deb"
-    pack = ["dpkg-deb", "--root-owner-group", "-Zxz", "-z6", "--threads-max=1", "--build"]
+    pack = ["dpkg-deb", "--root-owner-group", "-Zxz", "-z1", "--threads-max=1", "--build"]
     subprocess.run([*pack, str(here), str(out / name)], check=True, stdout=subprocess.DEVNULL)
 
 
@@ -89,7 +88,7 @@ def _manuals(source: Path, here: Path) -> None:
 
 
 def _documents(source: Path, here: Path, version: str) -> None:
-    for page in _PAGES:
+    for page in PAGES:
         _copy(source / page, here / _DOC / page)
     for page in sorted((source / "docs").iterdir()):
         if page.is_file():
@@ -97,7 +96,14 @@ def _documents(source: Path, here: Path, version: str) -> None:
     shutil.copytree(source / "docs" / "decisions", here / _DOC / "docs" / "decisions")
     (here / _DOC / "monitoring").symlink_to("../../time-drift/monitoring")
     _copy(source / "packaging/deb/README.Debian", here / _DOC / "README.Debian")
-    _copy(source / "packaging/deb/copyright", here / _DOC / "copyright")
+    (here / _DOC / "copyright").write_text(
+        copyright.text(
+            source / "packaging/deb/copyright",
+            source / "LICENSE",
+            here / program.HOME.lstrip("/") / "packages",
+        ),
+        encoding="utf-8",
+    )
     changed = datetime.fromtimestamp(int(os.environ["SOURCE_DATE_EPOCH"]), UTC)
     control = (source / "packaging/deb/control").read_text(encoding="utf-8")
     (maintainer,) = re.findall("^Maintainer: (.*)$", control, re.MULTILINE)
