@@ -165,19 +165,24 @@ def test_it_stays_itself_while_the_link_moves(offline: tuple[EmptyRoot, str]) ->
     assert version == "time-drift 9.9.9\n"
 
 
-def test_the_page_s_update_and_way_back(offline: tuple[EmptyRoot, str], bundle: Path) -> None:
+def test_the_pages_update_and_way_back(offline: tuple[EmptyRoot, str], bundle: Path) -> None:
     """As docs/install.md has them: unpacked beside, one link moved, and moved back."""
     root, name = offline
-    root.give(bundle.parent / "SHA256SUMS", "/tmp/SHA256SUMS")
-    root.does(f"cp {ARCHIVE} /tmp/{bundle.name}")
-    values = f"VERSION={__version__} ARCH={name.rpartition('-')[2]}"
-    for block in ("bundle", "bundle's update", "bundle's way back"):
-        text = commands(taken(block))
-        if block == "bundle's way back":
-            text = text.replace("0.1.0", __version__)
-        done = root.shell(f"cd /tmp && {values} && {text}")
+    root.does("mkdir /srv/download")
+    root.give(bundle.parent / "SHA256SUMS", "/srv/download/SHA256SUMS")
+    root.does(f"mv {ARCHIVE} /srv/download/{bundle.name}")
+    back = commands(taken("bundle's way back"))
+    older = back.split()[2]
+    printed = []
+    for text in (commands(taken("bundle")), commands(taken("bundle")), back):
+        done = root.shell(f"set -e; cd /srv/download; {text}")
         assert done.returncode == 0, done.stdout + done.stderr
-        assert root.does("/opt/time-drift/time-drift.sh --version") == f"time-drift {__version__}\n"
+        printed.append(root.does("readlink /opt/time-drift").strip())
+        root.does(f"[ -e /opt/{older} ] || cp -a /opt/{name} /opt/{older}")
+
+    assert printed == [name, name, older]
+    assert root.run("/opt/time-drift/time-drift.sh", "--demo", user="nobody").stdout == "-4\n"
+    assert not root.does("find /opt -name '*.new'")
 
 
 def test_it_holds_the_pages_and_no_tests(offline: tuple[EmptyRoot, str]) -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from drift import __version__
 from tests.conftest import ROOT
+from tests.docs.markdown import commands
+from tests.docs.registry import taken
 from tests.support.packages import EmptyRoot, build, empty_root, three_chronyd
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(600)]
@@ -146,6 +148,21 @@ def test_an_upgrade_keeps_an_edited_configuration(root: EmptyRoot, deb: Path) ->
         seen.append((root.does("time-drift --version"), root.does(f"cat {CONFIGURATION}")))
 
     assert seen == [(f"time-drift {__version__}\n", edited), ("time-drift 0.0.9\n", edited)]
+
+
+def test_the_pages_lines(root: EmptyRoot, deb: Path) -> None:
+    """As docs/install.md has them, by apt, which finds all that it needs in the root."""
+    root.does("mkdir /srv/copied")
+    root.give(deb, f"/srv/copied/{deb.name}")
+    install, *removals = commands(taken("package")), *commands(taken("removal")).split("\n")[:2]
+    installed = root.shell(f"cd /srv/copied; {install}")
+    after = []
+    for line in removals:
+        root.does(f"{line} -y")
+        after.append(root.shell(f"test -e {CONFIGURATION}").returncode)
+
+    assert installed.stdout.endswith("-4\n"), installed.stderr
+    assert after == [0, 1]
 
 
 def test_an_unedited_configuration_follows_the_upgrade(root: EmptyRoot, deb: Path) -> None:
