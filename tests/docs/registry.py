@@ -160,7 +160,7 @@ _SET_UP = (
     Entry(_INSTALL_PAGE, "apt-get remove time-drift …", Taken("removal")),
     Entry(_INSTALL_PAGE, "sha256sum -c --ignore-missing SHA256SUMS", Taken("bundle")),
     Entry(_INSTALL_PAGE, "ln -s time-drift-…", Taken("bundle's way back")),
-    Entry(_INSTALL_PAGE, "python3.13 -m compileall …", WORDS),
+    Entry(_INSTALL_PAGE, "python3 -m compileall …", Taken("compile")),
     Entry(_INSTALL_PAGE, "make deb SUITE=trixie", Make()),
     Entry(_INSTALL_PAGE, "make release", Make()),
     Entry(_TROUBLES, "apt-get install python3-venv", Runs(programs=("apt-get",))),

@@ -1,5 +1,6 @@
 """The package's timer, by a real systemd: as docs/install.md has it, after the package's own dpkg."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -13,7 +14,9 @@ pytestmark = [pytest.mark.interop, pytest.mark.timeout(600)]
 
 WRITABLE = """\
 mkdir /run/usr && mount -t tmpfs tmpfs /run/usr && mkdir /run/usr/upper /run/usr/work
+mkdir /run/units && mount --bind /usr/lib/systemd/system /run/units
 mount -t overlay overlay -o lowerdir=/usr,upperdir=/run/usr/upper,workdir=/run/usr/work /usr
+mount --bind /run/units /usr/lib/systemd/system
 """
 METRICS = "/var/cache/time-drift/time-drift.prom"
 
@@ -34,18 +37,18 @@ def test_the_packages_timer_runs(fresh_root: Machine, needs: Callable[[str], str
 
     does(WRITABLE)
     fresh_root.path("/run/usr/time-drift.deb").write_bytes(deb.read_bytes())
-    does("dpkg -i --force-depends /run/usr/time-drift.deb")
+    does("rm -f /usr/sbin/policy-rc.d; dpkg -i --no-triggers --force-depends --force-unsafe-io /run/usr/time-drift.deb")
     before = fresh_root.systemctl("is-enabled", "time-drift.timer")
     does(f"install -m 0644 {CONFIGURATION} /etc/time-drift/config.toml")
     does(commands(taken("package's timer")))
     enabled = [fresh_root.systemctl(one, "time-drift.timer") for one in ("is-enabled", "is-active")]
     does("systemctl start time-drift.service")
     metrics = does(f"cat {METRICS}")
-    does("dpkg -P time-drift")
+    does("dpkg -P --no-triggers time-drift")
     after = fresh_root.systemctl("is-active", "time-drift.timer")
 
     assert before == "failed: disabled"
     assert enabled == ["enabled", "active"]
-    assert "time_drift_seconds -4\n" in metrics
+    assert re.search(r"^time_drift_seconds -[34]\.\d+$", metrics, re.MULTILINE), metrics
     assert after == "failed: inactive"
     assert not fresh_root.path(METRICS).exists()

@@ -129,7 +129,9 @@ def test_newer_pythons_run_it_too(bundle: Path, tmp_path: Path) -> None:
         pytest.skip("no Python 3.12 or 3.13 here: this test did NOT run")
     subprocess.run(["tar", "-xzf", bundle, "-C", tmp_path], check=True)
     (script,) = tmp_path.glob("*/time-drift.sh")
+    compiles = commands(taken("compile")).replace("/opt/time-drift/", f"{script.parent}/")
     for python in newer():
+        subprocess.run(["sh", "-c", compiles.replace("python3 ", f"{python} ")], check=True)
         ran = subprocess.run(
             [script, "--demo"],
             env=os.environ | {"TIME_DRIFT_PYTHON": python},
@@ -141,11 +143,9 @@ def test_newer_pythons_run_it_too(bundle: Path, tmp_path: Path) -> None:
 
 
 def test_it_stays_itself_while_the_link_moves(offline: tuple[EmptyRoot, str]) -> None:
-    """A watch that began before goes on with what it began with; the next run is the new one's."""
+    """A watch that began before goes on with what it began with, wherever the link leads now."""
     root, name = offline
-    root.does(f"cp -a /srv/{name} /srv/next && ln -sfn /srv/{name} /srv/now")
-    root.does("sed -i s/__version__.*/__version__=\\'9.9.9\\'/ /srv/next/drift/__init__.py")
-    root.does("rm -r /srv/next/drift/__pycache__ /srv/next/drift/run")
+    root.does(f"ln -s {name} /srv/now && mkdir /srv/next")
     watch = root.inside("/srv/now/time-drift.sh", "watch", "--every", "1h")
     with subprocess.Popen(watch, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as watching:
         assert watching.stdin is not None
@@ -156,13 +156,11 @@ def test_it_stays_itself_while_the_link_moves(offline: tuple[EmptyRoot, str]) ->
         watching.stdin.flush()
         second = watching.stderr.readline()
         watching.terminate()
-        rest = watching.stderr.read()
-    version = root.shell("/srv/now/time-drift.sh --version").stdout
+    gone = root.run("/srv/now/time-drift.sh").returncode
 
     assert b"no network" in first
     assert b"no network" in second
-    assert b"bug" not in rest
-    assert version == "time-drift 9.9.9\n"
+    assert gone == 127
 
 
 def test_the_pages_update_and_way_back(offline: tuple[EmptyRoot, str], bundle: Path) -> None:

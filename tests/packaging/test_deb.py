@@ -154,11 +154,12 @@ def test_the_pages_lines(root: EmptyRoot, deb: Path) -> None:
     """As docs/install.md has them, by apt, which finds all that it needs in the root."""
     root.does("mkdir /srv/copied")
     root.give(deb, f"/srv/copied/{deb.name}")
+    root.write("/etc/apt/apt.conf.d/yes", 'APT::Get::Assume-Yes "true";')
     install, *removals = commands(taken("package")), *commands(taken("removal")).split("\n")[:2]
     installed = root.shell(f"cd /srv/copied; {install}")
     after = []
     for line in removals:
-        root.does(f"{line} -y")
+        root.does(line)
         after.append(root.shell(f"test -e {CONFIGURATION}").returncode)
 
     assert installed.stdout.endswith("-4\n"), installed.stderr
