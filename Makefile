@@ -150,8 +150,8 @@ release: $(BUILD_ROOT) .venv .venv-supply  ## build all that a release consists 
 	$(PACKAGES) --out $(RELEASE) deb bundle
 	mv $(RELEASE)/*/* $(RELEASE)/ && rmdir $(RELEASE)/deb $(RELEASE)/bundle
 	$(MAKE) wheel sbom image
-	mv build/wheel/*.whl $(RELEASE)/
-	mv build/sbom.cdx.json $(RELEASE)/time-drift-$(VERSION).cdx.json
+	cp build/wheel/*.whl $(RELEASE)/
+	cp build/sbom.cdx.json $(RELEASE)/time-drift-$(VERSION).cdx.json
 	$(if $(findstring buildah,$(ENGINE)),$(ENGINE) push -q time-drift docker-archive:$(IMAGE):time-drift:$(VERSION),$(ENGINE) save -o $(IMAGE) time-drift)
 	cd $(RELEASE) && sha256sum $$(ls | grep -v SHA256SUMS) >SHA256SUMS
 	$(PYTHON) -m tools.packages.verify $(RELEASE) $(VERSION)
