@@ -66,6 +66,7 @@ WORDS = NotHere("it is no command")
 INDEX = NotHere("it takes a package index")
 TERMINAL = NotHere("it takes a terminal; the file that it would write is tried")
 REGISTRY = NotHere("it takes a registry of images")
+SIGNED = NotHere("it takes somebody's key")
 CLUSTER = NotHere("it takes a cluster; tests/monitoring/test_kubernetes.py runs what a pod runs")
 AWS = NotHere("it takes an account of AWS and costs money")
 TYPED = Elsewhere("tests/site/test_commands.py", "def documented()")
@@ -170,7 +171,10 @@ _SET_UP = (
     Entry(f"{_DECISIONS}/setup.md", "pip install -r", WORDS),
     Entry(f"{_DECISIONS}/setup.md", "pip install --require-hashes -r requirements.txt", WORDS),
     Entry(ROOT_PAGE, "pip install .", INDEX),
-    Entry(_RELEASING, "git tag -s vVERSION", NotHere("it takes somebody's key")),
+    Entry(_RELEASING, "git tag -s vVERSION", SIGNED),
+    Entry(_RELEASING, "gpg --armor --detach-sign build/release/SHA256SUMS", SIGNED),
+    Entry(_RELEASING, "docker load", WORDS),
+    Entry(f"{_DECISIONS}/packages.md", "make release", Make()),
     *(
         Entry(_INSTALL_PAGE, f"man -l docs/man/{page}", MANUAL)
         for page in ("time-drift.1", "time-drift.toml.5")

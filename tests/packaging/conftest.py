@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.packages import EmptyRoot, built, empty_root
+from tests.packaging.roots import EmptyRoot, built, empty_root
 
 
 def _have(*programs: str) -> None:

@@ -11,7 +11,7 @@ from drift import __version__
 from tests.conftest import ROOT
 from tests.docs.markdown import commands
 from tests.docs.registry import taken
-from tests.support.packages import EmptyRoot, empty_root, three_chronyd
+from tests.packaging.roots import EmptyRoot, empty_root, three_chronyd
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(600)]
 

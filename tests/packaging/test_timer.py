@@ -1,13 +1,15 @@
 """The package's timer, as docs/install.md has it, by a real dpkg and a real systemd."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.docs.conftest import _booted
 from tests.docs.markdown import commands
 from tests.docs.registry import taken
-from tests.support.packages import built
+from tests.packaging.roots import built
 from tests.support.servers.systemd import CONFIGURATION, Machine
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(600)]
@@ -19,6 +21,13 @@ mount -t overlay overlay -o lowerdir=/usr,upperdir=/run/usr/upper,workdir=/run/u
 mount --bind /run/units /usr/lib/systemd/system
 """
 METRICS = "/var/cache/time-drift/time-drift.prom"
+
+
+@pytest.fixture
+def fresh_root(tmp_path: Path) -> Iterator[Machine]:
+    """A systemd with this machine's programs, and nothing of ours."""
+    with _booted(tmp_path) as running:
+        yield running
 
 
 def test_the_packages_timer_runs(fresh_root: Machine, needs: Callable[[str], str]) -> None:
