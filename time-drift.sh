@@ -33,6 +33,7 @@ trap 'ended 130' INT
 run() {
     if [ -z "$plugin" ] || [ -n "${TIME_DRIFT_PREPARED-}" ]; then # or there is such a shell
         trap - INT TERM # a trap would forget what comes while we become another program
+        [ -z "${unblocked-}" ] || trap '' INT # forgotten rather than answered with a traceback
         exec "$@"
     fi
     if { :; } 2>/dev/null 9<&0; then # in the background it would have no stdin otherwise
@@ -94,7 +95,7 @@ fail() {
 }
 
 # start PYTHON PACKAGES ENV ARGUMENT...: become the program. -I: nothing of the user's environment
-# or directory gets in. -S: no site, it costs 3 ms. ENV, if there is one, blocks signals.
+# or directory gets in. -S: no site, it costs 3 ms. ENV, if it is there, can block signals.
 start() {
     python=$1 packages=$2 env=$3
     shift 3
@@ -116,7 +117,11 @@ sys.path += here, here + "/" + sys.argv.pop(1)
 from drift.__main__ import main
 main()' "$plugin" "$here" "$packages" "$@"
     # Until these lines run, signals wait: Python answers them with a traceback while it starts.
-    [ -z "$plugin" ] || [ -z "$env" ] || set -- "$env" --block-signal=INT,TERM "$@"
+    if [ -z "$plugin" ] && [ -x "$env" ]; then
+        set -- "$env" --block-signal=INT,TERM "$@"
+    else
+        unblocked=yes
+    fi
     run "$@"
 }
 
@@ -140,9 +145,7 @@ find_python() {
 if { read -r versions <"$here/pythons"; } 2>/dev/null; then
     # shellcheck disable=SC2086 # words
     find_python $versions
-    env=
-    [ -z "$plugin" ] || ! env --block-signal=INT,TERM true 2>/dev/null || env='env'
-    start "$python" packages "$env" "$@"
+    start "$python" packages "$here/env" "$@"
 fi
 
 lock=$here/requirements.txt
@@ -154,9 +157,7 @@ stamp=$venv/lock.stamp # a copy of the lock it was made from, with the lock's ow
 if [ -x "$venv/bin/python" ] && [ -e "$stamp" ] &&
     { [ -n "${TIME_DRIFT_PREPARED-}" ] || ! [ "$lock" -nt "$stamp" ] && ! [ "$lock" -ot "$stamp" ] ||
         cmp -s "$lock" "$stamp" 2>/dev/null; }; then
-    env=$venv/bin/env
-    [ -x "$env" ] || env=
-    start "$venv/bin/python" .venv/packages "$env" "$@"
+    start "$venv/bin/python" .venv/packages "$venv/bin/env" "$@"
 fi
 
 # bootstrap PYTHON ARGUMENT...: if it is fit, make the environment, which starts us again.

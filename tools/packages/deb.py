@@ -36,6 +36,7 @@ def build(source: Path, tree: Path, out: Path, version: str) -> None:
         (here / program.HOME.lstrip("/") / name).unlink()
     (here / "usr/bin").mkdir()
     (here / "usr/bin/time-drift").symlink_to("../lib/time-drift/time-drift.sh")
+    (here / program.HOME.lstrip("/") / "env").symlink_to("../../bin/env")  # new enough in Debian
     _copy(source / "config.toml", here / "etc/time-drift/config.toml")
     _recipes(source, here)
     _manuals(source, here)
