@@ -119,7 +119,7 @@ main()' "$plugin" "$here" "$packages" "$@"
     # Until these lines run, signals wait: Python answers them with a traceback while it starts.
     if [ -z "$plugin" ] && [ -x "$env" ]; then
         set -- "$env" --block-signal=INT,TERM "$@"
-    else
+    elif [ -z "$plugin" ]; then
         unblocked=yes
     fi
     run "$@"
