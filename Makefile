@@ -8,10 +8,10 @@ URL ?= https://example.org/
 # test of a kind at a time (tests/conftest.py).
 AT_ONCE = -n 3
 # What builds whole artefacts, and what starts servers and tools of others.
-LONG = $(addprefix tests/,image interop monitoring site supply) tests/e2e/test_watch_for_long.py \
+LONG = $(addprefix tests/,image interop monitoring packaging site supply) tests/e2e/test_watch_for_long.py \
 	$(filter-out %/test_documents.py %/test_registry.py,$(wildcard $(addsuffix /test_*.py,tests/docs)))
 
-.PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed image bench bench-image bench-nodes fuzz recipes pages site clean
+.PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed deb bundle packages release image bench bench-image bench-nodes fuzz recipes pages site clean
 
 help:            ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -23,13 +23,13 @@ test: $(DEV)     ## run the tests of the program itself: minutes; `make interop`
 	$(RUN) -m pytest $(AT_ONCE) $(LONG:%=--ignore=%) $(PYTEST)
 
 # On which the tests build the image where no registry can be asked; needs root and debootstrap.
-build/base:
-	rm -rf build/base.new
+build/base build/base-trixie:
+	rm -rf $@.new
 	mkdir -p build
-	debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates \
-		bookworm build/base.new >build/base.log
-	rm -rf build/base.new/dev/* build/base.new/var/cache/apt/* build/base.new/var/lib/apt/lists/*
-	mv build/base.new build/base
+	debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates,adduser \
+		$(if $(filter build/base,$@),bookworm,$(@:build/base-%=%)) $@.new >$@.log
+	rm -rf $@.new/dev/* $@.new/var/cache/apt/* $@.new/var/lib/apt/lists/*
+	mv $@.new $@
 
 # A second NTS server. Its package excludes chrony's, so it is unpacked here and not installed.
 build/ntpsec:
@@ -131,11 +131,39 @@ installed: wheel      ## run tests against the installed wheel, away from this c
 	cd $(INSTALLED) && venv/bin/python -m pytest -q $(AT_ONCE) --hypothesis-profile=brief \
 		tests/unit tests/contract/test_source_contract.py $(TREE_ONLY)
 
+# In a clean root of the release that they are for, as root; SUITE=trixie for another than Debian 12.
+PACKAGES = $(PYTHON) -m tools.packages --root $(BUILD_ROOT) --version $(VERSION)
+SUITE ?= bookworm
+BUILD_ROOT = $(if $(filter bookworm,$(SUITE)),build/base,build/base-$(SUITE))
+OUT ?= build
+deb: $(BUILD_ROOT)    ## build build/deb/*.deb, with its environment inside (root, debootstrap)
+	$(PACKAGES) --out $(OUT) deb
+
+bundle: $(BUILD_ROOT) ## build build/bundle/*.tar.gz, to unpack anywhere (root, debootstrap)
+	$(PACKAGES) --out $(OUT) bundle
+
+packages: $(BUILD_ROOT)  ## both, in half the time
+	$(PACKAGES) --out $(OUT) deb bundle
+
 ENGINE ?= docker
 image:           ## build the image (ENGINE=podman, BASE=python:3.13-slim@sha256:...)
 	$(ENGINE) build $(if $(findstring podman,$(ENGINE)),--format docker) -t time-drift \
 		--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
 		$(if $(filter command,$(origin BASE)),--build-arg BASE=$(BASE)) .
+
+RELEASE ?= build/release
+IMAGE = $(RELEASE)/time-drift-$(VERSION)-image.tar
+release: $(BUILD_ROOT) .venv .venv-supply  ## build all that a release consists of, and try it from build/release
+	rm -rf $(RELEASE)
+	$(PACKAGES) --out $(RELEASE) deb bundle
+	mv $(RELEASE)/*/* $(RELEASE)/ && rmdir $(RELEASE)/deb $(RELEASE)/bundle
+	$(MAKE) wheel sbom image
+	cp build/wheel/*.whl $(RELEASE)/
+	cp build/sbom.cdx.json $(RELEASE)/time-drift-$(VERSION).cdx.json
+	$(if $(findstring buildah,$(ENGINE)),$(ENGINE) push -q time-drift docker-archive:$(IMAGE):time-drift:$(VERSION),$(ENGINE) save -o $(IMAGE) time-drift)
+	cd $(RELEASE) && sha256sum $$(ls | grep -v SHA256SUMS) >SHA256SUMS
+	$(PYTHON) -m tools.packages.verify $(RELEASE) $(VERSION)
+
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' drift/__init__.py)
 REVISION = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
