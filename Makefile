@@ -27,6 +27,19 @@ build/base:
 	rm -rf build/base.new/dev/* build/base.new/var/cache/apt/* build/base.new/var/lib/apt/lists/*
 	mv build/base.new build/base
 
+# Where the tests of packages install: the base, and the same release's systemd.
+build/node: | build/base
+	rm -rf build/node.new build/node.new.debs
+	mkdir -p build/node.new.debs/partial
+	cp -a build/base/. build/node.new
+	apt-get install -y -qq --no-install-recommends --download-only -o APT::Sandbox::User=root \
+		-o Dir::State::status=$(CURDIR)/build/base/var/lib/dpkg/status \
+		-o Dir::Cache::archives=$(CURDIR)/build/node.new.debs systemd
+	mv build/node.new.debs build/node.new/debs
+	chroot build/node.new sh -c 'dpkg -i /debs/*.deb' >build/node.log
+	rm -rf build/node.new/debs
+	mv build/node.new build/node
+
 # A second NTS server. Its package excludes chrony's, so it is unpacked here and not installed.
 build/ntpsec:
 	rm -rf build/ntpsec.new
