@@ -7,7 +7,7 @@ URL ?= https://example.org/
 # Two workers: what measures time, one test at a time, beside what only computes.
 TWICE = -n 2
 
-.PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed image bench bench-image bench-nodes recipes pages site clean
+.PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed deb bundle image bench bench-image bench-nodes recipes pages site clean
 
 help:            ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -19,13 +19,13 @@ test: $(DEV)     ## run every test; interop tests skip, loudly, without Debian's
 	$(RUN) -m pytest $(TWICE) $(PYTEST)
 
 # On which the tests build the image where no registry can be asked; needs root and debootstrap.
-build/base:
-	rm -rf build/base.new
+build/base build/base-trixie:
+	rm -rf $@.new
 	mkdir -p build
-	debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates \
-		bookworm build/base.new >build/base.log
-	rm -rf build/base.new/dev/* build/base.new/var/cache/apt/* build/base.new/var/lib/apt/lists/*
-	mv build/base.new build/base
+	debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates,adduser \
+		$(if $(filter build/base,$@),bookworm,$(@:build/base-%=%)) $@.new >$@.log
+	rm -rf $@.new/dev/* $@.new/var/cache/apt/* $@.new/var/lib/apt/lists/*
+	mv $@.new $@
 
 # Where the tests of packages install: the base, and the same release's systemd.
 build/node: | build/base
@@ -135,6 +135,17 @@ installed: wheel      ## run tests against the installed wheel, away from this c
 	cp -R tests docs pyproject.toml README.md CHANGELOG.md config.toml $(INSTALLED)/
 	cd $(INSTALLED) && venv/bin/python -m pytest -q $(TWICE) --hypothesis-profile=brief \
 		tests/unit tests/contract/test_source_contract.py $(TREE_ONLY)
+
+# In a clean root of the release that they are for, as root; SUITE=trixie for another than Debian 12.
+PACKAGES = $(PYTHON) -m tools.packages --root $(BUILD_ROOT) --version $(VERSION) --out $(OUT)
+SUITE ?= bookworm
+BUILD_ROOT = $(if $(filter bookworm,$(SUITE)),build/base,build/base-$(SUITE))
+OUT ?= build
+deb: $(BUILD_ROOT)    ## build build/deb/*.deb, with its environment inside (root, debootstrap)
+	$(PACKAGES) deb
+
+bundle: $(BUILD_ROOT) ## build build/bundle/*.tar.gz, to unpack anywhere (root, debootstrap)
+	$(PACKAGES) bundle
 
 ENGINE ?= docker
 image:           ## build the image (ENGINE=podman, BASE=python:3.13-slim@sha256:...)
