@@ -7,7 +7,7 @@ URL ?= https://example.org/
 # Two workers: what measures time, one test at a time, beside what only computes.
 TWICE = -n 2
 
-.PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed deb bundle image bench bench-image bench-nodes recipes pages site clean
+.PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed deb bundle packages image bench bench-image bench-nodes recipes pages site clean
 
 help:            ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -146,6 +146,9 @@ deb: $(BUILD_ROOT)    ## build build/deb/*.deb, with its environment inside (roo
 
 bundle: $(BUILD_ROOT) ## build build/bundle/*.tar.gz, to unpack anywhere (root, debootstrap)
 	$(PACKAGES) bundle
+
+packages: $(BUILD_ROOT)  ## both, in half the time
+	$(PACKAGES) deb bundle
 
 ENGINE ?= docker
 image:           ## build the image (ENGINE=podman, BASE=python:3.13-slim@sha256:...)

@@ -41,6 +41,7 @@ _BESIDE = (
     "tests/site/",
     "tests/image/",
     "tests/supply/",
+    "tests/packaging/",
     "tests/monitoring/",
     "tests/docs/",
     "tests/e2e/setup/test_pip_configuration.py",
