@@ -136,9 +136,9 @@ def cgroups() -> Path | None:
 @contextmanager
 def machine(units: Path, directory: Path) -> Iterator[Machine]:
     """Run a systemd that knows the units of a directory, until the end of the block."""
-    cgroups = cgroups()
-    assert cgroups
-    group = cgroups / f"time-drift-test-{os.getpid()}-{os.urandom(4).hex()}"
+    mounted = cgroups()
+    assert mounted
+    group = mounted / f"time-drift-test-{os.getpid()}-{os.urandom(4).hex()}"
     group.mkdir()
     inside = [sys.executable, "-m", "tests.support.servers.systemd", str(units), str(directory)]
     with (directory / "console").open("w") as console:
