@@ -92,7 +92,7 @@ def test_chronyd_reads_every_line(needs: Callable[[str], str], tmp_path: Path) -
 
 
 def test_nobody_is_believed_alone() -> None:
-    """Three of more upstream servers have to agree, all authenticated; no clock vouches for itself."""
+    """Three of five upstream servers have to agree, authenticated; no clock vouches for itself."""
     asked = [line for line in settings() if line.split()[0] in ("server", "pool", "peer")]
 
     assert len(upstream()) == len(asked) == 5

@@ -44,5 +44,5 @@ def _thresholds() -> Iterator[str]:
         name = chain.name or '""'
         yield f"  {name}: [{chain.warning_s}, {chain.critical_s}]"
     for number, name in enumerate(("warning", "critical")):
-        looked_up = f"time_drift_thresholds_s[time_drift_chain][{number}]"
-        yield f'time_drift_{name}_s: "{{{{ {looked_up} }}}}"'
+        known = "time_drift_thresholds_s[time_drift_chain] | default(time_drift_thresholds_s[''])"
+        yield f'time_drift_{name}_s: "{{{{ ({known})[{number}] }}}}"'
