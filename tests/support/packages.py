@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from sources.record import Record
@@ -155,6 +156,7 @@ def build(out: Path, *kinds: str) -> None:
     )
 
 
+@cache
 def built() -> Path:
     """Return where the packages of this checkout are; CI has built them beforehand."""
     out = ROOT / "build"

@@ -11,10 +11,13 @@ from pathlib import Path
 from tools.packages import copyright, program
 from tools.packages.bundle import PAGES, settle
 
-_SCRIPT = "/opt/time-drift/time-drift.sh"
-_RECIPES = "/opt/time-drift/monitoring"
-_COMMAND = "/usr/bin/time-drift"
 _SHARED = "usr/share/time-drift/monitoring"
+_PATHS = (
+    ("/opt/time-drift/time-drift.sh", "/usr/bin/time-drift"),
+    ("/opt/time-drift/monitoring", f"/{_SHARED}"),
+    ("/opt/time-drift/config.toml", "/etc/time-drift/config.toml"),
+)
+"""Where recipes have it, which are for a checkout or a bundle; and where the package has it."""
 _COMPLETIONS = (
     ("time-drift.bash", "usr/share/bash-completion/completions/time-drift"),
     ("_time-drift", "usr/share/zsh/vendor-completions/_time-drift"),
@@ -70,7 +73,8 @@ def _recipes(source: Path, here: Path) -> None:
     for path in sorted((here / _SHARED).rglob("*")):
         if path.is_file():
             text = path.read_text(encoding="utf-8")
-            text = text.replace(_SCRIPT, _COMMAND).replace(_RECIPES, f"/{_SHARED}")
+            for theirs, ours in _PATHS:
+                text = text.replace(theirs, ours)
             path.write_text(text, encoding="utf-8")
     for unit in sorted((here / _SHARED / "systemd").glob("time-drift*")):
         target = here / _UNITS / unit.name
