@@ -7,7 +7,7 @@ URL ?= https://example.org/
 # Two workers: what measures time, one test at a time, beside what only computes.
 TWICE = -n 2
 
-.PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed deb bundle packages image bench bench-image bench-nodes recipes pages site clean
+.PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed deb bundle packages release image bench bench-image bench-nodes recipes pages site clean
 
 help:            ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -137,24 +137,38 @@ installed: wheel      ## run tests against the installed wheel, away from this c
 		tests/unit tests/contract/test_source_contract.py $(TREE_ONLY)
 
 # In a clean root of the release that they are for, as root; SUITE=trixie for another than Debian 12.
-PACKAGES = $(PYTHON) -m tools.packages --root $(BUILD_ROOT) --version $(VERSION) --out $(OUT)
+PACKAGES = $(PYTHON) -m tools.packages --root $(BUILD_ROOT) --version $(VERSION)
 SUITE ?= bookworm
 BUILD_ROOT = $(if $(filter bookworm,$(SUITE)),build/base,build/base-$(SUITE))
 OUT ?= build
 deb: $(BUILD_ROOT)    ## build build/deb/*.deb, with its environment inside (root, debootstrap)
-	$(PACKAGES) deb
+	$(PACKAGES) --out $(OUT) deb
 
 bundle: $(BUILD_ROOT) ## build build/bundle/*.tar.gz, to unpack anywhere (root, debootstrap)
-	$(PACKAGES) bundle
+	$(PACKAGES) --out $(OUT) bundle
 
 packages: $(BUILD_ROOT)  ## both, in half the time
-	$(PACKAGES) deb bundle
+	$(PACKAGES) --out $(OUT) deb bundle
 
 ENGINE ?= docker
 image:           ## build the image (ENGINE=podman, BASE=python:3.13-slim@sha256:...)
 	$(ENGINE) build $(if $(findstring podman,$(ENGINE)),--format docker) -t time-drift \
 		--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
 		$(if $(filter command,$(origin BASE)),--build-arg BASE=$(BASE)) .
+
+RELEASE ?= build/release
+IMAGE = $(RELEASE)/time-drift-$(VERSION)-image.tar
+release: $(BUILD_ROOT) .venv .venv-supply  ## build all that a release consists of, and try it from build/release
+	rm -rf $(RELEASE)
+	$(PACKAGES) --out $(RELEASE) deb bundle
+	mv $(RELEASE)/*/* $(RELEASE)/ && rmdir $(RELEASE)/deb $(RELEASE)/bundle
+	$(MAKE) wheel sbom image
+	cp build/wheel/*.whl $(RELEASE)/
+	cp build/sbom.cdx.json $(RELEASE)/time-drift-$(VERSION).cdx.json
+	$(if $(findstring buildah,$(ENGINE)),$(ENGINE) push -q time-drift docker-archive:$(IMAGE):time-drift:$(VERSION),$(ENGINE) save -o $(IMAGE) time-drift)
+	cd $(RELEASE) && sha256sum $$(ls | grep -v SHA256SUMS) >SHA256SUMS
+	$(PYTHON) -m tools.packages.verify $(RELEASE) $(VERSION)
+
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' drift/__init__.py)
 REVISION = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 

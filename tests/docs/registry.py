@@ -163,7 +163,6 @@ _SET_UP = (
     Entry(_INSTALL_PAGE, "ln -s time-drift-…", Taken("bundle's way back")),
     Entry(_INSTALL_PAGE, "python3 -m compileall …", Taken("compile")),
     Entry(_INSTALL_PAGE, "make deb SUITE=trixie", Make()),
-    Entry(_INSTALL_PAGE, "make release", Make()),
     Entry(_TROUBLES, "apt-get install python3-venv", Runs(programs=("apt-get",))),
     Entry(_TROUBLES, "./time-drift.sh", ANSWER),
     Entry(_TROUBLES, "promtool check config", WORDS),
@@ -172,6 +171,7 @@ _SET_UP = (
     Entry(f"{_DECISIONS}/setup.md", "pip install -r", WORDS),
     Entry(f"{_DECISIONS}/setup.md", "pip install --require-hashes -r requirements.txt", WORDS),
     Entry(ROOT_PAGE, "pip install .", INDEX),
+    Entry(_RELEASING, "git tag -s vVERSION", NotHere("it takes somebody's key")),
     *(
         Entry(_INSTALL_PAGE, f"man -l docs/man/{page}", MANUAL)
         for page in ("time-drift.1", "time-drift.toml.5")
@@ -191,7 +191,7 @@ _SET_UP = (
                 "image BASE=python:3.13-slim@sha256:...",
             ),
             _CONTRIBUTING: ("check", "lint type", "pages", "tools build/base build/node build/ntpsec"),
-            _RELEASING: ("lock", "audit", "pages", "wheel", "sbom", "image VERSION=...", "site"),
+            _RELEASING: ("lock", "audit", "pages", "release", "site", "deb SUITE=trixie"),
             _EXTENDING: (
                 *("lock", "pages", "test PYTEST=tests/contract/nodes"),
                 "test PYTEST=tests/contract/test_source_contract.py",

@@ -11,7 +11,7 @@ from drift import __version__
 from tests.conftest import ROOT
 from tests.docs.markdown import commands
 from tests.docs.registry import taken
-from tests.support.packages import EmptyRoot, build, empty_root, three_chronyd
+from tests.support.packages import EmptyRoot, empty_root, three_chronyd
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(600)]
 
@@ -250,16 +250,3 @@ def test_nothing_names_the_machine_that_built_it(deb: Path, bundle: Path, tmp_pa
         assert path.name not in {"direct_url.json", "RECORD"}
 
     assert named == []
-
-
-def test_a_second_build_gives_the_same_bytes(packages: Path, tmp_path: Path) -> None:
-    """Of both, in another directory; and the sums beside the bundle are right."""
-    build(tmp_path, "packages")
-    first, second = (
-        {path.name: path.read_bytes() for kind in ("deb", "bundle") for path in (out / kind).iterdir()}
-        for out in (packages, tmp_path)
-    )
-    checked = subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=packages / "bundle")
-
-    assert first == second
-    assert checked.returncode == 0
