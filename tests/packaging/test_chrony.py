@@ -20,6 +20,7 @@ from tests.conftest import ROOT
 from tests.support.servers import ntpsec
 from tests.support.servers.chrony import CONFIGURATION, command, faked, source
 from tests.support.servers.systemd import why_not
+from tests.support.servers.web import found, not_here
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(180)]
 
@@ -130,9 +131,9 @@ def held(enter: list[str]) -> Iterator[int]:
 def own(script: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Own]:
     """Run the shipped file as it stands, in a namespace where its upstream is ours."""
     if reason := why_not():
-        ntpsec.not_here(reason)
-    chronyd, place = ntpsec.found("chronyd"), tmp_path_factory.mktemp("own")
-    ntpsec.found("faketime")
+        not_here(reason)
+    chronyd, place = found("chronyd"), tmp_path_factory.mktemp("own")
+    found("faketime")
     authority = Authority(time.time_ns())
     addresses = {name: f"127.0.1.{number}" for number, name in enumerate(upstream(), 1)}
     lines = [f"{address} {name}" for name, address in (addresses | {NAME: ADDRESS}).items()]
