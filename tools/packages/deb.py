@@ -92,8 +92,8 @@ def _manuals(source: Path, here: Path) -> None:
 
 
 def _documents(source: Path, here: Path, version: str) -> None:
-    for page in PAGES:
-        _copy(source / page, here / _DOC / page)
+    for name in PAGES:
+        _copy(source / name, here / _DOC / name)
     for page in sorted((source / "docs").iterdir()):
         if page.is_file():
             _copy(page, here / _DOC / "docs" / page.name)
