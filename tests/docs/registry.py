@@ -190,7 +190,12 @@ _SET_UP = (
                 *("lock", "audit", "sbom", "bench-image"),
                 "image BASE=python:3.13-slim@sha256:...",
             ),
-            _CONTRIBUTING: ("check", "lint type", "pages", "tools build/base build/node build/ntpsec"),
+            _CONTRIBUTING: (
+                "check",
+                "lint type",
+                "pages",
+                "tools build/base build/node build/ntpsec",
+            ),
             _RELEASING: ("lock", "audit", "pages", "release", "site", "deb SUITE=trixie"),
             _EXTENDING: (
                 *("lock", "pages", "test PYTEST=tests/contract/nodes"),
