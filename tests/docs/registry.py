@@ -190,12 +190,7 @@ _SET_UP = (
                 *("lock", "audit", "sbom", "bench-image"),
                 "image BASE=python:3.13-slim@sha256:...",
             ),
-            _CONTRIBUTING: (
-                "check",
-                "lint type",
-                "pages",
-                "tools build/base build/node build/ntpsec",
-            ),
+            _CONTRIBUTING: ("check", "interop", "lint type", "pages"),
             _RELEASING: ("lock", "audit", "pages", "release", "site", "deb SUITE=trixie"),
             _EXTENDING: (
                 *("lock", "pages", "test PYTEST=tests/contract/nodes"),
@@ -317,6 +312,7 @@ _NODES = (
     Entry(_FLEET, "./time-drift.sh probe --demo", Runs(3, "     0  ")),
     Entry(_FLEET, "[probe]", Taken("modules")),
     Entry(_FLEET, "./time-drift.sh --config my.toml --check-config", Runs()),
+    Entry(_FLEET, "./time-drift.sh --check-config --nodes 400 --behind-one-address", Runs()),
     Entry(_FLEET, "[{…", Taken("inventory")),
     Entry(_FLEET, "time-drift probe", WORDS),
     Entry(_FLEET, "time-drift serve", WORDS),
