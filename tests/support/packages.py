@@ -1,5 +1,6 @@
 """Packages of this checkout, built once, and empty roots of Debian to install them in, offline."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -145,23 +146,25 @@ def three_chronyd(root: EmptyRoot, program: str, directory: Path) -> Iterator[st
             process.wait(timeout=10)
 
 
-def build(out: Path, *kinds: str) -> None:
-    """Build packages with make, as releases are built."""
-    subprocess.run(
-        ["make", "--silent", f"OUT={out}", *kinds],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        timeout=_BUILT_WITHIN_S,
-    )
-
-
 @cache
 def built() -> Path:
-    """Return where the packages of this checkout are; CI has built them beforehand."""
+    """Return where the packages of this checkout are: built once a run, by CI beforehand."""
     out = ROOT / "build"
-    if not (os.environ.get("CI") and (out / "deb").exists() and (out / "bundle").exists()):
-        for kind in ("deb", "bundle"):
-            shutil.rmtree(out / kind, ignore_errors=True)
-        build(out, "packages")
+    out.mkdir(exist_ok=True)
+    this_run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    with (out / "packages.run").open("a+", encoding="utf-8") as made:
+        fcntl.flock(made, fcntl.LOCK_EX)  # the other workers wait
+        made.seek(0)
+        if made.read() != this_run and not (os.environ.get("CI") and (out / "bundle").exists()):
+            for kind in ("deb", "bundle"):
+                shutil.rmtree(out / kind, ignore_errors=True)
+            subprocess.run(
+                ["make", "--silent", "packages"],
+                cwd=ROOT,
+                check=True,
+                capture_output=True,
+                timeout=_BUILT_WITHIN_S,
+            )
+            made.truncate(0)
+            made.write(this_run)
     return out
