@@ -31,6 +31,19 @@ build/base build/base-trixie:
 	rm -rf $@.new/dev/* $@.new/var/cache/apt/* $@.new/var/lib/apt/lists/*
 	mv $@.new $@
 
+# Where the tests of packages install: the base, and the same release's systemd.
+build/node: | build/base
+	rm -rf build/node.new build/node.new.debs
+	mkdir -p build/node.new.debs/partial
+	cp -a build/base/. build/node.new
+	apt-get install -y -qq --no-install-recommends --download-only -o APT::Sandbox::User=root \
+		-o Dir::State::status=$(CURDIR)/build/base/var/lib/dpkg/status \
+		-o Dir::Cache::archives=$(CURDIR)/build/node.new.debs systemd
+	mv build/node.new.debs build/node.new/debs
+	chroot build/node.new sh -c 'dpkg -i /debs/*.deb' >build/node.log
+	rm -rf build/node.new/debs
+	mv build/node.new build/node
+
 # A second NTS server. Its package excludes chrony's, so it is unpacked here and not installed.
 build/ntpsec:
 	rm -rf build/ntpsec.new
@@ -43,7 +56,7 @@ interop: $(DEV) tools  ## the others: real servers, other implementations, artef
 	$(RUN) -m pytest $(AT_ONCE) $(LONG) $(PYTEST)
 
 # Peers and heavy tools, in environments of their own: some 1 GB.
-tools: .venv-interop/bin/roughly .venv-aws .venv-checkov .venv-datadog .venv-fuzz .venv-nodes .venv-setups .venv-supply  ## what only the interop tests need
+tools: .venv-interop/bin/roughly .venv-ansible .venv-aws .venv-checkov .venv-datadog .venv-fuzz .venv-nodes .venv-setups .venv-supply  ## what only the interop tests need
 
 # roughly says that it wants Python 3.12, and runs on 3.11. In no lock of ours: it is a peer.
 .venv-interop/bin/roughly:
@@ -91,7 +104,7 @@ site: .venv-site      ## build the hand-over site in build/site (URL=https://...
 	.venv-site/bin/python -m cloudformation site --url $(URL)
 
 UV = .venv-lock/bin/uv pip compile -q -U --generate-hashes --no-strip-extras --universal --python-version 3.11 --no-header
-LOCKS = requirements requirements-dev requirements-site tests/tools/aws tests/tools/checkov tests/tools/datadog tests/tools/fuzz tests/tools/nodes tests/tools/setups tests/tools/supply
+LOCKS = requirements requirements-dev requirements-site tests/tools/ansible tests/tools/aws tests/tools/checkov tests/tools/datadog tests/tools/fuzz tests/tools/nodes tests/tools/setups tests/tools/supply
 
 lock:            ## renew the locks; they name no index
 	$(PYTHON) -m venv .venv-lock
@@ -171,12 +184,12 @@ clean:           ## remove what the other verbs made
 	rm -rf .venv .venv-* .venv*.lock .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
 # The bootstrap itself sees whether a lock has changed, and does nothing if it has not.
-.PHONY: .venv $(DEV) .venv-site .venv-aws .venv-checkov .venv-datadog .venv-fuzz .venv-nodes .venv-setups .venv-supply
+.PHONY: .venv $(DEV) .venv-site .venv-ansible .venv-aws .venv-checkov .venv-datadog .venv-fuzz .venv-nodes .venv-setups .venv-supply
 .venv:
 	@./time-drift.sh --version >/dev/null
 $(DEV):
 	@$(PYTHON) -I drift/bootstrap.py requirements-dev.txt $@
 .venv-site:
 	@$(PYTHON) -I drift/bootstrap.py requirements-$(@:.venv-%=%).txt $@
-.venv-aws .venv-checkov .venv-datadog .venv-fuzz .venv-nodes .venv-setups .venv-supply:
+.venv-ansible .venv-aws .venv-checkov .venv-datadog .venv-fuzz .venv-nodes .venv-setups .venv-supply:
 	@$(PYTHON) -I drift/bootstrap.py tests/tools/$(@:.venv-%=%).txt $@

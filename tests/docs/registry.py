@@ -88,6 +88,7 @@ _EXTENDING = "docs/extending.md"
 _FORMATS = "docs/formats.md"
 _INSTALL_PAGE = "docs/install.md"
 _RELEASING = "docs/releasing.md"
+_ROLLOUT = "docs/rollout.md"
 _SECURITY = "SECURITY.md"
 _CONFIGURATION = "docs/configuration.md"
 _DECISIONS = "docs/decisions"
@@ -193,7 +194,7 @@ _SET_UP = (
                 *("lock", "audit", "sbom", "bench-image"),
                 "image BASE=python:3.13-slim@sha256:...",
             ),
-            _CONTRIBUTING: ("check", "lint type", "pages", "tools build/base build/ntpsec"),
+            _CONTRIBUTING: ("check", "interop", "lint type", "pages"),
             _RELEASING: ("lock", "audit", "pages", "release", "site", "deb SUITE=trixie"),
             _EXTENDING: (
                 *("lock", "pages", "test PYTEST=tests/contract/nodes"),
@@ -201,10 +202,16 @@ _SET_UP = (
             ),
             _SECURITY: ("audit",),
             _KUBERNETES: ("image",),
+            _ROLLOUT: ("deb", "bundle"),
             "THIRD-PARTY.md": ("sbom",),
         }.items()
         for target in targets
     ),
+)
+_ROLES = (
+    Entry(_ROLLOUT, "- name: Roll time-drift out", Taken("playbook")),
+    Entry(_ROLLOUT, "export ANSIBLE_ROLES_PATH=…", Taken("roll-out")),
+    Entry(_ROLLOUT, "ansible-playbook …", Taken("roll-back")),
 )
 _EXAMPLES = (
     Entry(
@@ -345,6 +352,7 @@ _HAND_OVER = (
 ENTRIES = (
     *_PROGRAM,
     *_SET_UP,
+    *_ROLES,
     *_EXAMPLES,
     *_CONTAINERS,
     *_TEXTFILES,
