@@ -1,12 +1,14 @@
-"""Real chronyd and nginx servers on loopback addresses, for a namespace of one's own."""
+"""Servers on loopback addresses, for a namespace of one's own: chronyd, nginx, the lab's."""
 
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from lab.authority import Authority
+from tools.bench.measure.checkout import ROOT
 
 _NGINX = """\
 daemon off; master_process off; error_log stderr crit; pid {directory}/nginx.pid;
@@ -85,12 +87,12 @@ def nts_server(directory: Path) -> Iterator[str]:
 
 @contextmanager
 def web_servers(directory: Path, count: int) -> Iterator[str]:
-    """Run one nginx on so many addresses; yield the tables that ask each as its own operator."""
+    """Run one nginx on 127.0.1.1 and up, by TLS and without; yield the tables that ask them."""
     addresses = [f"127.0.1.{number}" for number in range(1, count + 1)]
     authority = Authority(time.time_ns())
     chain, key = authority.identity(addresses)
     path = directory / "nginx.conf"
-    listen = " ".join(f"listen {address}:443 ssl;" for address in addresses)
+    listen = " ".join(f"listen {address}:443 ssl; listen {address}:80;" for address in addresses)
     path.write_text(_NGINX.format(directory=directory, listen=listen, chain=chain, key=key))
     process = subprocess.Popen(["nginx", "-c", str(path), "-p", str(directory)])
     try:
@@ -104,3 +106,16 @@ def web_servers(directory: Path, count: int) -> Iterator[str]:
         process.terminate()
         process.wait()
         authority.close()
+
+
+@contextmanager
+def lab_process(module: str, *arguments: object) -> Iterator[None]:
+    """Run a module of this folder; it has begun to serve when it prints a line."""
+    command = [sys.executable, "-m", f"tools.bench.servers.{module}", *map(str, arguments)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as process:
+        try:
+            assert process.stdout is not None  # noqa: S101 - it is a pipe
+            process.stdout.readline()
+            yield
+        finally:
+            process.terminate()
