@@ -1,7 +1,7 @@
 """Part `liars`: what each program prints when some of nine servers lie.
 
 Liars come first in every list of servers. Scenarios have addresses of their own, so that several
-run at once: peers mostly wait. Ours has a timeout, and runs one at a time.
+run at once, and each program some times: peers mostly wait. Ours has a timeout, and runs alone.
 """
 
 import subprocess
@@ -25,20 +25,22 @@ from tools.bench.names import (
     NTPDIG,
     PATIENCE_S,
     ROUGHLY,
+    RUNS,
     UNCLAIMED,
 )
 from tools.bench.servers.lies import KINDS, Cast, cast
 
 _AT_ONCE = 10
+_Numbers = list[float | None]
 
 
 def liars(script: Path, directory: Path, kinds: Sequence[str]) -> dict[str, Any]:
-    """Return by program, kind of lie and number of liars what was printed: a number, or none."""
+    """Return by program, kind of lie and number of liars the numbers printed, None for none."""
     scenarios = [(NOBODY, 0)]
     scenarios += [(kind, count) for kind in kinds for count in range(1, MOST_LIARS + 1)]
     alone = threading.Lock()
 
-    def played(number: int) -> dict[str, float | None]:
+    def played(number: int) -> dict[str, _Numbers]:
         kind, count = scenarios[number]
         lies = [KINDS[kind][1](each) for each in range(count)]
         with cast(number, lies, directory) as running:
@@ -55,30 +57,31 @@ def liars(script: Path, directory: Path, kinds: Sequence[str]) -> dict[str, Any]
     return found
 
 
-def _ours(script: Path, stem: Path, running: Cast) -> dict[str, float | None]:
-    found: dict[str, float | None] = {}
+def _ours(script: Path, stem: Path, running: Cast) -> dict[str, _Numbers]:
+    found: dict[str, _Numbers] = {}
     for name, toml in {ALONE: running.plain, MIXED: running.mixed}.items():
         path = stem.with_suffix(".toml")
         path.write_text(f'state = ""\n{toml}')
-        printed = _printed([str(script), "--config", str(path)])
-        found[name] = int(printed) if printed.strip("-\n").isdigit() else None
+        printed = [_printed([str(script), "--config", str(path)]) for _ in range(RUNS)]
+        found[name] = [int(each) if each.strip("-\n").isdigit() else None for each in printed]
     return found
 
 
-def _theirs(stem: Path, running: Cast, kind: str) -> dict[str, float | None]:
-    """Run all peers at once."""
-    commands = peers.only_installed(_commands(stem, running))
-    if kind in UNCLAIMED:
-        commands.pop(HTPDATE, None)
-    with ThreadPoolExecutor(len(commands) or 1) as pool:
-        printed = pool.map(_printed, commands.values())
-        found = zip(commands, printed, strict=True)
-        return {name: peers.drift_s(name, each) for name, each in found}
+def _theirs(stem: Path, running: Cast, kind: str) -> dict[str, _Numbers]:
+    """Run all peers at once, so often each."""
+    tries = [peers.only_installed(_commands(stem, running, run)) for run in range(RUNS)]
+    names = [name for name in tries[0] if kind not in UNCLAIMED or name != HTPDATE]
+    found: dict[str, _Numbers] = {}
+    with ThreadPoolExecutor(len(names) * RUNS or 1) as pool:
+        asked = [(name, pool.submit(_printed, each[name])) for name in names for each in tries]
+        for name, printed in asked:
+            found.setdefault(name, []).append(peers.drift_s(name, printed.result()))
+    return found
 
 
-def _commands(stem: Path, running: Cast) -> dict[str, Sequence[str]]:
+def _commands(stem: Path, running: Cast, run: int) -> dict[str, Sequence[str]]:
     """Return how each peer asks all nine; check_ntp_time, all addresses of one name."""
-    hosts, conf = stem.with_suffix(".hosts"), stem.with_suffix(".conf")
+    hosts, conf = stem.with_suffix(".hosts"), stem.with_suffix(f".{run}.conf")
     hosts.write_text("".join(f"{address} nine.example\n" for address in running.addresses))
     lines = [f"server {address} iburst" for address in running.addresses]
     conf.write_text("\n".join([*lines, "cmdport 0", f"pidfile {conf}.pid"]))

@@ -34,6 +34,8 @@ TRUTH_S = -4
 """Local minus true, where servers lie."""
 MOST_LIARS = 4
 """Of nine servers."""
+RUNS = 3
+"""Of each program in each case, of which the worst counts."""
 PATIENCE_S = 30
 """How long a program may take there."""
 UNCLAIMED = ("narrow", "wide")

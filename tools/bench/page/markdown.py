@@ -27,9 +27,11 @@ from tools.bench.names import (
     PLAIN,
     QUIET,
     ROUGHLY,
+    RUNS,
     TRUTH_S,
 )
 from tools.bench.page.rows import Parts, figures_of, rows
+from tools.bench.page.verdicts import is_right, worst
 
 _WIDTH = 100
 _MEANING = {
@@ -39,6 +41,7 @@ _MEANING = {
     IMPORTING: "NTP replies arrive while the libraries of HTTPS are imported",
 }
 _NOT_MEASURED = "*not measured*"
+_MARK = {True: "✓", False: "✗", None: "·"}
 _MET = {True: "yes", False: "**no**", None: _NOT_MEASURED}
 
 
@@ -191,21 +194,23 @@ def _liars(parts: Parts, lies: Mapping[str, str]) -> Iterator[str]:
     yield "## What is printed when servers lie\n"
     yield _prose(
         f"One to {MOST_LIARS} of nine servers lie. True time is 4 s ahead: `{TRUTH_S}` is right. "
-        f"There is a mark for each number of liars, from 1 to {MOST_LIARS}: ✓ the right integer, ✗ a "
-        f"wrong one, · none. Liars come first among the servers that a program is given. Where all "
-        f"servers look alike it is chance which of them `{NTPDIG}` and `{CHECK_NTP_TIME}` choose. "
-        f"Peers print the correction, which has the opposite sign: here it is turned round, and "
-        f"rounded for the marks. `{ROUGHLY} ecosystem state` prints nine times: a number if they "
-        f"agree, else none. `{CHECK_NTP_TIME}` asks all addresses of one name. Whatever has not "
-        f"ended after {PATIENCE_S} s has printed nothing."
+        f"Each program runs {RUNS} times, and the worst run counts. There is a mark for each "
+        f"number of liars, from 1 to {MOST_LIARS}: ✓ the right integer, ✗ a wrong one, · none. "
+        f"Liars come first among the servers that a program is given. Where all servers look alike it is "
+        f"chance which of them `{NTPDIG}` and `{CHECK_NTP_TIME}` choose. Peers print the "
+        f"correction, which has the opposite sign: here it is turned round, and rounded for the "
+        f"marks. `{ROUGHLY} ecosystem state` prints nine times in whole seconds: they count as a "
+        f"number if they agree, and as right if that is within a second. `{CHECK_NTP_TIME}` asks "
+        f"all addresses of one name. Whatever has not ended after {PATIENCE_S} s has printed "
+        f"nothing."
     )
     kinds = [kind for kind in lies if kind in found[ALONE]]
     names = [ALONE, MIXED, *PEERS]
     body = [
-        (f"{kind}: {lies[kind]}", *(_marks(found.get(name), kind) for name in names))
+        (f"{kind}: {lies[kind]}", *(_marks(found.get(name), name, kind) for name in names))
         for kind in kinds
     ]
-    honest = [_marks(found.get(name), NOBODY) for name in names]
+    honest = [_marks(found.get(name), name, NOBODY) for name in names]
     yield from _table(("liars", *names), [("nobody", *honest), *body])
     yield _prose("Each program's own number, local minus true, in seconds:")
     for name in names:
@@ -215,40 +220,30 @@ def _liars(parts: Parts, lies: Mapping[str, str]) -> Iterator[str]:
             continue
         yield from _table(
             ("liars", *map(str, range(1, MOST_LIARS + 1))),
-            [(kind, *_numbers(found[name], kind)) for kind in kinds],
+            [(kind, *_numbers(found[name], name, kind)) for kind in kinds],
         )
 
 
-def _marks(found: Mapping[str, Any] | None, kind: str) -> str:
+def _marks(found: Mapping[str, Any] | None, name: str, kind: str) -> str:
     if found is None:
         return "not installed"
     by_count = found.get(kind)
-    return "".join(map(_mark, by_count.values())) if by_count else "does not apply"
+    if not by_count:
+        return "does not apply"
+    return "".join(_MARK[is_right(name, worst(each))] for each in by_count.values())
 
 
-def _mark(number: float | None) -> str:
-    if number is None:
-        return "·"
-    return "✓" if _rounded(number) == TRUTH_S else "✗"
-
-
-def _rounded(number: float) -> int:
-    """Round to nearest, ties away from zero, as we do."""
-    size = int(abs(number) + 0.5)
-    return -size if number < 0 else size
-
-
-def _numbers(found: Mapping[str, Any], kind: str) -> Iterator[str]:
+def _numbers(found: Mapping[str, Any], name: str, kind: str) -> Iterator[str]:
     by_count = found.get(kind, {})
     for count in range(1, MOST_LIARS + 1):
-        number = by_count.get(str(count))
+        number = worst(by_count.get(str(count), [None]))
         if str(count) not in by_count:
             yield "does not apply"
         elif number is None:
             yield "none"
         else:
             shown = f"{number:.3f}".removesuffix(".000")
-            yield shown if _rounded(number) == TRUTH_S else f"**{shown}**"
+            yield shown if is_right(name, number) else f"**{shown}**"
 
 
 def _nodes(parts: Parts) -> Iterator[str]:

@@ -104,8 +104,9 @@ def _liars(parts: Parts) -> Row:
     wrong = runs = 0
     for name in (ALONE, MIXED):
         for by_count in figures_of(parts, "liars")[name].values():
-            runs += len(by_count)
-            wrong += sum(number not in (None, TRUTH_S) for number in by_count.values())
+            numbers = [number for each in by_count.values() for number in each]
+            runs += len(numbers)
+            wrong += sum(number not in (None, TRUTH_S) for number in numbers)
     what = "wrong integers where up to 4 of 9 servers lie, real processes"
     return Row(what, "none", f"{wrong} of {runs} runs", wrong == 0)
 
