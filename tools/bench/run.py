@@ -4,8 +4,9 @@
 
 Needs root: each part has a network namespace of its own, because ntpdig asks port 123 only. Needs
 Debian's chrony and nginx-light as servers; peers that are not installed are named as such. What a
-part measured is kept in build/bench until the page is written, so that a bench that was stopped
-goes on where it was. With PARTs these are measured and kept, and nothing is written.
+part measured is kept in build/bench, so that a bench that was stopped goes on where it was, until
+the page is written; then it is put aside, for --rewrite. With PARTs these are measured and kept,
+and nothing is written.
 """
 
 import argparse
@@ -55,11 +56,15 @@ def main() -> None:
     if size.inside:
         _measure(size)
         return
+    if size.rewrite:
+        _write(size)
+        return
     missing = [name for name in _NEEDED if shutil.which(name, path=ENVIRON["PATH"]) is None]
     if os.geteuid() or missing:
         names = ", ".join(_NEEDED.values())
         raise SystemExit(f"bench: needs root, and Debian's {names}; missing: {missing or 'root'}")
-    size.kept.mkdir(parents=True, exist_ok=True)
+    last = size.kept / "last"
+    last.mkdir(parents=True, exist_ok=True)
     wanted = size.parts or [part for part in PARTS if part != MANY]
     with tempfile.TemporaryDirectory(prefix="time-drift-bench-") as name:
         script = copied(Path(name, "checkout"))
@@ -69,9 +74,9 @@ def main() -> None:
     if failed:
         raise SystemExit(f"bench: {', '.join(failed)} failed; nothing is written")
     if not size.parts:
-        _write(size.out, {part: _kept(size.kept / f"{part}.json") for part in PARTS})
         for part in wanted:
-            (size.kept / f"{part}.json").unlink()
+            (size.kept / f"{part}.json").replace(last / f"{part}.json")
+        _write(size)
 
 
 def _options() -> argparse.Namespace:
@@ -85,6 +90,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--at-once", action="store_true", help="all parts: quick, and no measure")
     parser.add_argument("--out", type=Path, default=ROOT / "docs", help="where the page goes")
     parser.add_argument("--kept", type=Path, default=ROOT / "build/bench")
+    parser.add_argument("--rewrite", action="store_true", help="the page, from the last figures")
     parser.add_argument("--inside", nargs=4, help=argparse.SUPPRESS)
     size = parser.parse_args()
     if unknown := set(size.parts) - set(PARTS):
@@ -107,6 +113,8 @@ def _is_done(part: str, script: Path, size: argparse.Namespace) -> bool:
         print(f"{part}: measured before", flush=True)
         return True
     about: dict[str, Any] = {"same": same, "date": f"{datetime.now(UTC):%-d %B %Y}"}
+    about["machine"] = machine.described()
+    about["versions"] = {each: peers.version(each) for each in PEERS if peers.command(each)}
     if shutil.which(needed := _ALSO.get(part, "sh"), path=ENVIRON["PATH"]) is None:
         about["not_installed"] = needed
     else:
@@ -132,29 +140,30 @@ def _kept(path: Path) -> dict[str, Any]:
 
 
 def _fingerprint(size: argparse.Namespace) -> str:
-    """Return a digest of everything that figures depend on, but the machine."""
+    """Return a digest of everything that figures depend on, but machine and peers."""
     digest = sha256(
         repr([size.rounds, size.nodes, size.seconds, size.interval, size.lies]).encode()
     )
     for place in (*COPIED, "tools/bench"):
-        for file in sorted((ROOT / place).rglob("*.py")):
+        files = (file for file in (ROOT / place).rglob("*.py") if file.parent.name != "page")
+        for file in sorted(files):
             digest.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
     return digest.hexdigest()
 
 
-def _write(directory: Path, parts: dict[str, Any]) -> None:
-    """Write page and plot, both or none."""
-    directory.mkdir(parents=True, exist_ok=True)
-    versions = {name: peers.version(name) if peers.command(name) else None for name in PEERS}
-    lies = {kind: words for kind, (words, _) in KINDS.items()}
+def _write(size: argparse.Namespace) -> None:
+    """Write page and plot from what was measured last."""
+    found = {part: _kept(size.kept / "last" / f"{part}.json") for part in PARTS if part != MANY}
+    found[MANY] = _kept(size.kept / f"{MANY}.json")
     texts = {
-        "measurements.md": markdown.page(parts, machine.described(), versions, lies),
-        "measurements.svg": plot.picture(parts),
+        "measurements.md": markdown.page(found, {kind: lie for kind, (lie, _) in KINDS.items()}),
+        "measurements.svg": plot.picture(found),
     }
+    size.out.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
-        (directory / f".{name}").write_text(text, encoding="utf-8")
+        (size.out / f".{name}").write_text(text, encoding="utf-8")
     for name in texts:
-        (directory / f".{name}").replace(directory / name)
+        (size.out / f".{name}").replace(size.out / name)
 
 
 if __name__ == "__main__":

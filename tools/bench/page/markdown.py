@@ -45,13 +45,8 @@ _MARK = {True: "✓", False: "✗", None: "·"}
 _MET = {True: "yes", False: "**no**", None: _NOT_MEASURED}
 
 
-def page(
-    parts: Parts,
-    machine: Mapping[str, str],
-    versions: Mapping[str, str | None],
-    lies: Mapping[str, str],
-) -> str:
-    """Return the page: figures by part, the machine, versions of peers, kinds of lies in words."""
+def page(parts: Parts, lies: Mapping[str, str]) -> str:
+    """Return the page of all parts, and of the kinds of lies in words."""
     sections = (
         _head(parts),
         _goals(parts),
@@ -59,7 +54,7 @@ def page(
         _accuracy(parts),
         _liars(parts, lies),
         _nodes(parts),
-        _machine(parts, machine, versions),
+        _machine(parts),
     )
     return "\n".join(line for section in sections for line in section)
 
@@ -196,13 +191,15 @@ def _liars(parts: Parts, lies: Mapping[str, str]) -> Iterator[str]:
         f"One to {MOST_LIARS} of nine servers lie. True time is 4 s ahead: `{TRUTH_S}` is right. "
         f"Each program runs {RUNS} times, and the worst run counts. There is a mark for each "
         f"number of liars, from 1 to {MOST_LIARS}: ✓ the right integer, ✗ a wrong one, · none. "
-        f"Liars come first among the servers that a program is given. Where all servers look alike it is "
-        f"chance which of them `{NTPDIG}` and `{CHECK_NTP_TIME}` choose. Peers print the "
+        f"Liars come first among the servers that a program is given. Where servers look alike it "
+        f"is chance which of them `{NTPDIG}` and `{CHECK_NTP_TIME}` choose. Peers print the "
         f"correction, which has the opposite sign: here it is turned round, and rounded for the "
-        f"marks. `{ROUGHLY} ecosystem state` prints nine times in whole seconds: they count as a "
-        f"number if they agree, and as right if that is within a second. `{CHECK_NTP_TIME}` asks "
-        f"all addresses of one name. Whatever has not ended after {PATIENCE_S} s has printed "
-        f"nothing."
+        f"marks."
+    )
+    yield _prose(
+        f"`{ROUGHLY} ecosystem state` prints nine times in whole seconds. They count as a number "
+        f"if they agree, and as right if that is within a second. `{CHECK_NTP_TIME}` asks all "
+        f"addresses of one name. What has not ended after {PATIENCE_S} s has printed nothing."
     )
     kinds = [kind for kind in lies if kind in found[ALONE]]
     names = [ALONE, MIXED, *PEERS]
@@ -262,17 +259,15 @@ def _nodes(parts: Parts) -> Iterator[str]:
             f"{served['prometheus_core_percent']:.1f} % and "
             f"{served['prometheus_memory_mb']:.0f} MB; {served['down']:,} scrapes had failed."
         )
+    else:
+        text += f" `serve` was not measured: {parts['exporter']['not_installed']} is not installed."
     yield _prose(f"{text} More is in [fleet](fleet.md).")
 
 
-def _machine(
-    parts: Parts, machine: Mapping[str, str], versions: Mapping[str, str | None]
-) -> Iterator[str]:
+def _machine(parts: Parts) -> Iterator[str]:
     yield "## The machine\n"
-    peers = ", ".join(
-        f"{name} {version}" if version else f"{name}: not installed"
-        for name, version in versions.items()
-    )
+    machine, versions = parts["costs"]["machine"], parts["costs"]["versions"]
+    peers = ", ".join(f"{name} {versions.get(name, 'is not installed')}" for name in PEERS)
     yield _prose(
         f"{machine['cores']} cores of {machine['cpu']}, {machine['system']}, kernel "
         f"{machine['kernel']}, Python {machine['python']}. {peers}."
