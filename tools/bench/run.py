@@ -67,7 +67,7 @@ def main() -> None:
     last.mkdir(parents=True, exist_ok=True)
     wanted = size.parts or [part for part in PARTS if part != MANY]
     with tempfile.TemporaryDirectory(prefix="time-drift-bench-") as name:
-        script = copied(Path(name, "checkout"))
+        script = size.script or copied(Path(name, "checkout"))
         with ThreadPoolExecutor(len(wanted) if size.at_once else 1) as pool:
             done = pool.map(lambda part: _is_done(part, script, size), wanted)
             failed = [part for part, is_done in zip(wanted, done, strict=True) if not is_done]
@@ -90,6 +90,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--at-once", action="store_true", help="all parts: quick, and no measure")
     parser.add_argument("--out", type=Path, default=ROOT / "docs", help="where the page goes")
     parser.add_argument("--kept", type=Path, default=ROOT / "build/bench")
+    parser.add_argument("--script", type=Path, help="another time-drift.sh than a copy of this one")
     parser.add_argument("--rewrite", action="store_true", help="the page, from the last figures")
     parser.add_argument("--inside", nargs=4, help=argparse.SUPPRESS)
     size = parser.parse_args()

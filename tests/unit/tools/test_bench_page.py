@@ -1,98 +1,32 @@
 """The page and the plot of `make bench`: every goal has its row, whatever was not measured."""
 
-import json
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
+from tests.support.bench import measured
 from tools.bench.names import (
     ALL,
     ALONE,
-    AWAY,
-    BUSY,
-    CHECK,
-    CHECK_NTP_TIME,
     CHRONYD,
     COST_OF,
     EMPTY,
-    FIVE,
     HTPDATE,
     IMPORTING,
     KEPT,
     MIXED,
-    NOBODY,
     NTPDIG,
-    ONE,
     OURS,
-    PAGE,
     PEERS,
     PLAIN,
-    QUERY,
     QUIET,
-    WEB,
 )
 from tools.bench.page import markdown, plot
 from tools.bench.page.rows import rows
 from tools.bench.servers.lies import KINDS
 
 LIES = {kind: words for kind, (words, _) in KINDS.items()}
-
-
-def cost(ms: float) -> dict[str, Any]:
-    spread = [ms - 0.1, ms + 0.1]
-    return {
-        "cpu_ms": ms, "cpu_spread_ms": spread, "wall_ms": ms, "wall_spread_ms": spread,
-        "memory_mb": 9.0, "runs": 25,
-    }  # fmt: skip
-
-
-def error(us: float) -> dict[str, Any]:
-    return {"median_us": us, "worst_us": 2 * us, "runs": 25, "held": 25, "width_us": 40_000}
-
-
-def part(figures: dict[str, Any]) -> dict[str, Any]:
-    """A part whose goals are all met."""
-    machine = {"cores": "2", "cpu": "CPU", "python": "3.11.2", "kernel": "6.1", "system": "Debian"}
-    return {
-        "figures": figures, "date": "28 November 2026", "seconds": 60.0, "load_before": 0.1,
-        "load_after": 0.5, "others_percent": 1.0, "machine": machine,
-        "versions": dict.fromkeys(PEERS, "1.0"),
-    }  # fmt: skip
-
-
-def measured() -> dict[str, Any]:
-    plain = {EMPTY: cost(10), PLAIN: cost(25), ONE: cost(50), FIVE: cost(52), CHECK: cost(1)}
-    kinds = {ONE: cost(50), KEPT: cost(42), WEB: cost(84), ALL: cost(94)}
-    numbers = {kind: {str(count): [-4, -4] for count in range(1, 5)} for kind in KINDS}
-    said = {NOBODY: {"0": [-4, -4]}} | numbers
-    beside = {name: error(3) for name in (OURS, NTPDIG, CHECK_NTP_TIME, CHRONYD)}
-    node = {"wall_s": 48.0, "cpu_ms_each": 0.1, "memory_mb": 40, "verdicts": {"decided": 9_500}}
-    parts = {
-        "costs": part(
-            {
-                "plain": plain, "kinds": kinds, "other": {PAGE: cost(2), QUERY: cost(90)},
-                "chronyd": {CHRONYD: cost(6000), PLAIN: cost(30)},
-                "watch": {"integer": cost(4), "prometheus": cost(6)},
-                "many": {"10": cost(40), "100": cost(60), "200": cost(80)},
-            }
-        ),
-        "accuracy": part(
-            {QUIET: beside, BUSY: beside, AWAY: beside, IMPORTING: {OURS: error(40)}}
-        ),
-        "liars": part(dict.fromkeys((ALONE, MIXED, *PEERS), said)),
-        "nodes": part({"nodes": 10_000, **node}),
-        "nodes-many": part({"nodes": 100_000, **node}),
-        "exporter": part(
-            {
-                "nodes": 10_000, "interval_s": 30, "core_percent": 11.0, "memory_mb": 60.0,
-                "prometheus_core_percent": 18.0, "prometheus_memory_mb": 900.0, "up": 10_000,
-                "down": 0,
-            }
-        ),
-    }  # fmt: skip
-    found: dict[str, Any] = json.loads(json.dumps(parts))
-    return found
 
 
 def without(peer: str) -> dict[str, Any]:

@@ -73,9 +73,10 @@ def _head(parts: Parts) -> Iterator[str]:
     yield "# Measurements\n"
     yield _prose(
         "`make bench` writes this page; change nothing here by hand. It takes under ten minutes on "
-        "two cores, and goes on where it was if it was stopped. Everything runs on loopback, each "
-        "part in a network namespace of its own. Programs take turns, so that what else runs slows "
-        "all of them; figures are medians, quartiles in brackets. Python programs run on the "
+        "two cores, and goes on where it was if it was stopped. 100,000 nodes take eight minutes "
+        "more, and are measured by `make bench-nodes`. Everything runs on loopback, each part in a "
+        "network namespace of its own. Programs take turns, so that what else runs slows all of "
+        "them; figures are medians, quartiles in brackets. Python programs run on the "
         f"system's Python. Measured on {parts['costs']['date']}."
     )
     yield "![CPU, wall time and memory of each program](measurements.svg)\n"

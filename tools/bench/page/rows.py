@@ -64,7 +64,7 @@ def _against(what: str, goal: str, most: Sequence[float], runs: Sequence[tuple[s
 
 
 def _chronyd(parts: Parts) -> Row:
-    what, goal = f"wall time against `{CHRONYD}`, the same five servers", "at most 1/150"
+    what, goal = f"wall time against {CHRONYD}, the same five servers", "at most 1/150"
     both = figures_of(parts, "costs").get("chronyd", {})
     if CHRONYD not in both:
         return Row(what, goal, f"{CHRONYD} is not installed", None)
@@ -122,7 +122,7 @@ def _nodes_many(parts: Parts) -> Row:
     what, goal = "memory for 100,000 nodes", "at most 120 MB"
     part = parts.get("nodes-many", {})
     if not part.get("figures"):
-        return Row(what, goal, "eight minutes more: `make bench-nodes` before it", None)
+        return Row(what, goal, "`make bench-nodes` has not run before", None)
     found = part["figures"]
     shown = f"{found['memory_mb']:.0f} MB, with {found['nodes']:,} nodes, {part['date']}"
     return Row(what, goal, shown, found["memory_mb"] <= 120)  # noqa: PLR2004
@@ -146,7 +146,7 @@ _ROWS: Sequence[Callable[[Parts], Row]] = (
         [("plain", PLAIN, ONE, "cpu_ms"), ("plain", PLAIN, ONE, "wall_ms")],
     ),
     _against(
-        "the same against an empty interpreter, `python3 -I -S -c ''`",
+        "the same against an empty interpreter (python3 -I -S -c '')",
         "at most 3.5 times", (3.5, 3.5),
         [("plain", PLAIN, EMPTY, "cpu_ms"), ("plain", PLAIN, EMPTY, "wall_ms")],
     ),
