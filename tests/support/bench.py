@@ -11,6 +11,7 @@ from tools.bench.names import (
     CHECK,
     CHECK_NTP_TIME,
     CHRONYD,
+    COOKIES,
     EMPTY,
     FIVE,
     IMPORTING,
@@ -25,6 +26,7 @@ from tools.bench.names import (
     PLAIN,
     QUERY,
     QUIET,
+    ROUGH,
     WEB,
 )
 from tools.bench.servers.lies import KINDS
@@ -55,7 +57,14 @@ def _part(figures: dict[str, Any]) -> dict[str, Any]:
 def measured() -> dict[str, Any]:
     """Return all parts, each time anew."""
     plain = {EMPTY: _cost(10), PLAIN: _cost(25), ONE: _cost(50), FIVE: _cost(52), CHECK: _cost(1)}
-    kinds = {ONE: _cost(50), KEPT: _cost(42), WEB: _cost(84), ALL: _cost(94)}
+    kinds = {
+        ONE: _cost(50),
+        ROUGH: _cost(42),
+        COOKIES: _cost(42),
+        KEPT: _cost(42),
+        WEB: _cost(84),
+        ALL: _cost(94),
+    }
     numbers = {kind: {str(count): [-4, -4] for count in range(1, 5)} for kind in KINDS}
     said = {NOBODY: {"0": [-4, -4]}} | numbers
     beside = {name: _error(3) for name in (OURS, NTPDIG, CHECK_NTP_TIME, CHRONYD)}

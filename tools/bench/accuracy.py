@@ -49,7 +49,8 @@ def accuracy(script: Path, directory: Path, rounds: int) -> dict[str, Any]:
     path = directory / "importing.toml"
     far = ("--there", _IMPORT_S, "--back", _IMPORT_S)
     with web_servers(directory, 3) as https, lab_process("crowd", 3, path, *far):
-        path.write_text(f"[consensus]\nmin_kinds = 2\n{path.read_text()}\n{https}")
+        tables = "\n".join([path.read_text(), *https])
+        path.write_text(f"[consensus]\nmin_kinds = 2\n{tables}")
         command = [str(script), "--config", str(path), "--json"]
         found[IMPORTING] = {OURS: _ours([once(command).printed for _ in range(rounds)])}
     return found

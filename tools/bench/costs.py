@@ -15,6 +15,7 @@ from tools.bench.names import (
     CHECK,
     CHECK_NTP_TIME,
     CHRONYD,
+    COOKIES,
     EMPTY,
     FIVE,
     HTPDATE,
@@ -24,17 +25,20 @@ from tools.bench.names import (
     PAGE,
     PLAIN,
     QUERY,
+    ROUGH,
     ROUGHLY,
     WEB,
 )
 from tools.bench.servers.real import (
     configuration,
     lab_process,
-    nts_server,
+    nts_servers,
     servers,
     web_servers,
 )
 
+SHIPPED = {"ntp": 4, "nts": 6, "roughtime": 4, "https": 5}
+"""How many sources of a kind the shipped configuration has."""
 _WATCHED = 100
 _AT_ONCE = 13
 _LEAST_ROUNDS = 5
@@ -121,51 +125,56 @@ def _watch(script: Path, directory: Path, five: str, rounds: int) -> dict[str, A
 
 
 @contextmanager
-def _kinds(directory: Path, five: str) -> Iterator[dict[str, str]]:
+def _kinds(directory: Path, five: str) -> Iterator[dict[str, list[str]]]:
     """Run servers of every kind; yield the tables that ask them, by kind."""
     rough = directory / "rough.toml"
     with (
-        web_servers(directory, 3) as https,
-        lab_process("rough", 3, rough),
-        nts_server(directory) as nts,
+        web_servers(directory, SHIPPED["https"]) as https,
+        lab_process("rough", SHIPPED["roughtime"], rough),
+        nts_servers(directory, SHIPPED["nts"]) as nts,
     ):
         yield {
-            "ntp": Path(five).read_text(),
-            "https": https,
+            "ntp": _tables(Path(five)),
             "nts": nts,
-            "roughtime": rough.read_text(),
+            "roughtime": _tables(rough),
+            "https": https,
         }
 
 
-def _mixes(script: Path, directory: Path, tables: Mapping[str, str]) -> dict[str, Sequence[str]]:
+def _tables(path: Path) -> list[str]:
+    return [f"[[{table}" for table in path.read_text().split("[[")[1:]]
+
+
+def _mixes(
+    script: Path, directory: Path, tables: Mapping[str, Sequence[str]]
+) -> dict[str, Sequence[str]]:
     """Return runs of mixed kinds, of which so many are needed; and ntpdig to hold them against."""
-    every = ("ntp", "nts", "roughtime", "https")
     state = f'state = "{directory}/state"\n'
+    few = {"ntp": 5, "nts": 1, "roughtime": 3, "https": 3}
+    web, dated = {"ntp": 5, "https": 3}, {"ntp": 5, "roughtime": 3, "https": 3}
     runs = {
-        "NTP; HTTPS configured, not needed": ("", 1, ("ntp", "https")),
-        WEB: ("", 2, ("ntp", "https")),
-        "NTP and Roughtime; HTTPS not needed": ("", 2, ("ntp", "roughtime", "https")),
-        KEPT: (state, 3, every),
-        ALL: (state, 4, every),
-        "one NTS server, keys exchanged": ('state = ""\n', 1, ("nts",)),
-        "one NTS server, cookies kept": (state, 1, ("nts",)),
+        "NTP; HTTPS configured, not needed": ("", 1, web),
+        WEB: ("", 2, web),
+        ROUGH: ("", 2, dated),
+        KEPT: (state, 2, SHIPPED),
+        ALL: (state, 4, few),
+        "one NTS server, keys exchanged": ('state = ""\n', 1, {"nts": 1}),
+        COOKIES: (state, 1, {"nts": 1}),
     }
     commands: dict[str, Sequence[str]] = {ONE: peers.asking(NTPDIG, "127.0.0.1")}
     for number, (name, (settings, kinds, asked)) in enumerate(runs.items()):
         path = directory / f"mix-{number}.toml"
-        path.write_text(
-            f"{settings}[consensus]\nmin_kinds = {kinds}\n"
-            + "\n".join(tables[kind] for kind in asked)
-        )
+        chosen = [table for kind, count in asked.items() for table in tables[kind][:count]]
+        path.write_text("\n".join([f"{settings}[consensus]\nmin_kinds = {kinds}", *chosen]))
         commands[name] = [str(script), "--config", str(path)]
     return commands
 
 
-def _others(tables: Mapping[str, str]) -> dict[str, Sequence[str]]:
+def _others(tables: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
     """Return the peers of other kinds: htpdate waits for a new second, roughly asks one server."""
     first = dict(
         line.replace('"', "").split(" = ")
-        for line in tables["roughtime"].split("[[")[1].splitlines()
+        for line in tables["roughtime"][0].splitlines()
         if " = " in line
     )
     where = [first["host"], first["port"], first["public_key"]]

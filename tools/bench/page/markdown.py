@@ -169,9 +169,9 @@ def _accuracy(parts: Parts) -> Iterator[str]:
         f"Delay of one direction only cannot be seen by any client: half of it, "
         f"{BACK_S * 500:.0f} ms, is everybody's error. The interval that time-drift prints beside "
         f"its number held the truth in {sum(each['held'] for each in held)} of "
-        f"{sum(each['runs'] for each in held)} runs; over that path it is "
-        f"{away['width_us'] / 1000:.0f} ms wide. {HTPDATE} and {ROUGHLY} read clocks that count "
-        f"whole seconds, and are not compared here."
+        f"{sum(each['runs'] for each in held)} runs; over that path it did in {away['held']} of "
+        f"{away['runs']}, and was {away['width_us'] / 1000:.0f} ms wide. {HTPDATE} and {ROUGHLY} "
+        f"read clocks that count whole seconds, and are not compared here."
     )
 
 

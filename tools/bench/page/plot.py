@@ -28,7 +28,7 @@ _GROUND, _TEXT, _DIM, _OURS, _THEIRS = "#0f1720", "#ffffff", "#93a3af", "#6fd8b1
 _WHISKER = "#f2c46d"
 _SHOWN = (EMPTY, PLAIN, KEPT, WEB, ALL, ONE, CHECK, QUERY, PAGE, CHRONYD)
 _LABELS = {
-    KEPT: "time-drift, NTP, NTS and Roughtime needed",
+    KEPT: "time-drift, all shipped, HTTPS not needed",
     WEB: "time-drift, NTP and HTTPS needed",
     ALL: "time-drift, all four kinds needed",
 }

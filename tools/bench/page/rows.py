@@ -8,6 +8,7 @@ from tools.bench.names import (
     ALL,
     ALONE,
     CHRONYD,
+    COOKIES,
     EMPTY,
     IMPORTING,
     KEPT,
@@ -17,6 +18,7 @@ from tools.bench.names import (
     OURS,
     PLAIN,
     QUIET,
+    ROUGH,
     TRUTH_S,
     WEB,
 )
@@ -56,7 +58,8 @@ def _against(what: str, goal: str, most: Sequence[float], runs: Sequence[tuple[s
             if theirs not in both:
                 return Row(what, goal, f"{theirs.split(',')[0]} is not installed", None)
             found.append(both[ours][field] / both[theirs][field])
-        shown = " and ".join(f"{ratio:.2f}" for ratio in found)
+        *first, last = (f"{ratio:.2f}" for ratio in found)
+        shown = f"{', '.join(first)} and {last}" if first else last
         met = all(ratio <= limit for ratio, limit in zip(found, most, strict=True))
         return Row(what, goal, shown, met)
 
@@ -152,8 +155,10 @@ _ROWS: Sequence[Callable[[Parts], Row]] = (
     ),
     _chronyd,
     _against(
-        f"CPU, {KEPT}, against `ntpdig`", "at most 0.85 times", (0.85,),
-        [("kinds", KEPT, ONE, "cpu_ms")],
+        "CPU with Roughtime, with NTS and its cookies kept, and of the 19 shipped sources, HTTPS "
+        "not needed, against `ntpdig`",
+        "at most 0.85 times", (0.85, 0.85, 0.85),
+        [("kinds", name, ONE, "cpu_ms") for name in (ROUGH, COOKIES, KEPT)],
     ),
     _against(
         "CPU where HTTPS is needed, with NTP and with all kinds, against `ntpdig`",

@@ -41,13 +41,7 @@ def servers(directory: Path, count: int) -> Iterator[list[str]]:
     addresses = [f"127.0.0.{number}" for number in range(1, count + 1)]
     with ExitStack() as running:
         for address in addresses:
-            path = directory / f"{address}.conf"
-            path.write_text(_CONFIGURATION.format(address=address, directory=directory))
-            process = subprocess.Popen(
-                ["chronyd", "-x", "-d", "-u", "root", "-f", str(path)], stderr=subprocess.DEVNULL
-            )
-            running.callback(process.wait)
-            running.callback(process.terminate)
+            _chronyd(running, directory, address)
         time.sleep(1)
         yield addresses
 
@@ -62,31 +56,36 @@ def configuration(addresses: list[str], path: Path) -> str:
 
 
 @contextmanager
-def nts_server(directory: Path) -> Iterator[str]:
-    """Run a chronyd that gives keys and authenticated time; yield the table that asks it."""
-    address = "127.0.2.1"
+def nts_servers(directory: Path, count: int) -> Iterator[list[str]]:
+    """Run so many chronyd that give keys and authenticated time; yield the tables that ask them."""
+    addresses = [f"127.0.2.{number}" for number in range(1, count + 1)]
     authority = Authority(time.time_ns())
-    chain, key = authority.identity([address])
-    path = directory / "nts.conf"
-    settings = f"ntsservercert {chain}\nntsserverkey {key}\n"
+    chain, key = authority.identity(addresses)
+    with ExitStack() as running:
+        running.callback(authority.close)
+        for address in addresses:
+            _chronyd(running, directory, address, f"ntsservercert {chain}\nntsserverkey {key}\n")
+        time.sleep(1)
+        yield [
+            f'[[sources.nts]]\nhost = "{address}"\noperator = "{address}"\n'
+            f'ca_file = "{authority.ca_file}"\n'
+            for address in addresses
+        ]
+
+
+def _chronyd(running: ExitStack, directory: Path, address: str, settings: str = "") -> None:
+    """Run one until the stack is left."""
+    path = directory / f"{address}.conf"
     path.write_text(_CONFIGURATION.format(address=address, directory=directory) + settings)
     process = subprocess.Popen(
         ["chronyd", "-x", "-d", "-u", "root", "-f", str(path)], stderr=subprocess.DEVNULL
     )
-    try:
-        time.sleep(1)
-        yield (
-            f'[[sources.nts]]\nhost = "{address}"\noperator = "{address}"\n'
-            f'ca_file = "{authority.ca_file}"\n'
-        )
-    finally:
-        process.terminate()
-        process.wait()
-        authority.close()
+    running.callback(process.wait)
+    running.callback(process.terminate)
 
 
 @contextmanager
-def web_servers(directory: Path, count: int) -> Iterator[str]:
+def web_servers(directory: Path, count: int) -> Iterator[list[str]]:
     """Run one nginx on 127.0.1.1 and up, by TLS and without; yield the tables that ask them."""
     addresses = [f"127.0.1.{number}" for number in range(1, count + 1)]
     authority = Authority(time.time_ns())
@@ -97,11 +96,11 @@ def web_servers(directory: Path, count: int) -> Iterator[str]:
     process = subprocess.Popen(["nginx", "-c", str(path), "-p", str(directory)])
     try:
         time.sleep(1)
-        yield "\n".join(
+        yield [
             f'[[sources.https]]\nurl = "https://{address}/"\noperator = "{address}"\n'
             f'ca_file = "{authority.ca_file}"\ndate_lag = 0\n'
             for address in addresses
-        )
+        ]
     finally:
         process.terminate()
         process.wait()
