@@ -63,8 +63,16 @@ def _ours(script: Path, stem: Path, running: Cast) -> dict[str, _Numbers]:
         path = stem.with_suffix(".toml")
         path.write_text(f'state = ""\n{toml}')
         printed = [_printed([str(script), "--config", str(path)]) for _ in range(RUNS)]
-        found[name] = [int(each) if each.strip("-\n").isdigit() else None for each in printed]
+        found[name] = [_integer(each) for each in printed]
     return found
+
+
+def _integer(printed: str) -> int | None:
+    """Return what was printed; of a refusal show why."""
+    if printed.strip("-\n").isdigit():
+        return int(printed)
+    print(printed.strip(), flush=True)
+    return None
 
 
 def _theirs(stem: Path, running: Cast, kind: str) -> dict[str, _Numbers]:

@@ -102,7 +102,8 @@ def _costs(parts: Parts) -> Iterator[str]:
     for group in ("plain", "kinds", "other", "chronyd"):
         for name, cost in groups[group].items():
             if name not in [row[0] for row in body]:
-                body.append(_cost_row(name, cost, theirs, floor_mb))
+                beside = groups[group].get(ONE, theirs)
+                body.append(_cost_row(name, cost, beside, floor_mb))
     for peer, names in COST_OF.items():
         body += [
             (name, f"{peer} is not installed", *[_NOT_MEASURED] * 3)
