@@ -1,5 +1,6 @@
 """Part `costs`: CPU, wall and memory of time-drift beside its peers, in turns."""
 
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -8,7 +9,7 @@ from typing import Any
 
 from drift.formats.registry import names
 from tools.bench.measure import peers
-from tools.bench.measure.checkout import PYTHON
+from tools.bench.measure.checkout import PYTHON, ROOT
 from tools.bench.measure.cost import Cost, Run, interleaved, once, summed_up
 from tools.bench.names import (
     ALL,
@@ -37,8 +38,7 @@ from tools.bench.servers.real import (
     web_servers,
 )
 
-SHIPPED = {"ntp": 4, "nts": 6, "roughtime": 4, "https": 5}
-"""How many sources of a kind the shipped configuration has."""
+_FEW = {"ntp": 5, "nts": 1, "roughtime": 3, "https": 3}
 _WATCHED = 100
 _AT_ONCE = 13
 _LEAST_ROUNDS = 5
@@ -128,10 +128,11 @@ def _watch(script: Path, directory: Path, five: str, rounds: int) -> dict[str, A
 def _kinds(directory: Path, five: str) -> Iterator[dict[str, list[str]]]:
     """Run servers of every kind; yield the tables that ask them, by kind."""
     rough = directory / "rough.toml"
+    most = {kind: max(count, _FEW[kind]) for kind, count in _shipped().items()}
     with (
-        web_servers(directory, SHIPPED["https"]) as https,
-        lab_process("rough", SHIPPED["roughtime"], rough),
-        nts_servers(directory, SHIPPED["nts"]) as nts,
+        web_servers(directory, most["https"]) as https,
+        lab_process("rough", most["roughtime"], rough),
+        nts_servers(directory, most["nts"]) as nts,
     ):
         yield {
             "ntp": _tables(Path(five)),
@@ -139,6 +140,12 @@ def _kinds(directory: Path, five: str) -> Iterator[dict[str, list[str]]]:
             "roughtime": _tables(rough),
             "https": https,
         }
+
+
+def _shipped() -> dict[str, int]:
+    """Return how many sources of each kind the shipped configuration has."""
+    shipped = tomllib.loads((ROOT / "config.toml").read_text(encoding="utf-8"))["sources"]
+    return {kind: len(shipped[kind]) for kind in _FEW}
 
 
 def _tables(path: Path) -> list[str]:
@@ -150,14 +157,13 @@ def _mixes(
 ) -> dict[str, Sequence[str]]:
     """Return runs of mixed kinds, of which so many are needed; and ntpdig to hold them against."""
     state = f'state = "{directory}/state"\n'
-    few = {"ntp": 5, "nts": 1, "roughtime": 3, "https": 3}
     web, dated = {"ntp": 5, "https": 3}, {"ntp": 5, "roughtime": 3, "https": 3}
     runs = {
         "NTP; HTTPS configured, not needed": ("", 1, web),
         WEB: ("", 2, web),
         ROUGH: ("", 2, dated),
-        KEPT: (state, 2, SHIPPED),
-        ALL: (state, 4, few),
+        KEPT: (state, 2, _shipped()),
+        ALL: (state, 4, _FEW),
         "one NTS server, keys exchanged": ('state = ""\n', 1, {"nts": 1}),
         COOKIES: (state, 1, {"nts": 1}),
     }

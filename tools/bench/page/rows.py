@@ -155,7 +155,7 @@ _ROWS: Sequence[Callable[[Parts], Row]] = (
     ),
     _chronyd,
     _against(
-        "CPU with Roughtime, with NTS and its cookies kept, and of the 19 shipped sources, HTTPS "
+        "CPU with Roughtime, with NTS and its cookies kept, and of all shipped sources, HTTPS "
         "not needed, against `ntpdig`",
         "at most 0.85 times", (0.85, 0.85, 0.85),
         [("kinds", name, ONE, "cpu_ms") for name in (ROUGH, COOKIES, KEPT)],
