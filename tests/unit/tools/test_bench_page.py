@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.support.bench import measured
+from tests.support.tools.bench import measured
 from tools.bench.names import (
     ALL,
     ALONE,

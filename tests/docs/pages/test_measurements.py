@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.conftest import ROOT
-from tests.support.bench import measured
+from tests.support.tools.bench import measured
 from tools.bench.names import ALONE, MIXED, NOBODY, PEERS
 from tools.bench.page.rows import rows
 from tools.bench.servers.lies import KINDS
