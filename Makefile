@@ -74,7 +74,8 @@ format: $(DEV)   ## format the code
 check: lint type test  ## everything before a commit
 
 # By the environment that runs: what is measured depends on no developer's tool.
-bench: .venv build/htpdate .venv-interop/bin/roughly  ## write docs/measurements.md: cost, error and lies beside peers (root, and Debian's servers)
+bench: .venv     ## write docs/measurements.md: cost, error and lies beside peers (root, and Debian's servers)
+	-$(MAKE) build/htpdate .venv-interop/bin/roughly
 	.venv/bin/python -m tools.bench.run
 	.venv/bin/python -m tools.bench.simulation
 
