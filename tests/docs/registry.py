@@ -86,6 +86,7 @@ _CONTRIBUTING = "CONTRIBUTING.md"
 _EVIDENCE = "docs/evidence.md"
 _EXTENDING = "docs/extending.md"
 _FORMATS = "docs/formats.md"
+_MEASUREMENTS = "docs/measurements.md"
 _INSTALL_PAGE = "docs/install.md"
 _RELEASING = "docs/releasing.md"
 _ROLLOUT = "docs/rollout.md"
@@ -190,6 +191,7 @@ _SET_UP = (
         for page, targets in {
             _CONSENSUS_PAGE: ("bench",),
             _FORMATS: ("bench",),
+            _MEASUREMENTS: ("bench", "bench-nodes"),
             _CONTAINERS_PAGE: (
                 *("lock", "audit", "sbom", "bench-image"),
                 "image BASE=python:3.13-slim@sha256:...",
@@ -320,6 +322,7 @@ _NODES = (
     Entry(_FLEET, "[{…", Taken("inventory")),
     Entry(_FLEET, "time-drift probe", WORDS),
     Entry(_FLEET, "time-drift serve", WORDS),
+    Entry(_FLEET, "make bench", Make()),
     Entry(_FLEET, "make bench-nodes", Make()),
     Entry(
         _NETWORK,
