@@ -23,7 +23,7 @@ from sources.record import Record
 from tests.conftest import ROOT
 from tests.docs.markdown import commands
 from tests.docs.registry import taken
-from tests.support.packages import EmptyRoot, three_chronyd
+from tests.packaging.roots import EmptyRoot, three_chronyd
 from tests.support.packaging.ansible import ENVIRONMENT, Control, Played, environment
 from tests.support.packaging.nodes import Node, node, why_not
 from tools.recipes import role
