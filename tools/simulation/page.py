@@ -61,10 +61,11 @@ def _outcome(whole: Tally) -> str:
             f"**{counts[f'{OURS} wrong']:,}**.",
             f"- Early answers that later ones would have changed: **{counts['changed']:,}** of "
             f"{counts['early']:,}.",
-            f"- The interval held the true drift in **{percent:.4f} %** of {counts['due']:,} "
-            f"answers: {missed:,} misses.",
-            f"- Where the honest were a majority only after the decision ({later:,} answers), it "
-            f"held in {_percent(later_held, later)} %.",
+            f"- The interval held the true drift in **{_percent(counts['covered'], answered)} %** of "
+            f"{answered:,} answers. It depends on when the honest became a majority:",
+            f"  - by the moment of decision: in {percent:.4f} % of {counts['due']:,} ({missed:,} "
+            "misses);",
+            f"  - only afterwards: in {_percent(later_held, later)} % of {later:,}.",
             f"- Runs set aside because the honest were no majority: {counts['broken runs']:,}.",
         )
     )

@@ -71,7 +71,7 @@ Most refusals are "too coarse": near to where the integer turns, when HTTPS serv
 The integer needs an honest majority among those who answer by the deadline. The interval and the
 nanoseconds of an early answer are of what had been measured by then, so they need the majority
 [by then](decisions/consensus.md#d-103-the-interval-of-an-early-answer). Liars who hurry while the
-honest are slow move them, and not the integer.
+honest are slow move them, and not the integer. So does a minority that smears, where it is quicker.
 
 Where a minority smears, or stands just over the boundary, many integers are not nearest. The honest
 intervals reach over the boundary there, half of the drifts being within 30 ms of it.
