@@ -61,11 +61,13 @@ def _outcome(whole: Tally) -> str:
             f"**{counts[f'{OURS} wrong']:,}**.",
             f"- Early answers that later ones would have changed: **{counts['changed']:,}** of "
             f"{counts['early']:,}.",
-            f"- The interval held the true drift in **{_percent(counts['covered'], answered)} %** of "
-            f"{answered:,} answers. It depends on when the honest became a majority:",
-            f"  - by the moment of decision: in {percent:.4f} % of {counts['due']:,} ({missed:,} "
-            "misses);",
-            f"  - only afterwards: in {_percent(later_held, later)} % of {later:,}.",
+            f"- The interval held the true drift in **{_percent(counts['covered'], answered)} %** "
+            f"of {answered:,} answers:",
+            f"  - where the honest were a majority by the moment of decision, {percent:.4f} % of "
+            f"{counts['due']:,}",
+            f"    ({missed:,} misses);",
+            f"  - where they became one only afterwards, {_percent(later_held, later)} % of "
+            f"{later:,}.",
             f"- Runs set aside because the honest were no majority: {counts['broken runs']:,}.",
         )
     )
