@@ -155,7 +155,7 @@ _PROGRAM = (
 )
 _SET_UP = (
     Entry(_INDEX, "umask 022", Taken("clone")),
-    Entry(ROOT_PAGE, "git clone …", Taken("README's clone")),
+    Entry(ROOT_PAGE, "apt-get install ./time-drift_*_amd64.deb …", Taken("README's install")),
     Entry(_INSTALL_PAGE, "apt-get install git python3 python3-venv", Taken("install's clone")),
     Entry(_INSTALL_PAGE, "git -C /opt/time-drift pull", Taken("update")),
     Entry(_INSTALL_PAGE, "apt-get install ./time-drift_*_amd64.deb", Taken("package")),
@@ -172,7 +172,6 @@ _SET_UP = (
     Entry(f"{_DECISIONS}/setup.md", "make audit", Make()),
     Entry(f"{_DECISIONS}/setup.md", "pip install -r", WORDS),
     Entry(f"{_DECISIONS}/setup.md", "pip install --require-hashes -r requirements.txt", WORDS),
-    Entry(ROOT_PAGE, "pip install .", INDEX),
     Entry(_RELEASING, "git tag -s vVERSION", SIGNED),
     Entry(_RELEASING, "gpg --armor --detach-sign build/release/SHA256SUMS", SIGNED),
     Entry(_RELEASING, "docker load", WORDS),

@@ -183,6 +183,17 @@ def test_the_pages_update_and_way_back(offline: tuple[EmptyRoot, str], bundle: P
     assert not root.does("find /opt -name '*.new'")
 
 
+def test_readmes_line(offline: tuple[EmptyRoot, str], bundle: Path) -> None:
+    """One line, and it runs."""
+    root, name = offline
+    (line,) = [one for one in taken("README's install").text.split("\n") if one.startswith("tar ")]
+    root.does("mkdir /srv/one && rm -rf /opt/*")
+    root.give(bundle, f"/srv/one/{name}.tar.gz")
+    root.does(f"cd /srv/one; {line}")
+
+    assert root.run(f"/opt/{name}/time-drift.sh", "--demo", user="nobody").stdout == "-4\n"
+
+
 def test_it_holds_the_pages_and_no_tests(offline: tuple[EmptyRoot, str]) -> None:
     """What a reader needs on a machine without the repository."""
     root, name = offline
