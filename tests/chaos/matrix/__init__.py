@@ -1,0 +1,1 @@
+"""The matrix: one file a subject, each with its rows in FAULTS."""
