@@ -55,7 +55,9 @@ run() {
 }
 
 # The deadline counts from here. /proc/uptime is the one clock that a shell can read by itself.
-{ read -r TIME_DRIFT_STARTED _ </proc/uptime || TIME_DRIFT_STARTED=; } 2>/dev/null
+# One redirection at a time: with 12 descriptors left, dash loses stdin over a second one.
+TIME_DRIFT_STARTED=
+[ ! -r /proc/uptime ] || read -r TIME_DRIFT_STARTED _ </proc/uptime
 export TIME_DRIFT_STARTED
 
 PATH=${PATH:-/usr/local/bin:/usr/bin:/bin}
