@@ -7,7 +7,7 @@ URL ?= https://example.org/
 # Two workers: what measures time, one test at a time, beside what only computes.
 TWICE = -n 2
 
-.PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed image bench bench-image bench-nodes recipes pages site clean
+.PHONY: help demo test chaos interop tools lint type format check lock audit sbom wheel installed image bench bench-image bench-nodes recipes pages site clean
 
 help:            ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -34,6 +34,9 @@ build/ntpsec:
 	cd build/ntpsec.new && apt-get download -qq -o APT::Sandbox::User=root ntpsec \
 		&& dpkg -x ntpsec_*.deb . && rm ntpsec_*.deb
 	mv build/ntpsec.new build/ntpsec
+
+chaos: $(DEV)    ## every fault of tests/chaos, beside honest servers and alone: a table (root)
+	$(RUN) -m tests.chaos
 
 interop: $(DEV) tools  ## the tests against real servers and other implementations
 	$(RUN) -m pytest tests/interop tests/monitoring tests/docs tests/site tests/image tests/supply $(PYTEST)

@@ -1,6 +1,9 @@
 """`make chaos`: run the matrix, print it as a table with what came of it, and end 1 if any failed.
 
-    python -m tests.chaos [--short] [WORD ...]     only rows whose name has one of these words
+    python -m tests.chaos [--short] [--lines] [WORD ...]
+
+`--short` takes a part of the rows, `--lines` prints what came of each as JSON, and WORDs choose the
+rows whose name has one of them.
 """
 
 import subprocess
@@ -11,7 +14,8 @@ from collections.abc import Sequence
 from tests.chaos.arena import is_possible
 from tests.chaos.fault import Fault
 from tests.chaos.matrix.all import faults, short
-from tests.chaos.runner import Outcome, run
+from tests.chaos.outcomes import Outcome, written
+from tests.chaos.runner import run
 from tests.conftest import ROOT
 
 
@@ -22,13 +26,17 @@ def main(words: Sequence[str]) -> int:
         print(f"chaos: not made: {why_not}", file=sys.stderr)
         return 1
     chosen = short() if "--short" in words else faults()
-    wanted = [word for word in words if word != "--short"]
+    wanted = [word for word in words if not word.startswith("--")]
     chosen = [f for f in chosen if not wanted or any(word in f.name for word in wanted)]
     subprocess.run([ROOT / "time-drift.sh", "--version"], check=True, stdout=subprocess.DEVNULL)
     began_s = time.monotonic()
     found: dict[str, dict[bool, Outcome]] = {fault.name: {} for fault in chosen}
     for outcome in run(chosen):
         found[outcome.name][outcome.beside] = outcome
+        if "--lines" in words:
+            print(written(outcome))
+    if "--lines" in words:
+        return 0
     failed = [outcome for both in found.values() for outcome in both.values() if outcome.wrong]
     print(_table(chosen, found))
     for outcome in failed:

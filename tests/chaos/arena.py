@@ -36,32 +36,43 @@ MANY = 50
 _HANGS_S = 12
 """How long after its deadline a run is given up."""
 _LATE_S = 0.3
+_RUNNING: list[ExitStack] = []
+"""What nobody ends, so that nothing of it is put away before the process itself."""
 _SETTINGS = "timeout = {}\n[consensus]\nmin_kinds = 1\n[probe]\ntimeout = 1\nrate = 500\n"
 _ALLOW = 'allow = ["127.0.0.0/8"]\n'
 
 
-def play(fault: Fault, *, beside: bool) -> Ran:
-    """Enter namespaces, for good, and run the program there; return what came of it."""
-    namespaces.enter()
-    # Not pytest's own directory, which is nobody else's.
-    with tempfile.TemporaryDirectory(prefix="time-drift-chaos-") as place, ExitStack() as running:
-        folder = Path(place)
-        folder.chmod(0o755)
-        for name in ("state", "tmp", "home"):
-            (folder / name).mkdir()
-            (folder / name).chmod(0o777)
-        prepare = f"export FOLDER={folder}\n{fault.machine.prepare}"
-        config, targets = running.enter_context(_lab(fault, folder, beside=beside))
-        (folder / "config.toml").write_text(config, encoding="utf-8")
+def play(fault: Fault, folder: Path, *, beside: bool) -> Ran:
+    """Enter namespaces, for good, and run the program there; return what came of it.
+
+    What has been started is not ended, as there may be no file system left to do it on: that is
+    for the end of this process, and for whoever removes the folder.
+    """
+    network = namespaces.enter()
+    tempfile.tempdir = str(folder / "lab")
+    for name in ("state", "tmp", "home", "lab"):
+        (folder / name).mkdir()
+        (folder / name).chmod(0o777)
+    _shell(fault.machine.early, folder)
+    running = ExitStack()
+    _RUNNING.append(running)
+    config, targets = running.enter_context(_lab(fault, folder, beside=beside))
+    (folder / "config.toml").write_text(config, encoding="utf-8")
+    _shell(fault.machine.prepare, folder)
+    before = {*_files(folder), *network.others()}
+    ran = _ran(fault, folder, targets)
+    left = {*_files(folder), *network.others()} - before
+    return ran.replaced(left=tuple(sorted(left)))
+
+
+def _shell(commands: str, folder: Path) -> None:
+    if commands:
+        prepare = f"export FOLDER={folder}\n{commands}"
         subprocess.run(["sh", "-ec", prepare], check=True, stdout=sys.stderr)
-        before = _files(folder)
-        ran = _ran(fault, folder, targets)
-        left = [*namespaces.others(), *sorted(_files(folder) - before)]
-        return ran.replaced(left=tuple(left))
 
 
 def _files(folder: Path) -> set[str]:
-    """Return what is in the folders that a run might leave something in, entries of its left out."""
+    """Return what is in the folders that a run might leave something in, but for entries."""
     found = set()
     for name in ("state", "tmp", "home"):
         with suppress(OSError):  # some faults replace them by something else
@@ -165,7 +176,9 @@ def _ran(fault: Fault, folder: Path, targets: Sequence[str]) -> Ran:
         case _:
             words = [*config, "--format", fault.run, *options]
     command = [*fault.machine.wrap, script, *words]
-    deadline_s = fault.timeout_s * (MEASUREMENTS if fault.run == "watch" else 1) + GRACE_S
+    deadline_s = fault.timeout_s + GRACE_S
+    if fault.run == "watch":
+        deadline_s = MEASUREMENTS * deadline_s + GRACE_S  # and once to start
     if fault.run == "probe":
         deadline_s += 1  # its own timeout, after the consensus's
     if fault.run == "many":

@@ -107,7 +107,8 @@ def _of_stderr(
     if fault.run == "serve":
         return []  # it is its log
     lines = ran.stderr.splitlines(keepends=True)
-    most = 0 if answers or fault.run in QUIET or expected is Expected.ENDED else 1
+    is_quiet = fault.run in QUIET and expected is not Expected.UNWRITTEN
+    most = 0 if answers or is_quiet or expected is Expected.ENDED else 1
     if fault.run == "watch":
         most *= 2
     wrong = []

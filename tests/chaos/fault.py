@@ -41,6 +41,8 @@ class Names(Record):
 class Machine(Record):
     """What is wrong with the machine that the program runs on."""
 
+    early: str = ""
+    """Commands of a shell, run before any server: see `prepare`."""
     prepare: str = ""
     """Commands of a shell, run as root in a network and mounts of the run's own; $FOLDER is its."""
     wrap: Sequence[str] = ()
@@ -82,6 +84,8 @@ class Fault(Record):
     timeout_s: float = TIMEOUT_S
     honest: str = "ntp"
     """Who is honest beside it: "ntp", "all" kinds, or "ipv6"."""
+    is_always_run: bool = False
+    """Whether the short form has it: what once failed."""
     ends_late: bool = False
     """Whether it is kept from ending in time by what is done to it."""
 

@@ -6,29 +6,24 @@ import selectors
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from sources.record import Record
 from tests.chaos.arena import play
 from tests.chaos.contract import Ran, broken
 from tests.chaos.fault import Fault
+from tests.chaos.outcomes import Outcome
 
 AT_ONCE = 8
 """Most of the time a run waits for its deadline."""
 
 
-class Outcome(NamedTuple):
-    """One run of one row."""
-
-    name: str
-    beside: bool
-    wrong: list[str]
-    """What was not kept of the contract."""
-    wall_s: float
-
-
-class _Job(NamedTuple):
+class _Job(Record):
     fault: Fault
     beside: bool
+    folder: Path
+    """Its own; it goes with the last run."""
 
 
 def run(faults: Sequence[Fault], at_once: int = AT_ONCE) -> Iterator[Outcome]:
@@ -37,15 +32,19 @@ def run(faults: Sequence[Fault], at_once: int = AT_ONCE) -> Iterator[Outcome]:
     A run that failed beside others is run once more by itself, and that counts: a machine that is
     busy is late by no fault of the program's.
     """
-    jobs = [_Job(fault, beside) for fault in faults for beside in (True, False)]
-    again = []
-    for job, outcome in _all(jobs, at_once):
-        if outcome.wrong:
-            again.append(job)
-        else:
+    # Not pytest's own directory, which is nobody else's.
+    with TemporaryDirectory(prefix="time-drift-chaos-", ignore_cleanup_errors=True) as place:
+        Path(place).chmod(0o755)
+        pairs = [(fault, beside) for fault in faults for beside in (True, False)]
+        jobs = [_Job(*pair, Path(place) / str(number)) for number, pair in enumerate(pairs)]
+        again = []
+        for job, outcome in _all(jobs, at_once):
+            if outcome.wrong:
+                again.append(job.replaced(folder=Path(f"{job.folder}-again")))
+            else:
+                yield outcome
+        for _, outcome in _all(again, 1):
             yield outcome
-    for _, outcome in _all(again, 1):
-        yield outcome
 
 
 def _all(jobs: Sequence[_Job], at_once: int) -> Iterator[tuple[_Job, Outcome]]:
@@ -63,6 +62,8 @@ def _all(jobs: Sequence[_Job], at_once: int) -> Iterator[tuple[_Job, Outcome]]:
 
 def _begin(job: _Job) -> int:
     """Begin to play in a process of its own; return where what came of it can be read."""
+    job.folder.mkdir()
+    job.folder.chmod(0o755)
     reading, writing = os.pipe()
     sys.stdout.flush()
     if os.fork():
@@ -70,7 +71,7 @@ def _begin(job: _Job) -> int:
         return reading
     os.close(reading)
     try:
-        said = json.dumps(play(job.fault, beside=job.beside))
+        said = json.dumps(play(job.fault, job.folder, beside=job.beside))
     except BaseException:  # noqa: BLE001 - whatever it is, it is reported
         said = json.dumps(traceback.format_exc())
     with os.fdopen(writing, "w") as results:

@@ -14,7 +14,8 @@ from tests.support.servers.chrony import faked
 _SHORT_S, _LONG_S = 0.3, 2.0
 _STEPPED_AFTER_S = 0.15
 """Before the honest servers answer."""
-_FILE = "$FOLDER/clock"
+_FAKED = faked("", FAKETIME_TIMESTAMP_FILE="$FOLDER/clock", FAKETIME_NO_CACHE="1")
+del _FAKED["FAKETIME"]  # which would hold against the file
 
 
 def _step(_pid: int, folder: str, to: str) -> None:
@@ -33,8 +34,8 @@ def _signals(pid: int, _folder: str, *plan: tuple[float, int]) -> None:
 
 def _stepped(name: str, does: str, to: str, answer: int, **more: object) -> Fault:
     machine = Machine(
-        "echo +0 >$FOLDER/clock\n",
-        environ=faked("", FAKETIME_TIMESTAMP_FILE=_FILE, FAKETIME_NO_CACHE="1"),
+        prepare="echo +0 >$FOLDER/clock\n",
+        environ=_FAKED,
         during=partial(_step, to=to),
     )
     return Fault(name=f"clock: {name}", does=does, machine=machine, answer=answer, **more)  # type: ignore[arg-type]

@@ -23,19 +23,19 @@ mkdir $FOLDER/state/new
 _LINKED = "rmdir $FOLDER/state\nln -s $FOLDER/nowhere $FOLDER/state\n"
 _A_FILE = "rmdir $FOLDER/state\necho no >$FOLDER/state\n"
 _A_PIPE_FOR_A_LOCK = "mkfifo $FOLDER/state/lock\n"
-_HELD = "touch $FOLDER/state/lock\nflock $FOLDER/state/lock sleep 8 &\nsleep 0.1\n"
+_HELD = "touch $FOLDER/state/lock\nflock $FOLDER/state/lock sleep 3 >/dev/null 2>&1 &\nsleep 0.1\n"
 _NO_PROC = "mount -t tmpfs none /proc\n"
 _NO_URANDOM = "mount --bind /dev/null /dev/urandom\n"
 
 
 def _row(name: str, does: str, prepare: str, **more: object) -> Fault:
     more = {"honest": "all", **more}
-    return Fault(name=f"files: {name}", does=does, machine=Machine(prepare), **more)  # type: ignore[arg-type]
+    return Fault(name=f"files: {name}", does=does, machine=Machine(prepare=prepare), **more)  # type: ignore[arg-type]
 
 
 def _output(name: str, does: str, path: str, prepare: str = "", **more: object) -> Fault:
-    machine = Machine(prepare, options=("--output", path))
-    more = {"beside": Expected.UNWRITTEN, **more}
+    machine = Machine(prepare=prepare, options=("--output", path))
+    more = {"beside": Expected.UNWRITTEN, "alone": Expected.UNWRITTEN, **more}
     return Fault(name=f"files: {name}", does=does, machine=machine, **more)  # type: ignore[arg-type]
 
 
@@ -60,7 +60,13 @@ FAULTS = [
     _environ("proxies", "that lead nowhere", HTTPS_PROXY="http://127.0.0.1:1", ALL_PROXY="x"),
     _environ("no certificates", "SSL_CERT_FILE is nowhere", SSL_CERT_FILE="/nonexistent"),
     _environ("Python's own", "PYTHONPATH and more", PYTHONPATH="/tmp", PYTHONINSPECT="1"),
-    _output("output on a full disk", "no byte left", "$FOLDER/state/out", _FULL),
+    _output(
+        "output on a full disk",
+        "room for the empty file alone",
+        "$FOLDER/full/out",
+        "mkdir $FOLDER/full\n" + _FULL.replace("/state", "/full"),
+        alone=Expected.REFUSAL,
+    ),
     _output("output to a folder", "that is one", "$FOLDER/state"),
     _output("output into nowhere", "no such folder", "$FOLDER/no/out"),
     _output("output over a link", "to another file", "$FOLDER/out", "ln -s x $FOLDER/out\n"),

@@ -27,7 +27,6 @@ def _row(name: str, does: str, machine: Machine, **more: object) -> Fault:
 
 
 FAULTS = [
-    _row("8 descriptors", "hardly any file", _limited("--nofile=8")),
     _row("12 descriptors", "few files", _limited("--nofile=12")),
     _row("16 descriptors", "a few more", _limited("--nofile=16")),
     _row("32 descriptors", "enough", _limited("--nofile=32"), beside=Expected.ANSWER),
@@ -48,7 +47,14 @@ FAULTS = [
     _row("descriptors for metrics", "few files, a library", _limited("--nofile=12"), run="prometheus"),
     _row("memory for metrics", "64 MB, a library", _limited(f"--as={64 * _MB}"), run="prometheus"),
     _row("1 thread for zabbix", "the main one", _threads(1), run="zabbix", honest="ntp"),
-    _row("descriptors for watch", "few files, twice", _limited("--nofile=12"), run="watch"),
+    _row(
+        "descriptors for watch",
+        "few files, twice",
+        _limited("--nofile=12"),
+        run="watch",
+        beside=Expected.REFUSAL,
+        is_always_run=True,
+    ),
     Fault(
         "limits: 50 at once",
         "50 runs begin together",

@@ -163,6 +163,6 @@ FAULTS = [
         "names: no resolv.conf",
         "there is none",
         names=Names({_SERVER: "answer"}),
-        machine=Machine(_WITHOUT),
+        machine=Machine(prepare=_WITHOUT),
     ),
 ]

@@ -19,7 +19,7 @@ def _nft(*rules: str, hook: str = "output") -> str:
 
 def _row(name: str, does: str, prepare: str, **more: object) -> Fault:
     more = {"beside": Expected.ANSWER, **more}
-    return Fault(name=f"network: {name}", does=does, machine=Machine(prepare), **more)  # type: ignore[arg-type]
+    return Fault(name=f"network: {name}", does=does, machine=Machine(prepare=prepare), **more)  # type: ignore[arg-type]
 
 
 def _swallowing(prefix: str, via: str) -> str:
@@ -30,7 +30,6 @@ ip -6 route add {prefix} via {via} dev lab0
 """
 
 
-_HERE = "ip -6 addr add 2001:db8::1/64 dev lo nodad\n"
 _BROKEN_IPV6 = _swallowing("2001:db8:99::/48", "2001:db8:51:ffff::2")
 _BOTH = ("2001:db8:99::1", "127.0.0.1")
 _ONLY_BROKEN = ("2001:db8:99::1",)
@@ -52,7 +51,7 @@ FAULTS = [
     Fault(
         "network: only IPv6",
         "no IPv4 at all",
-        machine=Machine(f"ip addr del 127.0.0.1/8 dev lo\n"),
+        machine=Machine(early="ip addr del 127.0.0.1/8 dev lo\nip -6 addr add 2001:db8::1/64 dev lo nodad\n"),
         server=partial(NtpServer, behaviour=silent, time_unix_ns=lab_time_unix_ns, address="::1"),
         honest="ipv6",
     ),
@@ -60,7 +59,7 @@ FAULTS = [
         "network: IPv6 swallows",
         "AAAA leads nowhere, A serves",
         names=Names({_SERVER: "answer"}, dict.fromkeys(_HOSTS, _BOTH)),
-        machine=Machine(_BROKEN_IPV6),
+        machine=Machine(prepare=_BROKEN_IPV6),
         alone=Expected.ANSWER,
         timeout_s=2.5,
     ),
@@ -68,6 +67,6 @@ FAULTS = [
         "network: IPv6 swallows all",
         "only AAAA, and it leads nowhere",
         names=Names({_SERVER: "answer"}, dict.fromkeys(_HOSTS, _ONLY_BROKEN)),
-        machine=Machine(_BROKEN_IPV6),
+        machine=Machine(prepare=_BROKEN_IPV6),
     ),
 ]

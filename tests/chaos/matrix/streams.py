@@ -1,5 +1,7 @@
 """Where the program's output goes: full, closed, or read by nobody."""
 
+import sys
+
 from tests.chaos.fault import Expected, Fault, Machine
 
 _UNREAD = """
@@ -31,7 +33,7 @@ def _shell(redirection: str) -> Machine:
 
 
 def _python(program: str, numbers: str) -> Machine:
-    return Machine(wrap=("python3", "-I", "-S", "-c", program, numbers))
+    return Machine(wrap=(sys.executable, "-I", "-S", "-c", program, numbers))
 
 
 def _row(name: str, does: str, machine: Machine, **more: object) -> Fault:
