@@ -23,44 +23,47 @@ def main(words: Sequence[str]) -> int:
     """Run the rows and return the exit status."""
     why_not = is_possible()
     if why_not:
-        print(f"chaos: not made: {why_not}", file=sys.stderr)
+        sys.stderr.write(f"chaos: not made: {why_not}\n")
         return 1
     chosen = short() if "--short" in words else faults()
     wanted = [word for word in words if not word.startswith("--")]
     chosen = [f for f in chosen if not wanted or any(word in f.name for word in wanted)]
     subprocess.run([ROOT / "time-drift.sh", "--version"], check=True, stdout=subprocess.DEVNULL)
     began_s = time.monotonic()
-    found: dict[str, dict[bool, Outcome]] = {fault.name: {} for fault in chosen}
-    for outcome in run(chosen):
-        found[outcome.name][outcome.beside] = outcome
-        if "--lines" in words:
-            print(written(outcome))
+    found = list(run(chosen))
+    failed = [outcome for outcome in found if outcome.wrong]
     if "--lines" in words:
-        return 0
-    failed = [outcome for both in found.values() for outcome in both.values() if outcome.wrong]
-    print(_table(chosen, found))
-    for outcome in failed:
-        print(f"{outcome.name}, {'beside' if outcome.beside else 'alone'}: {outcome.wrong}")
-    took_s = time.monotonic() - began_s
-    print(f"{len(chosen)} faults, {2 * len(chosen)} cases, {len(failed)} failed, {took_s:.0f} s")
+        lines = [written(outcome) for outcome in found]
+    else:
+        took = f"{time.monotonic() - began_s:.0f} s"
+        count = f"{len(chosen)} faults, {len(found)} cases, {len(failed)} failed, {took}"
+        lines = [*_table(chosen, found), *map(_failure, failed), count]
+    sys.stdout.write("\n".join([*lines, ""]))
     return 1 if failed else 0
 
 
-def _table(chosen: Sequence[Fault], found: dict[str, dict[bool, Outcome]]) -> str:
-    head = (f"{'fault':<36}  {'what it does':<44}  {'beside three honest ones':<27}  alone", "-" * 140)
-    rows = (
-        f"{fault.name:<36}  {fault.does:<44}  "
-        f"{_cell(fault.beside.value, found[fault.name].get(True)):<27}  "
-        f"{_cell(fault.alone.value, found[fault.name].get(False))}"
+def _failure(outcome: Outcome) -> str:
+    return f"{outcome.name}, {'beside' if outcome.beside else 'alone'}: {'; '.join(outcome.wrong)}"
+
+
+def _table(chosen: Sequence[Fault], found: Sequence[Outcome]) -> list[str]:
+    by = {(outcome.name, outcome.beside): outcome for outcome in found}
+    heads = ("fault", "what it does", "beside three honest ones", "alone")
+    rows = [
+        (
+            fault.name,
+            fault.does,
+            _cell(fault.beside.value, by[fault.name, True]),
+            _cell(fault.alone.value, by[fault.name, False]),
+        )
         for fault in chosen
-    )
-    return "\n".join([*head, *rows])
+    ]
+    widths = [max(len(row[column]) for row in [heads, *rows]) for column in range(len(heads))]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in [heads, *rows]]
 
 
-def _cell(expected: str, outcome: Outcome | None) -> str:
-    if outcome is None or outcome.wrong:
-        return f"{expected}: FAILED"
-    return f"{expected} {outcome.wall_s:.1f} s"
+def _cell(expected: str, outcome: Outcome) -> str:
+    return f"{expected}: FAILED" if outcome.wrong else f"{expected}  {outcome.wall_s:.1f} s"
 
 
 if __name__ == "__main__":

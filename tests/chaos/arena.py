@@ -21,7 +21,6 @@ from lab.ntp import NtpServer
 from lab.nts import NtsServer
 from lab.roughtime import RoughtimeServer
 from lab.world import Server
-from sources.clock import NS
 from tests.chaos import namespaces
 from tests.chaos.contract import GRACE_S, HONEST_NODES, MEASUREMENTS, Ran
 from tests.chaos.fault import Fault, Names
@@ -33,12 +32,13 @@ from tests.support.servers.exporter import serving
 PORTS = {"a.lab.test": 10_001, "b.lab.test": 10_002, "c.lab.test": 10_003}
 """Names that lead to clocks, and the ports of those."""
 MANY = 50
+NODE_TIMEOUT_S = 1
 _HANGS_S = 12
 """How long after its deadline a run is given up."""
 _LATE_S = 0.3
 _RUNNING: list[ExitStack] = []
 """What nobody ends, so that nothing of it is put away before the process itself."""
-_SETTINGS = "timeout = {}\n[consensus]\nmin_kinds = 1\n[probe]\ntimeout = 1\nrate = 500\n"
+_SETTINGS = "timeout = {}\n[consensus]\nmin_kinds = 1\n[probe]\ntimeout = {}\nrate = 500\n"
 _ALLOW = 'allow = ["127.0.0.0/8"]\n'
 
 
@@ -96,7 +96,7 @@ def _lab(fault: Fault, folder: Path, *, beside: bool) -> Iterator[tuple[str, Seq
         nodes = [*_honest_nodes(fault, beside=beside), *fault.nodes()]
         running.enter_context(lab_nodes.network(nodes))
         targets = [node.target for node in nodes]
-        settings = _SETTINGS.format(fault.timeout_s)
+        settings = _SETTINGS.format(fault.timeout_s, NODE_TIMEOUT_S)
         yield "\n".join([settings + _ALLOW, *tables]), targets
 
 
@@ -159,37 +159,43 @@ def _ran(fault: Fault, folder: Path, targets: Sequence[str]) -> Ran:
         "HOME": str(folder / "home"),
         **{k: v.replace("$FOLDER", str(folder)) for k, v in fault.machine.environ.items()},
     }
-    config = ["--config", str(folder / "config.toml")]
-    options = [word.replace("$FOLDER", str(folder)) for word in fault.machine.options]
-    script = str(ROOT / "time-drift.sh")
-    match fault.run:
-        case "serve":
-            return _scraped(fault, folder, targets)
-        case "probe" if len(targets) == 1:
-            words = ["probe", *config, "--format", "integer", *options, *targets]
-        case "probe":
-            words = ["probe", *config, *options, *targets]
-        case "watch":
-            words = ["watch", *config, *options]
-        case "integer" | "many":
-            words = [*config, *options]
-        case _:
-            words = [*config, "--format", fault.run, *options]
-    command = [*fault.machine.wrap, script, *words]
-    deadline_s = fault.timeout_s + GRACE_S
-    if fault.run == "watch":
-        deadline_s = MEASUREMENTS * deadline_s + GRACE_S  # and once to start
-    if fault.run == "probe":
-        deadline_s += 1  # its own timeout, after the consensus's
+    if fault.run == "serve":
+        return _scraped(fault, folder, targets)
+    command = [*fault.machine.wrap, str(ROOT / "time-drift.sh"), *_words(fault, folder, targets)]
+    deadline_s = _deadline_s(fault)
     if fault.run == "many":
         return _rarest([_started(command, environ) for _ in range(MANY)], deadline_s)
-    stdin = "\n" * MEASUREMENTS if fault.run == "watch" else ""
+    began_s = time.monotonic()
     process = _started(command, environ)
     meanwhile = fault.machine.during
     if meanwhile is not None:
         thread = threading.Thread(target=meanwhile, args=(process.pid, str(folder)), daemon=True)
         thread.start()
-    return _ended(process, time.monotonic(), deadline_s, stdin)
+    stdin = "\n" * MEASUREMENTS if fault.run == "watch" else ""
+    return _ended(process, began_s, deadline_s, stdin)
+
+
+def _words(fault: Fault, folder: Path, targets: Sequence[str]) -> list[str]:
+    """Return the arguments of the program."""
+    config = ["--config", str(folder / "config.toml")]
+    options = [word.replace("$FOLDER", str(folder)) for word in fault.machine.options]
+    if fault.run == "probe":
+        one = ["--format", "integer"] if len(targets) == 1 else []
+        return ["probe", *config, *one, *options, *targets]
+    if fault.run == "watch":
+        return ["watch", *config, *options]
+    output_format = "integer" if fault.run == "many" else fault.run
+    return [*config, "--format", output_format, *options]
+
+
+def _deadline_s(fault: Fault) -> float:
+    """Return by when a run has to have ended, counted from its start."""
+    deadline_s = fault.timeout_s + GRACE_S
+    if fault.run == "watch":
+        return MEASUREMENTS * deadline_s + GRACE_S  # and once to start
+    if fault.run == "probe":
+        return deadline_s + NODE_TIMEOUT_S  # after the consensus
+    return deadline_s
 
 
 def _started(command: Sequence[str], environ: dict[str, str]) -> "subprocess.Popen[str]":
@@ -243,7 +249,7 @@ def _scraped(fault: Fault, folder: Path, targets: Sequence[str]) -> Ran:
         exporter.process.terminate()
         ended = exporter.process.wait(timeout=_HANGS_S)
         stderr = exporter.process.stderr.read() if exporter.process.stderr else ""
-    return Ran("\n".join(bodies), stderr, ended, slowest_s, deadline_s=1 + GRACE_S)
+    return Ran("\n".join(bodies), stderr, ended, slowest_s, deadline_s=NODE_TIMEOUT_S + GRACE_S)
 
 
 def is_possible() -> str:

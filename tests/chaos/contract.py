@@ -125,4 +125,4 @@ def _of_stderr(
 
 def _may_be_dumb(fault: Fault) -> bool:
     """Return whether stderr goes nowhere, or where the run's caller cannot see it."""
-    return fault.subject == "streams" and "stderr" in fault.name or fault.run == "probe"
+    return (fault.subject == "streams" and "stderr" in fault.name) or fault.run == "probe"

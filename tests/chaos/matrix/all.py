@@ -7,7 +7,11 @@ from pathlib import Path
 from tests.chaos.fault import Fault
 
 SUBJECTS = tuple(
-    sorted(file.stem for file in Path(__file__).parent.glob("*.py") if file.stem not in ("__init__", "all"))
+    sorted(
+        file.stem
+        for file in Path(__file__).parent.glob("*.py")
+        if file.stem not in ("__init__", "all")
+    )
 )
 EVERY = 5
 """One row in so many is in the short form; of each subject the first is."""

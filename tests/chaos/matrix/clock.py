@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tests.chaos.fault import Expected, Fault, Machine
 from tests.support.servers.chrony import faked
@@ -32,22 +33,22 @@ def _signals(pid: int, _folder: str, *plan: tuple[float, int]) -> None:
             os.kill(pid, number)
 
 
-def _stepped(name: str, does: str, to: str, answer: int, **more: object) -> Fault:
+def _stepped(name: str, does: str, to: str, answer: int, **more: Any) -> Fault:
     machine = Machine(
         prepare="echo +0 >$FOLDER/clock\n",
         environ=_FAKED,
         during=partial(_step, to=to),
     )
-    return Fault(name=f"clock: {name}", does=does, machine=machine, answer=answer, **more)  # type: ignore[arg-type]
+    return Fault(name=f"clock: {name}", does=does, machine=machine, answer=answer, **more)
 
 
 def _fixed(name: str, does: str, offset: str, answer: int) -> Fault:
     return Fault(f"clock: {name}", does, machine=Machine(environ=faked(offset)), answer=answer)
 
 
-def _signalled(name: str, does: str, *plan: tuple[float, int], **more: object) -> Fault:
+def _signalled(name: str, does: str, *plan: tuple[float, int], **more: Any) -> Fault:
     during: Callable[[int, str], None] = lambda pid, folder: _signals(pid, folder, *plan)  # noqa: E731
-    return Fault(name=f"clock: {name}", does=does, machine=Machine(during=during), **more)  # type: ignore[arg-type]
+    return Fault(name=f"clock: {name}", does=does, machine=Machine(during=during), **more)
 
 
 _STOP, _CONT = signal.SIGSTOP, signal.SIGCONT
@@ -74,7 +75,11 @@ FAULTS = [
     ),
     _signalled("SIGTERM", "in the middle", (0.2, signal.SIGTERM), **_ENDED),
     _signalled("SIGINT", "in the middle", (0.2, signal.SIGINT), **_ENDED),
-    _signalled("two signals", "SIGINT and SIGTERM", (0.2, signal.SIGINT), (0, signal.SIGTERM), **_ENDED),
-    _signalled("SIGPIPE and SIGWINCH", "that mean nothing", (0.1, signal.SIGPIPE), (0, signal.SIGWINCH)),
+    _signalled(
+        "two signals", "SIGINT and SIGTERM", (0.2, signal.SIGINT), (0, signal.SIGTERM), **_ENDED
+    ),
+    _signalled(
+        "SIGPIPE and SIGWINCH", "that mean nothing", (0.1, signal.SIGPIPE), (0, signal.SIGWINCH)
+    ),
     _signalled("SIGCONT", "to one that runs", *[(0.02, _CONT)] * 8),
 ]

@@ -1,5 +1,7 @@
 """Files, folders and environments that are not what they should be."""
 
+from typing import Any
+
 from tests.chaos.fault import Expected, Fault, Machine
 
 _ANSWER = Expected.ANSWER
@@ -28,15 +30,15 @@ _NO_PROC = "mount -t tmpfs none /proc\n"
 _NO_URANDOM = "mount --bind /dev/null /dev/urandom\n"
 
 
-def _row(name: str, does: str, prepare: str, **more: object) -> Fault:
+def _row(name: str, does: str, prepare: str, **more: Any) -> Fault:
     more = {"honest": "all", **more}
-    return Fault(name=f"files: {name}", does=does, machine=Machine(prepare=prepare), **more)  # type: ignore[arg-type]
+    return Fault(name=f"files: {name}", does=does, machine=Machine(prepare=prepare), **more)
 
 
-def _output(name: str, does: str, path: str, prepare: str = "", **more: object) -> Fault:
+def _output(name: str, does: str, path: str, prepare: str = "", **more: Any) -> Fault:
     machine = Machine(prepare=prepare, options=("--output", path))
     more = {"beside": Expected.UNWRITTEN, "alone": Expected.UNWRITTEN, **more}
-    return Fault(name=f"files: {name}", does=does, machine=machine, **more)  # type: ignore[arg-type]
+    return Fault(name=f"files: {name}", does=does, machine=machine, **more)
 
 
 def _environ(name: str, does: str, **environ: str) -> Fault:
@@ -59,7 +61,7 @@ FAULTS = [
     _environ("a locale of none", "LC_ALL=xx_YY", LC_ALL="xx_YY.UTF-8", LANGUAGE="zz"),
     _environ("proxies", "that lead nowhere", HTTPS_PROXY="http://127.0.0.1:1", ALL_PROXY="x"),
     _environ("no certificates", "SSL_CERT_FILE is nowhere", SSL_CERT_FILE="/nonexistent"),
-    _environ("Python's own", "PYTHONPATH and more", PYTHONPATH="/tmp", PYTHONINSPECT="1"),
+    _environ("Python's own", "PYTHONPATH and more", PYTHONPATH="/nonexistent", PYTHONINSPECT="1"),
     _output(
         "output on a full disk",
         "room for the empty file alone",

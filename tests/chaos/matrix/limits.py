@@ -2,6 +2,7 @@
 
 from functools import partial
 from itertools import count
+from typing import Any
 
 from tests.chaos.fault import Expected, Fault, Machine
 from tests.chaos.servers import Closed
@@ -21,9 +22,9 @@ def _threads(most: int) -> Machine:
     return Machine(wrap=("prlimit", f"--nproc={most}", *drop))
 
 
-def _row(name: str, does: str, machine: Machine, **more: object) -> Fault:
+def _row(name: str, does: str, machine: Machine, **more: Any) -> Fault:
     more = {"beside": Expected.EITHER, "honest": "all", **more}
-    return Fault(name=f"limits: {name}", does=does, machine=machine, **more)  # type: ignore[arg-type]
+    return Fault(name=f"limits: {name}", does=does, machine=machine, **more)
 
 
 FAULTS = [
@@ -36,7 +37,9 @@ FAULTS = [
     _row("128 MB", "of addresses", _limited(f"--as={128 * _MB}"), beside=Expected.ANSWER),
     _row("data of 16 MB", "for the heap", _limited(f"--data={16 * _MB}")),
     _row("stack of 256 KB", "for the main thread", _limited("--stack=262144")),
-    _row("files of no byte", "nothing can be written", _limited("--fsize=0"), beside=Expected.ANSWER),
+    _row(
+        "files of no byte", "nothing can be written", _limited("--fsize=0"), beside=Expected.ANSWER
+    ),
     _row("no locked memory", "for keys", _limited("--memlock=0"), beside=Expected.ANSWER),
     _row("no queued signals", "of its own", _limited("--sigpending=0"), beside=Expected.ANSWER),
     _row("1 thread", "the main one", _threads(1), honest="ntp"),
@@ -44,7 +47,9 @@ FAULTS = [
     _row("4 threads", "three sources", _threads(4), honest="ntp"),
     _row("descriptors for json", "few files, a report", _limited("--nofile=12"), run="json"),
     _row("descriptors for nagios", "few files, a plugin", _limited("--nofile=12"), run="nagios"),
-    _row("descriptors for metrics", "few files, a library", _limited("--nofile=12"), run="prometheus"),
+    _row(
+        "descriptors for metrics", "few files, a library", _limited("--nofile=12"), run="prometheus"
+    ),
     _row("memory for metrics", "64 MB, a library", _limited(f"--as={64 * _MB}"), run="prometheus"),
     _row("1 thread for zabbix", "the main one", _threads(1), run="zabbix", honest="ntp"),
     _row(

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import dns.message
 import dns.rdatatype
@@ -20,7 +21,9 @@ _UNSPECIFIED = "0.0.0.0"  # noqa: S104 - what sinkholes answer
 
 def _made(query: Query, *lines: str) -> Iterable[Reply]:
     response = dns.message.make_response(query.message, recursion_available=True)
-    response.answer = [dns.rrset.from_text(*line.split(maxsplit=4)) for line in lines]
+    for line in lines:
+        name, ttl, *rest = line.split(maxsplit=4)
+        response.answer.append(dns.rrset.from_text(name, int(ttl), *rest))
     return [Reply(response.to_wire())]
 
 
@@ -98,26 +101,28 @@ MORE: dict[str, Behaviour] = {
     "controls": _controls,
 }
 BEHAVIOURS: dict[str, Callable[[], Behaviour]] = KNOWN | {
-    name: (lambda behaviour=behaviour: behaviour)  # type: ignore[misc]
-    for name, behaviour in MORE.items()
+    name: (lambda behaviour=behaviour: behaviour) for name, behaviour in MORE.items()
 }
 
 
-def _row(name: str, does: str, behaviour: str, *then: str, **more: object) -> Fault:
+def _row(name: str, does: str, behaviour: str, *then: str, **more: Any) -> Fault:
     servers = dict(zip((_SERVER, _SECOND), (behaviour, *then), strict=False))
-    return Fault(name=f"names: {name}", does=does, names=Names(servers), **more)  # type: ignore[arg-type]
+    return Fault(name=f"names: {name}", does=does, names=Names(servers), **more)
 
 
-def _leading(name: str, does: str, *addresses: str, **more: object) -> Fault:
-    zone = {host: addresses for host in _HOSTS}
-    return Fault(  # type: ignore[misc]
-        name=f"names: {name}", does=does, names=Names({_SERVER: "answer"}, zone), **more  # type: ignore[arg-type]
+def _leading(name: str, does: str, *addresses: str, **more: Any) -> Fault:
+    zone = dict.fromkeys(_HOSTS, addresses)
+    return Fault(
+        name=f"names: {name}",
+        does=does,
+        names=Names({_SERVER: "answer"}, zone),
+        **more,
     )
 
 
-def _configured(name: str, does: str, resolv_conf: str, **more: object) -> Fault:
+def _configured(name: str, does: str, resolv_conf: str, **more: Any) -> Fault:
     names = Names({_SERVER: "answer"}, resolv_conf=resolv_conf)
-    return Fault(name=f"names: {name}", does=does, names=names, **more)  # type: ignore[arg-type]
+    return Fault(name=f"names: {name}", does=does, names=names, **more)
 
 
 _GOOD = f"nameserver {_SERVER}\n"
@@ -152,12 +157,32 @@ FAULTS = [
     _leading("to nobody", "addresses that nobody has", "198.18.99.1", "198.18.99.2"),
     _leading("to multicast", "224.0.1.1", "224.0.1.1"),
     _leading("to broadcast", "255.255.255.255", "255.255.255.255"),
-    _leading("one that works", "after 15 that do not", *(f"198.18.99.{n}" for n in range(1, 8)), "127.0.0.1", alone=Expected.EITHER),
+    _leading(
+        "one that works",
+        "after 15 that do not",
+        *(f"198.18.99.{n}" for n in range(1, 8)),
+        "127.0.0.1",
+        alone=Expected.EITHER,
+    ),
     _configured("empty resolv.conf", "names nobody", ""),
     _configured("resolv.conf of noise", "bytes of any kind", "".join(map(chr, range(256))) * 40),
-    _configured("resolv.conf of a megabyte", "comments, then a server", "# no\n" * 200_000 + _GOOD, alone=Expected.EITHER),
-    _configured("a search of 300 letters", "makes glibc abort", f"search {'x' * 300}.test\n{_GOOD}", alone=Expected.EITHER),
-    _configured("a thousand servers", "none there", "".join(f"nameserver 198.18.99.{n % 250}\n" for n in range(1000))),
+    _configured(
+        "resolv.conf of a megabyte",
+        "comments, then a server",
+        "# no\n" * 200_000 + _GOOD,
+        alone=Expected.EITHER,
+    ),
+    _configured(
+        "a search of 300 letters",
+        "makes glibc abort",
+        f"search {'x' * 300}.test\n{_GOOD}",
+        alone=Expected.EITHER,
+    ),
+    _configured(
+        "a thousand servers",
+        "none there",
+        "".join(f"nameserver 198.18.99.{n % 250}\n" for n in range(1000)),
+    ),
     _configured("a server with a zone", "of no interface", "nameserver fe80::1%nowhere\n"),
     Fault(
         "names: no resolv.conf",

@@ -30,7 +30,11 @@ FAULTS = [
     _row("junk", "no protocol", lambda: KaspaNode(only(bytes(range(256))))),
     _row("a CDN", "another machine's clock", lambda: HttpNode(headers=_CDN)),
     _row("adjusted", "its peers' time", lambda: BitcoinNode(agent="/Satoshi:0.21.2/")),
-    _row("escapes for a name", "moves the cursor", lambda: BitcoinNode(behaviour.silent, agent="/\x1b[2J/")),
+    _row(
+        "escapes for a name",
+        "moves the cursor",
+        lambda: BitcoinNode(behaviour.silent, agent="/\x1b[2J/"),
+    ),
     _row("endless frames", "of avalanche", lambda: AvalancheNode(endless(b"\0\0\xff\xff"))),
     _row("endless upgrade", "of xrpl", lambda: XrplNode(endless(b"X: y\r\n"))),
     _row("silent, served", "says nothing", lambda: BitcoinNode(behaviour.silent), "serve"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Any
 
 from lab import behaviour
 from lab.behaviour import Behaviour, Honest, Reply, flooding, only
@@ -18,20 +19,20 @@ _APART_S = {"A": 3600, "B": -3600, "C": 86_400, "Y": 3600, "Z": -3600}
 _DATAGRAM_BYTES = 65_507
 
 
-def _row(name: str, does: str, behave: Behaviour, **more: object) -> Fault:
+def _row(name: str, does: str, behave: Behaviour, **more: Any) -> Fault:
     def server(operator: str) -> Server:
         return NtpServer(operator, behave, time_unix_ns=lab_time_unix_ns)
 
-    return Fault(name=f"ntp: {name}", does=does, server=server, **more)  # type: ignore[arg-type]
+    return Fault(name=f"ntp: {name}", does=does, server=server, **more)
 
 
-def _each(name: str, does: str, behave: Callable[[str], Behaviour], **more: object) -> Fault:
+def _each(name: str, does: str, behave: Callable[[str], Behaviour], **more: Any) -> Fault:
     """Return a row whose servers differ by their names."""
 
     def server(operator: str) -> Server:
         return NtpServer(operator, behave(operator), time_unix_ns=lab_time_unix_ns)
 
-    return Fault(name=f"ntp: {name}", does=does, server=server, **more)  # type: ignore[arg-type]
+    return Fault(name=f"ntp: {name}", does=does, server=server, **more)
 
 
 def _echo(reply: Honest) -> Iterable[Reply]:
@@ -136,6 +137,13 @@ FAULTS = [
     _row("too late", "after the deadline", behaviour.late(5), says="ntp timeout"),
     _row("an hour later", "held on the way for an hour", behaviour.late(3600)),
     _row("junk, then true", "a broken one first", behaviour.junk(_JUNK), alone=Expected.ANSWER),
-    _row("fields behind", "40 KB of extension fields", _followed(bytes(40_000)), alone=Expected.ANSWER),
-    _row("a MAC behind", "20 bytes that we cannot check", _followed(bytes(20)), alone=Expected.ANSWER),
+    _row(
+        "fields behind",
+        "40 KB of extension fields",
+        _followed(bytes(40_000)),
+        alone=Expected.ANSWER,
+    ),
+    _row(
+        "a MAC behind", "20 bytes that we cannot check", _followed(bytes(20)), alone=Expected.ANSWER
+    ),
 ]

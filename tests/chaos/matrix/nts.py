@@ -4,6 +4,7 @@ import ssl
 import threading
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from lab import behaviour
 from lab.behaviour import Behaviour, flooding, only
@@ -30,26 +31,28 @@ from tests.chaos import servers
 from tests.chaos.fault import Expected, Fault
 from tests.chaos.servers import Closed, Stream, lab_time_unix_ns
 
+_USUAL = Identity()
+
 
 def _row(
     name: str,
     does: str,
     behave: Behaviour = behaviour.honest,
     manner: Manner | None = None,
-    identity: Identity = Identity(),  # noqa: B008 - it cannot be changed
-    **more: object,
+    identity: Identity = _USUAL,
+    **more: Any,
 ) -> Fault:
     def server(operator: str) -> Server:
         made = NtsServer(operator, behave, time_unix_ns=lab_time_unix_ns, identity=identity)
         made.manner = manner or Manner()
         return made
 
-    return Fault(name=f"nts: {name}", does=does, server=server, **more)  # type: ignore[arg-type]
+    return Fault(name=f"nts: {name}", does=does, server=server, **more)
 
 
-def _stream(name: str, does: str, act: servers.Act, **more: object) -> Fault:
+def _stream(name: str, does: str, act: servers.Act, **more: Any) -> Fault:
     made = partial(Stream, "nts", act=act)
-    return Fault(name=f"nts: {name}", does=does, server=made, **more)  # type: ignore[arg-type]
+    return Fault(name=f"nts: {name}", does=does, server=made, **more)
 
 
 def _sending(record: bytes) -> Manner:

@@ -6,7 +6,7 @@ from lab import behaviour
 from lab.behaviour import Behaviour, flooding, only
 from lab.ntp import NtpServer, kiss
 from lab.world import Server
-from tests.chaos.fault import Fault
+from tests.chaos.fault import Fault, Make
 from tests.chaos.servers import Closed, lab_time_unix_ns
 from tests.support.output_formats import NAMES
 
@@ -22,12 +22,12 @@ def _lying(operator: str) -> Server:
     return _bent(operator, behaviour.shifted(_APART_S[operator]))
 
 
-_SERVERS = {
+_SERVERS: dict[str, tuple[str, Make]] = {
     "silent": ("nobody answers", partial(_bent, behave=behaviour.silent)),
     "liars": ("each lies another way", _lying),
     "controls": ("a kiss that moves the cursor", partial(_bent, behave=kiss("\x1b[2J"))),
 }
-_STAYING = {
+_STAYING: dict[str, tuple[str, Make]] = {
     "silent": _SERVERS["silent"],
     "liars": _SERVERS["liars"],
     "closed": ("nobody listens", partial(Closed, "ntp")),

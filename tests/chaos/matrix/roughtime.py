@@ -3,10 +3,11 @@
 import os
 from collections.abc import Iterable
 from functools import partial
+from typing import Any
 
 from lab import behaviour
 from lab.behaviour import Behaviour, Honest, Reply, flooding, only
-from lab.roughtime import Manner, RoughtimeServer, greased
+from lab.roughtime import RFC, Manner, RoughtimeServer, greased
 from lab.world import Server
 from sources.clock import NS
 from sources.roughtime import wire
@@ -16,12 +17,16 @@ from tests.chaos.servers import Closed, Stream, lab_time_unix_ns
 
 
 def _row(
-    name: str, does: str, behave: Behaviour, manner: Manner = Manner(), **more: object  # noqa: B008
+    name: str,
+    does: str,
+    behave: Behaviour,
+    manner: Manner = RFC,
+    **more: Any,
 ) -> Fault:
     def server(operator: str) -> Server:
         return RoughtimeServer(operator, behave, time_unix_ns=lab_time_unix_ns, manner=manner)
 
-    return Fault(name=f"roughtime: {name}", does=does, server=server, **more)  # type: ignore[arg-type]
+    return Fault(name=f"roughtime: {name}", does=does, server=server, **more)
 
 
 def _forged(reply: Honest) -> Iterable[Reply]:
@@ -84,7 +89,13 @@ FAULTS = [
     _row("flood, forged", "forged replies without end", flooding(_forged)),
     _row("flood by TCP", "the same by TCP", flooding(only(_LEGAL)), _TCP),
     _row("replays", "an old reply under our nonce", _Replayed()),
-    _row("a radius of a minute", "knows nothing", behaviour.honest, Manner(radius_ns=60 * NS), says="too wide"),
+    _row(
+        "a radius of a minute",
+        "knows nothing",
+        behaviour.honest,
+        Manner(radius_ns=60 * NS),
+        says="too wide",
+    ),
     _row("elsewhere", "from another address", behaviour.elsewhere, Manner(tcp=False)),
     _row("twice", "the same bytes twice", behaviour.twice, alone=Expected.ANSWER),
     _row("greased", "every second reply is junk", greased(2), alone=Expected.EITHER),

@@ -1,6 +1,7 @@
 """Where the program's output goes: full, closed, or read by nobody."""
 
 import sys
+from typing import Any
 
 from tests.chaos.fault import Expected, Fault, Machine
 
@@ -36,9 +37,9 @@ def _python(program: str, numbers: str) -> Machine:
     return Machine(wrap=(sys.executable, "-I", "-S", "-c", program, numbers))
 
 
-def _row(name: str, does: str, machine: Machine, **more: object) -> Fault:
+def _row(name: str, does: str, machine: Machine, **more: Any) -> Fault:
     more = {"beside": Expected.UNWRITTEN, **more}
-    return Fault(name=f"streams: {name}", does=does, machine=machine, **more)  # type: ignore[arg-type]
+    return Fault(name=f"streams: {name}", does=does, machine=machine, **more)
 
 
 _CLOSED_OUT = {"alone": Expected.UNWRITTEN}
