@@ -49,4 +49,4 @@ def test_the_matrix_is_large_and_its_names_are_its_own() -> None:
     names = [fault.name for fault in faults()]
 
     assert len(names) == len(set(names)) >= LEAST_FAULTS
-    assert set(faults()) >= set(short())
+    assert {fault.name for fault in short()} < set(names)

@@ -182,6 +182,7 @@ FAULTS = [
         "a thousand servers",
         "none there",
         "".join(f"nameserver 198.18.99.{n % 250}\n" for n in range(1000)),
+        is_always_run=True,
     ),
     _configured("a server with a zone", "of no interface", "nameserver fe80::1%nowhere\n"),
     Fault(
