@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 from tests.chaos.arena import is_possible
 from tests.chaos.fault import Fault
-from tests.chaos.matrix.all import faults, short
 from tests.chaos.outcomes import Outcome, written
+from tests.chaos.rows import faults, short
 from tests.chaos.runner import run
 from tests.conftest import ROOT
 

@@ -38,7 +38,7 @@ _HANGS_S = 12
 _LATE_S = 0.3
 _RUNNING: list[ExitStack] = []
 """What nobody ends, so that nothing of it is put away before the process itself."""
-_SETTINGS = "timeout = {}\n[consensus]\nmin_kinds = 1\n[probe]\ntimeout = {}\nrate = 500\n"
+_SETTINGS = "timeout = {}\n[consensus]\nmin_kinds = {}\n[probe]\ntimeout = {}\nrate = 500\n"
 _ALLOW = 'allow = ["127.0.0.0/8"]\n'
 
 
@@ -96,7 +96,7 @@ def _lab(fault: Fault, folder: Path, *, beside: bool) -> Iterator[tuple[str, Seq
         nodes = [*_honest_nodes(fault, beside=beside), *fault.nodes()]
         running.enter_context(lab_nodes.network(nodes))
         targets = [node.target for node in nodes]
-        settings = _SETTINGS.format(fault.timeout_s, NODE_TIMEOUT_S)
+        settings = _SETTINGS.format(fault.timeout_s, fault.min_kinds, NODE_TIMEOUT_S)
         yield "\n".join([settings + _ALLOW, *tables]), targets
 
 
@@ -123,7 +123,7 @@ def _honest_nodes(fault: Fault, *, beside: bool) -> list[LabNode]:
 
 def _named(running: ExitStack, names: Names, folder: Path, *, beside: bool) -> list[str]:
     """Run clocks and name servers; return the tables of sources that are asked by name."""
-    from tests.chaos.matrix.names import BEHAVIOURS
+    from tests.chaos.matrix.servers.names import BEHAVIOURS
 
     zone = {host: ["127.0.0.1"] for host in PORTS} | {k: list(v) for k, v in names.zone.items()}
     zone, hosts = outside(zone, "127.0.0.1 localhost\n")

@@ -84,6 +84,7 @@ class Fault(Record):
     timeout_s: float = TIMEOUT_S
     honest: str = "ntp"
     """Who is honest beside it: "ntp", "all" kinds, or "ipv6"."""
+    min_kinds: int = 1
     is_always_run: bool = False
     """Whether the short form has it: what once failed."""
     ends_late: bool = False

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Self
 
+from lab.world import Server
 from sources.clock import NS
 
 AHEAD_S = 4
@@ -141,3 +142,29 @@ def dripping(data: bytes, every_s: float) -> Act:
             threading.Event().wait(every_s)
 
     return act
+
+
+class Elsewhere:
+    """A source by NTP at an address and port that somebody else may answer for."""
+
+    kind = "ntp"
+
+    def __init__(
+        self, operator: str, address: str, port: int, answering: Server | None = None
+    ) -> None:
+        self.operator = operator
+        self._place = f'host = "{address}"\nport = {port}\n'
+        self._answering = answering
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._answering is not None:
+            self._answering.close()
+
+    def toml(self) -> str:
+        return f'[[sources.ntp]]\n{self._place}operator = "{self.operator}"\n'

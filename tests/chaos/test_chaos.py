@@ -12,8 +12,8 @@ import pytest
 
 from tests.chaos.arena import is_possible
 from tests.chaos.fault import Fault
-from tests.chaos.matrix.all import faults, short
 from tests.chaos.outcomes import Outcome, read
+from tests.chaos.rows import faults, short
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.timeout(240)

@@ -1,1 +1,0 @@
-"""The matrix: one file a subject, each with its rows in FAULTS."""
