@@ -85,6 +85,8 @@ class Fault(Record):
     honest: str = "ntp"
     """Who is honest beside it: "ntp", "all" kinds, or "ipv6"."""
     min_kinds: int = 1
+    needs_quiet: bool = False
+    """Whether no other run may be beside it, as its attacker takes a core."""
     is_always_run: bool = False
     """Whether the short form has it: what once failed."""
     ends_late: bool = False

@@ -37,8 +37,9 @@ def run(faults: Sequence[Fault], at_once: int = AT_ONCE) -> Iterator[Outcome]:
         Path(place).chmod(0o755)
         pairs = [(fault, beside) for fault in faults for beside in (True, False)]
         jobs = [_Job(*pair, Path(place) / str(number)) for number, pair in enumerate(pairs)]
-        again = []
-        for job, outcome in _all(jobs, at_once):
+        again = [job for job in jobs if job.fault.needs_quiet]
+        together = [job for job in jobs if not job.fault.needs_quiet]
+        for job, outcome in _all(together, at_once):
             if outcome.wrong:
                 again.append(job.replaced(folder=Path(f"{job.folder}-again")))
             else:

@@ -4,7 +4,7 @@
 
 It knows whom the program asks, and in which few ports the program listens, as no real one would. It
 does not see what is sent, so it knows neither nonce nor id. Root only: the senders are forged by
-raw sockets. It ends with how many it sent a second, in the file CONFIGURATION.sent.
+raw sockets.
 """
 
 import ctypes
@@ -149,9 +149,7 @@ def main(config: str, what: str, seconds: float) -> None:
                 sent += max(0, send(raw.fileno(), headers, len(packets), 0))
             else:
                 time.sleep(_BATCH / RATE / 4)
-    sys.stderr.write(f"{what}: {sent / elapsed_s:.0f} a second\n")
     del kept
-    Path(f"{config}.sent").write_text(f"{sent / elapsed_s:.0f}\n", encoding="ascii")
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def _late(kind: Callable[..., Server]) -> Callable[[str], Server]:
 
 
 def _row(name: str, does: str, what: str, kind: Callable[..., Server], **more: Any) -> Fault:
-    more = {"alone": _ANSWER, "is_always_run": True, **more}
+    more = {"alone": _ANSWER, "needs_quiet": True, **more}
     return Fault(f"attackers: {name}", does, _late(kind), _spoofing(what), **more)
 
 
@@ -95,6 +95,7 @@ FAULTS = [
         names=Names({"127.0.0.9": "late"}),
         alone=_ANSWER,
         timeout_s=2.5,
+        needs_quiet=True,
         is_always_run=True,
     ),
     Fault(
