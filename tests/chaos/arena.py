@@ -249,7 +249,7 @@ def _scraped(fault: Fault, folder: Path, targets: Sequence[str]) -> Ran:
         exporter.process.terminate()
         ended = exporter.process.wait(timeout=_HANGS_S)
         stderr = exporter.process.stderr.read() if exporter.process.stderr else ""
-    return Ran("\n".join(bodies), stderr, ended, slowest_s, deadline_s=NODE_TIMEOUT_S + GRACE_S)
+    return Ran("\n".join(bodies), stderr, ended, slowest_s, deadline_s=NODE_TIMEOUT_S + 2 * GRACE_S)
 
 
 def is_possible() -> str:

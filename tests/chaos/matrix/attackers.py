@@ -112,6 +112,7 @@ FAULTS = [
         "a time when it was valid",
         _thief(-1.5 * DAY_S, EXPIRED),
         says="falseticker",
+        timeout_s=2.5,
         is_always_run=True,
     ),
     Fault(
@@ -119,5 +120,6 @@ FAULTS = [
         "a time before the release",
         _thief(-5 * _YEAR_S, Identity(lifetime=(-6 * _YEAR_S, -4 * _YEAR_S))),
         says="implausible",
+        timeout_s=2.5,
     ),
 ]

@@ -83,7 +83,7 @@ FAULTS = [
     _row("64 KiB", "the longest datagram there is", only(bytes(65_507))),
     _row("tags without end", "says to have 4 billion", only(_MANY_TAGS)),
     _row("cut", "half a reply", _cut(200)),
-    _row("longer than asked", "60 KB behind the reply", _long),
+    _row("longer than asked", "60 KB behind the reply", _long, Manner(tcp=False)),
     _row("forged", "a signature that does not hold", _forged, says="unverified"),
     _row("flood, junk", "legal junk without end", flooding(only(_LEGAL))),
     _row("flood, forged", "forged replies without end", flooding(_forged)),
