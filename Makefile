@@ -4,10 +4,14 @@ PYTHON ?= python3
 DEV = .venv-dev
 RUN = $(DEV)/bin/python
 URL ?= https://example.org/
-# Two workers: what measures time, one test at a time, beside what only computes.
-TWICE = -n 2
+# Most tests wait most of the time: three at once keep two cores busy. What measures time runs one
+# test of a kind at a time (tests/conftest.py).
+AT_ONCE = -n 3
+# What builds whole artefacts, and what starts servers and tools of others.
+LONG = $(addprefix tests/,chaos image interop monitoring site supply) tests/e2e/test_watch_for_long.py \
+	$(filter-out %/test_documents.py %/test_registry.py,$(wildcard $(addsuffix /test_*.py,tests/docs)))
 
-.PHONY: help demo test chaos interop tools lint type format check lock audit sbom wheel installed image bench bench-image bench-nodes recipes pages site clean
+.PHONY: help demo test chaos interop tools lint type format check lock audit sbom wheel installed image bench bench-image bench-nodes fuzz recipes pages site clean
 
 help:            ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -15,8 +19,8 @@ help:            ## list the verbs
 demo:            ## run the program on its built-in lab
 	./time-drift.sh --demo
 
-test: $(DEV)     ## run every test; interop tests skip, loudly, without Debian's servers
-	$(RUN) -m pytest $(TWICE) $(PYTEST)
+test: $(DEV)     ## run the tests of the program itself: minutes; `make interop` has the others
+	$(RUN) -m pytest $(AT_ONCE) $(LONG:%=--ignore=%) $(PYTEST)
 
 # On which the tests build the image where no registry can be asked; needs root and debootstrap.
 build/base:
@@ -38,11 +42,11 @@ build/ntpsec:
 chaos: $(DEV)    ## every fault of tests/chaos, beside honest servers and alone: a table (root)
 	$(RUN) -m tests.chaos
 
-interop: $(DEV) tools  ## the tests against real servers and other implementations
-	$(RUN) -m pytest tests/interop tests/monitoring tests/docs tests/site tests/image tests/supply $(PYTEST)
+interop: $(DEV) tools  ## the others: real servers, other implementations, artefacts (makes tools first)
+	$(RUN) -m pytest $(AT_ONCE) $(LONG) $(PYTEST)
 
 # Peers and heavy tools, in environments of their own: some 1 GB.
-tools: .venv-interop/bin/roughly .venv-aws .venv-checkov .venv-datadog .venv-nodes .venv-setups .venv-supply  ## what only the interop tests need
+tools: .venv-interop/bin/roughly .venv-aws .venv-checkov .venv-datadog .venv-fuzz .venv-nodes .venv-setups .venv-supply  ## what only the interop tests need
 
 # roughly says that it wants Python 3.12, and runs on 3.11. In no lock of ours: it is a peer.
 .venv-interop/bin/roughly:
@@ -76,6 +80,10 @@ bench-nodes: .venv  ## many nodes, and the exporter under Prometheus (root, and 
 	.venv/bin/python -m tools.bench.nodes 10000
 	.venv/bin/python -m tools.bench.nodes --prometheus 60
 
+SECONDS ?= 600
+fuzz: .venv-fuzz  ## fuzz codecs, files and conversations, guided by coverage (SECONDS=600 for all)
+	.venv-fuzz/bin/python -m tests.fuzz $(SECONDS)
+
 recipes:         ## write the generated files of monitoring/ again
 	$(PYTHON) -m tools.recipes
 
@@ -86,7 +94,7 @@ site: .venv-site      ## build the hand-over site in build/site (URL=https://...
 	.venv-site/bin/python -m cloudformation site --url $(URL)
 
 UV = .venv-lock/bin/uv pip compile -q -U --generate-hashes --no-strip-extras --universal --python-version 3.11 --no-header
-LOCKS = requirements requirements-dev requirements-site tests/tools/aws tests/tools/checkov tests/tools/datadog tests/tools/nodes tests/tools/setups tests/tools/supply
+LOCKS = requirements requirements-dev requirements-site tests/tools/aws tests/tools/checkov tests/tools/datadog tests/tools/fuzz tests/tools/nodes tests/tools/setups tests/tools/supply
 
 lock:            ## renew the locks; they name no index
 	$(PYTHON) -m venv .venv-lock
@@ -123,7 +131,7 @@ installed: wheel      ## run tests against the installed wheel, away from this c
 	$(INSTALLED)/venv/bin/python -m pip install --quiet --require-hashes -r requirements-dev.txt
 	$(INSTALLED)/venv/bin/python -m pip install --quiet --no-deps --no-index build/wheel/*.whl
 	cp -R tests docs pyproject.toml README.md CHANGELOG.md config.toml $(INSTALLED)/
-	cd $(INSTALLED) && venv/bin/python -m pytest -q $(TWICE) --hypothesis-profile=brief \
+	cd $(INSTALLED) && venv/bin/python -m pytest -q $(AT_ONCE) --hypothesis-profile=brief \
 		tests/unit tests/contract/test_source_contract.py $(TREE_ONLY)
 
 ENGINE ?= docker
@@ -138,12 +146,12 @@ clean:           ## remove what the other verbs made
 	rm -rf .venv .venv-* .venv*.lock .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
 # The bootstrap itself sees whether a lock has changed, and does nothing if it has not.
-.PHONY: .venv $(DEV) .venv-site .venv-aws .venv-checkov .venv-datadog .venv-nodes .venv-setups .venv-supply
+.PHONY: .venv $(DEV) .venv-site .venv-aws .venv-checkov .venv-datadog .venv-fuzz .venv-nodes .venv-setups .venv-supply
 .venv:
 	@./time-drift.sh --version >/dev/null
 $(DEV):
 	@$(PYTHON) -I drift/bootstrap.py requirements-dev.txt $@
 .venv-site:
 	@$(PYTHON) -I drift/bootstrap.py requirements-$(@:.venv-%=%).txt $@
-.venv-aws .venv-checkov .venv-datadog .venv-nodes .venv-setups .venv-supply:
+.venv-aws .venv-checkov .venv-datadog .venv-fuzz .venv-nodes .venv-setups .venv-supply:
 	@$(PYTHON) -I drift/bootstrap.py tests/tools/$(@:.venv-%=%).txt $@

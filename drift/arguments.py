@@ -22,8 +22,8 @@ WATCH = "watch"
 RANGES = {"-w": "--warning", "-c": "--critical"}
 _SPAN = re.compile("([0-9]{1,6})([smhd]?)")
 _MODE = re.compile("0?([67][0-7]{2})")
+_NODES = re.compile("[1-9][0-9]{0,6}")
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_LONGEST_SPAN_S = 86_400
 
 _USUAL_COLUMNS = 80
 
@@ -105,14 +105,27 @@ def _add_arguments(parser: argparse.ArgumentParser, options: Options) -> None:
         type=_timeout,
         help="seconds for the whole run, over the configuration's",
     )
-    if options.watch:
-        parser.add_argument(
-            "--every",
-            dest="every_s",
-            metavar="SPAN",
-            type=_span,
-            help="from one measurement to the next, 1s to 1d, as in 60s, 5m, 1h",
-        )
+    parser.add_argument(
+        "--every",
+        dest="every_s",
+        metavar="SPAN",
+        type=partial(_span, longest="1d"),
+        help="from one measurement to the next, 1s to 1d, as in 60s, 5m, 1h"
+        if options.watch
+        else "with --nodes: from one run to the next, 1s to 1d; 60s if not given",
+    )
+    parser.add_argument(
+        "--splay",
+        dest="splay_s",
+        metavar="SPAN",
+        type=partial(_span, longest="1h"),
+        help="before the schedule begins, wait a time of this machine's own, less than SPAN (1s to "
+        "1h): for machines that start together"
+        if options.watch
+        else "wait first, a time of this machine's own, less than SPAN (1s to 1h), not counted by "
+        "--timeout: for cron, which starts all machines together; not for agents that wait "
+        "3 s for a check",
+    )
     names = format_names()
     parser.add_argument(
         "--format",
@@ -151,8 +164,21 @@ def _add_arguments(parser: argparse.ArgumentParser, options: Options) -> None:
         ("--explain", "also show each source, its verdict and a picture, on stderr"),
         ("--check-config", "check the configuration, print who has how many votes, and stop"),
         ("--demo", "run on a built-in lab, without internet"),
+        (
+            "--behind-one-address",
+            "with --nodes: they have one public address, as behind NAT",
+        ),
     ):
         parser.add_argument(option, action="store_true", help=measuring(text))
+    parser.add_argument(
+        "--nodes",
+        metavar="N",
+        type=_nodes,
+        help=measuring(
+            "with --check-config: also print how often N nodes ask whom, and which published "
+            "limits that passes"
+        ),
+    )
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="one line a source on stderr; tracebacks"
     )
@@ -191,6 +217,8 @@ def _check(parser: argparse.ArgumentParser, options: Options) -> None:
         options.format != DEFAULT_FORMAT or options.explain or options.output
     ):
         parser.error("--check-config asks nobody: --explain, --json and the like do not go with it")
+    _check_load(parser, options)
+    _check_splay(parser, options)
     if options.output_mode is not None and options.output is None:
         parser.error("--output-mode goes with --output only")
     is_plugin = format_class(options.format).is_plugin
@@ -200,6 +228,26 @@ def _check(parser: argparse.ArgumentParser, options: Options) -> None:
         parser.error("watch: --format nagios does not go with it: its state is an exit status")
     if options.watch and (options.picture or options.check_config):
         parser.error("watch: --explain, --demo and --check-config do not go with it")
+
+
+def _check_load(parser: argparse.ArgumentParser, options: Options) -> None:
+    """Refuse what only makes sense where a load is reckoned."""
+    if options.nodes is not None and not options.check_config:
+        parser.error("--nodes goes with --check-config only")
+    if options.nodes is None and options.behind_one_address:
+        parser.error("--behind-one-address goes with --check-config --nodes N only")
+    if options.nodes is None and options.every_s is not None and not options.watch:
+        parser.error(f"--every goes with {WATCH}, or with --check-config --nodes N, only")
+
+
+def _check_splay(parser: argparse.ArgumentParser, options: Options) -> None:
+    """Refuse a wait where nobody is asked, or where there is no schedule to begin later."""
+    if options.splay_s is None:
+        return
+    if options.demo or options.check_config:
+        parser.error("--splay keeps servers from being asked all at once: here none is asked")
+    if options.watch and options.every_s is None:
+        parser.error(f"{WATCH}: --splay delays the schedule of --every, which is not given")
 
 
 def joined_ranges(arguments: Sequence[str]) -> list[str]:
@@ -245,12 +293,24 @@ def _mode(text: str) -> int:
     return int(found[1], 8)
 
 
-def _span(text: str) -> int:
-    found = _SPAN.fullmatch(text)
-    seconds = int(found[1]) * _UNITS_S[found[2] or "s"] if found else 0
-    if not 1 <= seconds <= _LONGEST_SPAN_S:
-        raise argparse.ArgumentTypeError(f"{text!r}: allowed is 1s to 1d, as in 60s, 5m, 1h")
+def _span(text: str, longest: str) -> int:
+    seconds = _seconds_in(text)
+    if not 1 <= seconds <= _seconds_in(longest):
+        raise argparse.ArgumentTypeError(f"{text!r}: allowed is 1s to {longest}, as in 50s, 5m, 1h")
     return seconds
+
+
+def _seconds_in(text: str) -> int:
+    """Return the seconds of a span, 0 where it is none."""
+    found = _SPAN.fullmatch(text)
+    return int(found[1]) * _UNITS_S[found[2] or "s"] if found else 0
+
+
+def _nodes(text: str) -> int:
+    found = _NODES.fullmatch(text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r}: allowed is 1 to 9999999")
+    return int(text)
 
 
 def _timeout(text: str) -> float:

@@ -33,6 +33,8 @@ FLEET = ("probe", "serve")
 
 _CLOCK = Clock()
 _USUAL_TIMEOUT_NS = round(config.DEFAULT_TIMEOUT_S * NS)
+_USUAL_EVERY_S = 60
+"""How often agents run a check."""
 _WRITING_NS = 10 * NS
 """How long what came of reading nodes may take to be written."""
 _ENDED = "no answer: ended by a signal"
@@ -96,7 +98,13 @@ def _obey(options: Options, console: Console, began_raw_ns: int) -> int:
     with _settings(options) as settings:
         if options.check_config:
             path = None if options.demo else config.find(options.config)
-            return _check(settings, path, console, began_raw_ns + _USUAL_TIMEOUT_NS)
+            text = _checked(settings, path, options)
+            return console.write(text, began_raw_ns + _USUAL_TIMEOUT_NS)
+        if options.splay_s is not None:
+            from drift.run.splay import wait  # noqa: PLC0415 - only who asks for it needs it
+
+            console.rest()
+            began_raw_ns = wait(options.splay_s * NS, _CLOCK)
         return measure(options, settings, console, _CLOCK, began_raw_ns)
 
 
@@ -157,7 +165,7 @@ def _settings(options: Options) -> AbstractContextManager[Config]:
     return demo()
 
 
-def _check(settings: Config, path: str | None, console: Console, end_raw_ns: int) -> int:
+def _checked(settings: Config, path: str | None, options: Options) -> str:
     from drift.wording.votes import votes  # noqa: PLC0415 - only --check-config needs it
     from fleet.settings import described, load  # noqa: PLC0415
 
@@ -165,4 +173,11 @@ def _check(settings: Config, path: str | None, console: Console, end_raw_ns: int
     if path is not None:
         how = load(path)
         text += described(how) if how.is_written else ""
-    return console.write(text, end_raw_ns)
+    if options.nodes is not None:
+        from drift.wording import load as wording  # noqa: PLC0415
+
+        every_s = options.every_s or _USUAL_EVERY_S
+        text += wording.load(
+            settings, wording.Fleet(options.nodes, every_s, options.behind_one_address)
+        )
+    return text

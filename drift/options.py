@@ -25,7 +25,13 @@ class Options:
     verbose: bool = False
     watch: bool = False
     every_s: int | None = None
-    """Of `watch`: how long from one measurement to the next; None measures when asked only."""
+    """How long from one measurement to the next. Of `watch`: None measures when asked only."""
+    splay_s: int | None = None
+    """The longest wait before the run, or before the schedule of `watch`; None for no wait."""
+    nodes: int | None = None
+    """How many machines --check-config is to reckon the load of; None for no load."""
+    behind_one_address: bool = False
+    """Whether servers see all of them as one client."""
 
     text: str | None = None
     """What --help or --version is answered by; nothing else is wanted then."""

@@ -10,6 +10,7 @@ here because Python's own flags differ between its versions.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -77,6 +78,7 @@ def networks(texts: Iterable[str]) -> tuple[Network, ...]:
     return tuple(found)
 
 
+@lru_cache(1 << 14)  # a node is judged at each of its connections, and at each scrape
 def why_refused(address: str, allow: tuple[Network, ...]) -> str | None:
     """Return why a literal address may not be connected to, None if it may."""
     if "%" in address:

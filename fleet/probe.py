@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from fleet import measuring, settings, targets
@@ -25,7 +25,7 @@ OK, NO_ANSWER, BUG = 0, 3, 70
 PrintLine = Callable[[str], None]
 """Writes a line to stderr."""
 Write = Callable[[str], int]
-"""Writes a result to stdout, and returns the exit status."""
+"""Writes a result, or the next piece of one, to stdout, and returns the exit status."""
 
 _FEW = 5
 """So many nodes are read before anybody wonders how long it takes."""
@@ -57,7 +57,8 @@ def _written(
 ) -> int:
     """Write what was found where it is wanted, and return the exit status."""
     rendered, status = _rendered(options, results)
-    written = write(rendered) if rendered else OK
+    statuses = (write(piece) for piece in rendered if piece)
+    written = next((status for status in statuses if status != OK), OK)
     if options.format == "text" and not options.summary and _is_watched(len(results)):
         sys.stderr.write(_summary(options, results))
     if options.report is not None:
@@ -69,16 +70,21 @@ def _written(
     return written or status
 
 
-def _rendered(options: ProbeOptions, results: list[Result]) -> tuple[str, int]:
-    """Return the text of the output format that is wanted, and the exit status."""
+def _rendered(options: ProbeOptions, results: list[Result]) -> tuple[Iterable[str], int]:
+    """Return the text of the output format that is wanted, in pieces, and the exit status."""
     status = OK if is_success(results) else NO_ANSWER
     if options.format == "nagios":
         from fleet.formats import nagios  # noqa: PLC0415 - 13 ms
 
-        return nagios.render(results, options.warning, options.critical)
+        text_of_plugin, status = nagios.render(results, options.warning, options.critical)
+        return [text_of_plugin], status
     if options.summary:
-        return _summary(options, results), status
-    return _render(options.format)(results), status
+        return [_summary(options, results)], status
+    if options.format == "json":
+        from fleet.formats import json  # noqa: PLC0415 - one format a run
+
+        return json.pieces(results), status
+    return [_render(options.format)(results)], status
 
 
 def _summary(options: ProbeOptions, results: list[Result]) -> str:
@@ -96,10 +102,6 @@ def _render(name: str) -> Callable[[Sequence[Result]], str]:
     match name:
         case "integer":
             return integer.render
-        case "json":
-            from fleet.formats import json  # noqa: PLC0415 - one format a run
-
-            return json.render
         case "prometheus":
             from fleet.formats import prometheus  # noqa: PLC0415 - 80 ms
 

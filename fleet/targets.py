@@ -12,6 +12,7 @@ underscores are Prometheus's own business otherwise, and are not shown.
 
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
@@ -96,7 +97,7 @@ def _module_of(text: str, module: str | None) -> tuple[str, str]:
         if module is None:
             raise ValueError(f"it names no module: allowed is {ALLOWED}")
         return module, text
-    name = scheme[1].lower()
+    name = sys.intern(scheme[1].lower())
     if module not in (None, name):
         raise ValueError(f"it is of {name}, and the module asked for is {module}")
     return name, scheme[2]

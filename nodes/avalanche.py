@@ -17,6 +17,7 @@ from nodes.base import Node, Question, Stamp, printable
 from nodes.wire import avalanche as wire
 from sources import schema
 from sources.clock import NS
+from sources.net.steps import Steps
 
 _PORT = 9651
 _MOST_BYTES = wire.LONGEST + (16 << 10)
@@ -30,14 +31,15 @@ class AvalancheNode(Node):
     kind = "avalanche"
     KEYS: ClassVar = {"port": schema.port(_PORT)}
 
-    def read(self, question: Question) -> Stamp:
+    def conversation(self, question: Question) -> Steps[Stamp]:
         """Establish TLS, and listen."""
         with secure.SecureLink(question, _MOST_BYTES, _context()) as link:
+            yield from link.connect()
             sent_raw_ns = link.last_flight_raw_ns
             received = b""
             handshake = None
             while handshake is None:
-                received += link.receive()
+                received += yield from link.receive()
                 handshake = wire.decode(received)
             return Stamp(
                 stamp_unix_ns=handshake.time_unix_ns,

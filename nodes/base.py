@@ -12,12 +12,14 @@ TimedOut, Unreachable, Refused, Malformed, Unverified. `verdict_of` has the word
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from importlib import import_module
 from typing import Any, ClassVar, Self, cast
 
 from nodes import KINDS
 from sources.base import Malformed, Reason, Run, SourceError
 from sources.clock import NS, Clock
+from sources.net.steps import Steps, held
 from sources.record import Record
 from sources.schema import REQUIRED, Key, Table
 
@@ -33,7 +35,10 @@ PROXY = "proxy"
 UNKNOWN_SOFTWARE = "unknown software"
 """Nobody has read whether this software shows its wall clock."""
 
-_WORDS = {Reason.TIMEOUT: "silent"}
+SILENT = "silent"
+"""It said nothing, or not all of it, before the deadline."""
+
+_WORDS = {Reason.TIMEOUT: SILENT}
 
 LONGEST_SOFTWARE = 80
 """Characters of what a node calls itself that are kept."""
@@ -124,17 +129,23 @@ class Node(ABC):
     """What a [probe.modules.NAME] table of this kind may hold beside `kind`; always a `port`."""
     has_path: ClassVar[bool] = False
     """Whether a target of this kind may have a path and a query."""
+    is_light: ClassVar[bool] = False
+    """Whether a step of a conversation takes microseconds, so that hundreds fit into one thread."""
 
     def __init__(self, table: NodeTable) -> None:
         """Configure it by a table that holds a value for each of KEYS."""
         self.port = table.whole("port")
 
     @abstractmethod
-    def read(self, question: Question) -> Stamp:
+    def conversation(self, question: Question) -> Steps[Stamp]:
         """Hold one conversation, close it, and return what it showed; raise NodeError if nothing.
 
         Over by the deadline, bounded in bytes, and never more than a few KiB are kept.
         """
+
+    def read(self, question: Question) -> Stamp:
+        """Hold a conversation in this thread, which waits."""
+        return held(self.conversation(question), question.clock)
 
 
 def verdict_of(error: NodeError) -> str:
@@ -166,6 +177,7 @@ def make(kind: str, values: Mapping[str, object]) -> Node:
     return made(NodeTable(read))
 
 
+@lru_cache(1000)  # of thousands of nodes most say the same, which is kept once then
 def printable(text: str) -> str:
     """Return a node's own words as one short printable line."""
     shown = text.strip()

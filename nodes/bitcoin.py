@@ -15,6 +15,7 @@ from nodes.wire import bitcoin_software
 from sources import schema
 from sources.base import Malformed
 from sources.clock import NS
+from sources.net.steps import Steps
 
 _MOST_BYTES = 4096
 _HEX = re.compile(r"[0-9a-f]{8}")
@@ -32,6 +33,7 @@ class BitcoinNode(Node):
     """Nodes of one network of the family."""
 
     kind = "bitcoin"
+    is_light = True
     KEYS: ClassVar = {
         "port": schema.port(8333),
         "magic": schema.Key(
@@ -49,7 +51,7 @@ class BitcoinNode(Node):
         self._protocol = table.whole("protocol")
         self._wall_clock = table.flag("wall_clock")
 
-    def read(self, question: Question) -> Stamp:
+    def conversation(self, question: Question) -> Steps[Stamp]:
         """Exchange `version` messages."""
         nonce = question.random_bytes(wire.NONCE_BYTES)
         ours = wire.encode(
@@ -60,11 +62,12 @@ class BitcoinNode(Node):
             wire.agent_of(question.agent),
         )
         with Link(question, _MOST_BYTES) as link:
-            link.send(ours)
+            yield from link.connect()
+            yield from link.send(ours)
             received = b""
             version = None
             while version is None:
-                received += link.receive()
+                received += yield from link.receive()
                 version = wire.decode(received, self._magic)
             if version.nonce == nonce:
                 raise Malformed("our own message came back")

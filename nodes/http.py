@@ -12,6 +12,7 @@ from nodes.link import Link
 from nodes.wire import http as wire
 from sources import schema
 from sources.clock import NS
+from sources.net.steps import Steps
 from sources.record import Record
 
 _PORT = 80
@@ -39,6 +40,7 @@ class HttpNode(Node):
     """Servers that speak HTTP in the clear."""
 
     kind = "http"
+    is_light = True
     KEYS: ClassVar = KEYS
     _authenticates = False
     has_path = True
@@ -49,12 +51,12 @@ class HttpNode(Node):
         super().__init__(table)
         self._lag_ns = table.optional_seconds_ns("date_lag")
 
-    def read(self, question: Question) -> Stamp:
+    def conversation(self, question: Question) -> Steps[Stamp]:
         """Ask for the headers of the target's path."""
-        response = self._ask(question, "HEAD")
+        response = yield from self._ask(question, "HEAD")
         if response.head.status in _NO_HEAD:
             # On a connection of its own: servers without HEAD are seen to send a body to it.
-            response = self._ask(question, "GET")
+            response = yield from self._ask(question, "GET")
         software = response.head.value("server")
         proxy = wire.proxy(response.head)
         return Stamp(
@@ -73,16 +75,17 @@ class HttpNode(Node):
     def _link(self, question: Question) -> Link:
         return Link(question, MOST_BYTES)
 
-    def _ask(self, question: Question, method: str) -> _Response:
+    def _ask(self, question: Question, method: str) -> Steps[_Response]:
         authority = wire.authority(question.host, question.port, self._usual_port)
         request = wire.encode(method, question.path, authority, question.agent)
         with self._link(question) as link:
+            yield from link.connect()
             sent_raw_ns = link.clock.raw_ns()
-            link.send(request)
+            yield from link.send(request)
             received = b""
             head = None
             while head is None:
-                received += link.receive()
+                received += yield from link.receive()
                 head = wire.decode(received)
             return _Response(head, sent_raw_ns, link.received_raw_ns, link.server)
 

@@ -17,6 +17,7 @@ class HttpsNode(HttpNode):
     """Servers that speak HTTP inside TLS."""
 
     kind = "https"
+    is_light = False
     KEYS: ClassVar = {
         **KEYS,
         "port": schema.port(_PORT),

@@ -10,6 +10,7 @@ from nodes.link import Link
 from nodes.wire import http
 from nodes.wire import kaspa as wire
 from sources import schema
+from sources.net.steps import Steps
 
 _PORT = 16111
 _MOST_BYTES = 64 << 10
@@ -21,21 +22,23 @@ class KaspaNode(Node):
     """Nodes of a Kaspa network."""
 
     kind = "kaspa"
+    is_light = True
     KEYS: ClassVar = {"port": schema.port(_PORT)}
 
-    def read(self, question: Question) -> Stamp:
+    def conversation(self, question: Question) -> Steps[Stamp]:
         """Open a stream, and listen."""
         opening = wire.opening(
             http.authority(question.host, question.port, _NO_PORT), question.agent
         )
         with Link(question, _MOST_BYTES) as link:
+            yield from link.connect()
             sent_raw_ns = link.clock.raw_ns()
-            link.send(opening)
+            yield from link.send(opening)
             conversation = wire.Conversation()
             while conversation.version is None:
-                answer = conversation.feed(link.receive())
+                answer = conversation.feed((yield from link.receive()))
                 if answer and conversation.version is None:
-                    link.send(answer)
+                    yield from link.send(answer)
             version = conversation.version
             return Stamp(
                 stamp_unix_ns=version.time_unix_ns,

@@ -5,54 +5,67 @@ want. Leaving the block closes it, at once: what the node still sends is answere
 """
 
 import socket
-from contextlib import suppress
+from collections.abc import Callable
 from typing import Self
 
 from nodes.base import Question
-from sources.base import Malformed, Refused
+from sources.base import Malformed, Refused, TimedOut
 from sources.net import tcp
+from sources.net.steps import READABLE, WRITABLE, Steps, Wait
 
 _AT_ONCE = 4096
 """Bytes received at a time: more than most nodes have to say."""
 
 
 class Link:
-    """A connection to whichever address of a node takes it first."""
+    """A connection to whichever address of a node takes it first. What waits comes in steps."""
 
     def __init__(self, question: Question, most_bytes: int) -> None:
-        """Connect; a node that sends more than `most_bytes` is malformed.
-
-        Raises Unreachable or TimedOut.
-        """
+        """Note when it begins; a node that sends more than `most_bytes` is malformed."""
         self.clock = question.clock
         self.began_raw_ns = self.clock.raw_ns()
         """Before the node can have known of us."""
         self.received_raw_ns = 0
         """When the latest bytes had come."""
-        self._run = question.run()
+        self.server = ""
+        """The address that it leads to."""
+        self._question = question
         self._most_bytes = self._bytes_left = most_bytes
         self._link: socket.socket
-        self._link, self.server = tcp.connect(question.addresses, question.port, self._run)
+        self._close: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._link.close()
+        self._close()
 
-    def send(self, data: bytes) -> None:
+    def connect(self) -> Steps[None]:
+        """Connect; raise Unreachable or TimedOut."""
+        question = self._question
+        self._link, self.server = yield from tcp.connecting(
+            question.addresses, question.port, question.run()
+        )
+        self._close = self._link.close
+
+    def send(self, data: bytes) -> Steps[None]:
         """Send it all. Whether the other side has closed meanwhile shows when receiving."""
-        with suppress(OSError):  # whatever it is, it is met again below
-            data = data[self._link.send(data) :]  # a fresh connection takes it all at once
-        if data:
-            # What a node has sent before it closed is worth reading, so that is no failure yet.
-            bounded = tcp.bounded(self._link, self.server, "request", self._run)
-            with bounded, suppress(ConnectionError):
-                self._link.sendall(data)
+        while data:
+            try:
+                data = data[self._link.send(data) :]  # a fresh connection takes it all at once
+            except BlockingIOError:
+                yield from self._wait(WRITABLE, "request")
+            except ConnectionError:  # what it sent before it closed is worth reading
+                return
+            except OSError as error:
+                raise tcp.failure(error, self.server, "request") from error
 
-    def receive(self) -> bytes:
+    def receive(self) -> Steps[bytes]:
         """Return what comes next, at least a byte; raise Refused or Malformed at the end."""
-        data = self._receive()
+        data = None
+        while data is None:
+            yield from self._wait(READABLE, "answer")
+            data = self._received()
         if not data:
             received = self._most_bytes - self._bytes_left
             if not received:
@@ -64,9 +77,22 @@ class Link:
             raise Malformed(f"{self.server}: more than {self._most_bytes} bytes")
         return data
 
-    def _receive(self) -> bytes:
-        with tcp.bounded(self._link, self.server, "answer", self._run):
-            try:
-                return self._link.recv(_AT_ONCE)
-            except ConnectionError:  # closed with something of ours unread
-                return b""
+    def _received(self) -> bytes | None:
+        """Return what has come, nothing at the end, None while there is neither."""
+        try:
+            return self._link.recv(_AT_ONCE)
+        except BlockingIOError:
+            return None
+        except ConnectionError:  # closed with something of ours unread
+            return b""
+        except OSError as error:
+            raise tcp.failure(error, self.server, "answer") from error
+
+    def _wait(self, events: int, what: str) -> Steps[None]:
+        """Wait until the socket is ready, until the deadline at most: raise TimedOut then."""
+        deadline_raw_ns = self._question.deadline_raw_ns
+        if self.clock.raw_ns() >= deadline_raw_ns:
+            raise TimedOut(f"no time left for the {what}")
+        ready = yield Wait(((self._link.fileno(), events),), deadline_raw_ns)
+        if not ready:
+            raise TimedOut(f"{self.server}: {what} not done before the deadline")

@@ -14,6 +14,7 @@ from nodes.base import Question
 from nodes.link import Link
 from sources.base import Malformed, Unverified
 from sources.net import tls, validity
+from sources.net.steps import Steps
 
 _lock = threading.Lock()
 
@@ -22,36 +23,40 @@ class SecureLink(Link):
     """A connection on which TLS is established."""
 
     def __init__(self, question: Question, most_bytes: int, context: ssl.SSLContext) -> None:
+        """Note when it begins, and by which context TLS is to be established."""
+        super().__init__(question, most_bytes)
+        self._context = context
+        self._host = question.host.removesuffix(".")
+        self._true_unix_ns = question.true_unix_ns
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.last_flight_raw_ns = 0
+        """Before the node can have known that TLS is established."""
+        self._secured: ssl.SSLObject
+
+    def connect(self) -> Steps[None]:
         """Connect and shake hands; where the context verifies, the chain is held against true time.
 
         Raises what Link does, Unverified, and Malformed.
         """
-        super().__init__(question, most_bytes)
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.last_flight_raw_ns = 0
-        """Before the node can have known that TLS is established."""
-        try:
-            self._secured = self._over_memory(context, question.host.removesuffix("."))
-            self._shake_hands()
-            if context.verify_mode != ssl.CERT_NONE:
-                self._judge_dates(question.true_unix_ns())
-        except BaseException:
-            self._link.close()
-            raise
+        yield from super().connect()
+        self._secured = self._over_memory()
+        yield from self._shake_hands()
+        if self._context.verify_mode != ssl.CERT_NONE:
+            self._judge_dates()
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes) -> Steps[None]:
         """Send it all, secured."""
         self._secured.write(data)
-        self._flush()
+        yield from self._flush()
 
-    def receive(self) -> bytes:
+    def receive(self) -> Steps[bytes]:
         """Return what comes next, in clear text; raise Refused or Malformed at the end."""
         while True:
             try:
                 data = self._secured.read(1 << 14)
             except ssl.SSLWantReadError:
-                self._flush()
-                self._incoming.write(super().receive())
+                yield from self._flush()
+                self._incoming.write((yield from super().receive()))
                 continue
             except ssl.SSLError as error:
                 raise _named(error, self.server) from error
@@ -59,35 +64,38 @@ class SecureLink(Link):
                 raise Malformed(f"{self.server}: TLS ends before the answer")
             return data
 
-    def _over_memory(self, context: ssl.SSLContext, host: str) -> ssl.SSLObject:
+    def _over_memory(self) -> ssl.SSLObject:
         try:
-            return context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+            return self._context.wrap_bio(
+                self._incoming, self._outgoing, server_hostname=self._host
+            )
         except (UnicodeError, ValueError) as error:
             raise Unverified(f"no certificate can be of this host: {error}") from error
 
-    def _shake_hands(self) -> None:
+    def _shake_hands(self) -> Steps[None]:
         while True:
             try:
                 self._secured.do_handshake()
             except ssl.SSLWantReadError:
-                self._flush()
-                self._incoming.write(super().receive())
+                yield from self._flush()
+                self._incoming.write((yield from super().receive()))
             except ssl.SSLError as error:
-                self._flush()  # the alert that says why
+                yield from self._flush()  # the alert that says why
                 raise _named(error, self.server) from error
             else:
-                self._flush()
+                yield from self._flush()
                 return
 
-    def _flush(self) -> None:
+    def _flush(self) -> Steps[None]:
         if self._outgoing.pending:
             self.last_flight_raw_ns = self.clock.raw_ns()
-            super().send(self._outgoing.read())
+            yield from super().send(self._outgoing.read())
 
-    def _judge_dates(self, true_unix_ns: int) -> None:
+    def _judge_dates(self) -> None:
         """Hold the chain against true time by the observer's consensus, of no local clock."""
         # The SSLObject has what an SSLSocket has, as far as this reads it.
         chain = tls.verified_chain(cast(ssl.SSLSocket, self._secured))
+        true_unix_ns = self._true_unix_ns()
         validity.judge(chain, true_unix_ns, true_unix_ns)
 
 

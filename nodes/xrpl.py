@@ -12,6 +12,7 @@ from nodes.wire import http
 from nodes.wire import xrpl as wire
 from sources import schema
 from sources.base import Malformed, Refused
+from sources.net.steps import Steps
 
 _PORT = 51235
 _MOST_BYTES = 4 << 20
@@ -24,20 +25,21 @@ class XrplNode(Node):
     kind = "xrpl"
     KEYS: ClassVar = {"port": schema.port(_PORT)}
 
-    def read(self, question: Question) -> Stamp:
+    def conversation(self, question: Question) -> Steps[Stamp]:
         """Ask for the crawl, and leave once it has said the time."""
         authority = http.authority(question.host, question.port, 443)
         request = http.encode("GET", "/crawl", authority, question.agent)
         with secure.SecureLink(question, _MOST_BYTES, secure.unverified()) as link:
+            yield from link.connect()
             sent_raw_ns = link.clock.raw_ns()
-            link.send(request)
-            head = _head(link)
+            yield from link.send(request)
+            head = yield from _head(link)
             crawl = wire.Crawl()
             time = crawl.feed(head.body)
             while time is None:
                 if crawl.ended:
                     raise Refused("the crawl says nothing of the server: switched off")
-                time = crawl.feed(link.receive())
+                time = crawl.feed((yield from link.receive()))
             software = head.value("server") or crawl.build
             return Stamp(
                 stamp_unix_ns=time.unix_ns,
@@ -51,11 +53,11 @@ class XrplNode(Node):
             )
 
 
-def _head(link: secure.SecureLink) -> http.Head:
+def _head(link: secure.SecureLink) -> Steps[http.Head]:
     received = b""
     head = None
     while head is None:
-        received += link.receive()
+        received += yield from link.receive()
         head = http.decode(received)
     if head.status != _OK:
         raise Refused(f"HTTP {head.status} for /crawl: switched off, or no peer port")

@@ -16,6 +16,7 @@ class Record(tuple[Any, ...]):
 
     __slots__ = ()
     _fields: ClassVar[tuple[str, ...]] = ()
+    _names: ClassVar[frozenset[str]] = frozenset()
     _defaults: ClassVar[dict[str, Any]] = {}
 
     def __init_subclass__(cls) -> None:
@@ -23,6 +24,7 @@ class Record(tuple[Any, ...]):
         fields = tuple(cls.__annotations__)
         cls._defaults = {name: cls.__dict__[name] for name in fields if name in cls.__dict__}
         cls._fields = fields
+        cls._names = frozenset(fields)
         for index, name in enumerate(fields):
             setattr(cls, name, property(itemgetter(index)))
 
@@ -30,12 +32,12 @@ class Record(tuple[Any, ...]):
         """Build the record; raise TypeError unless every field gets exactly one value."""
         fields = cls._fields
         if named or len(values) != len(fields):
-            given = dict(zip(fields, values, strict=False))
-            whole = cls._defaults | given | named
-            if len(values) > len(fields) or given.keys() & named or whole.keys() != set(fields):
+            given = dict(zip(fields, values, strict=False)) | named if values else named
+            whole = cls._defaults | given
+            if len(given) != len(values) + len(named) or whole.keys() != cls._names:
                 raise TypeError(f"{cls.__name__} has the fields {', '.join(fields)}, each once")
-            values = tuple(whole[name] for name in fields)
-        return super().__new__(cls, values)
+            values = tuple(map(whole.__getitem__, fields))
+        return tuple.__new__(cls, values)
 
     def __repr__(self) -> str:
         """Return the record the way it would be built."""
@@ -44,4 +46,5 @@ class Record(tuple[Any, ...]):
 
     def replaced(self, **changes: Any) -> Self:
         """Return a copy in which some fields have other values."""
-        return type(self)(**dict(zip(self._fields, self, strict=True)) | changes)
+        values = tuple(map(changes.pop, self._fields, self))
+        return type(self)(*values, **changes)

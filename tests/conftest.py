@@ -37,25 +37,25 @@ _SCRUBBED = (
 
 _FREE = ("tests/unit/", "tests/property/")
 """What may run anywhere at any time, on every worker of a parallel run."""
-_BESIDE = (
-    "tests/site/",
-    "tests/image/",
-    "tests/supply/",
-    "tests/monitoring/",
-    "tests/docs/",
-    "tests/e2e/setup/test_pip_configuration.py",
-    "tests/e2e/test_watch_for_long.py",
-)
-"""What builds, starts other programs or goes on for long, and measures no time."""
+_GROUPS = {
+    "setup": ("tests/e2e/setup/",),
+    "end to end": ("tests/e2e/",),
+    "wire": ("tests/contract/", "tests/interop/", "tests/fuzz/", "tests/chaos/"),
+}
+"""What measures time on the way, or makes environments: one test of a group at a time. What is in
+none of them builds things or starts other programs: one folder at a time."""
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def _scope(nodeid: str) -> str:
-    """One worker of a parallel run has what measures time, and one what is beside that."""
+    """Return what a test belongs to: of each scope a parallel run has one test at a time."""
     if nodeid.startswith(_FREE):
         return nodeid
-    return "beside" if nodeid.startswith(_BESIDE) else "timed"
+    for name, folders in _GROUPS.items():
+        if nodeid.startswith(folders):
+            return name
+    return "/".join(nodeid.split("/")[:2])
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -19,14 +19,18 @@ _time_drift() {
     case $command:$before in
     :--config) compopt -o default ;;
     :--timeout) words='' ;;
+    :--every) words='' ;;
+    :--splay) words='' ;;
     :--format) words='integer influx json nagios prometheus zabbix' ;;
     :--output) compopt -o default ;;
     :--output-mode) words='' ;;
     :-w | :--warning) words='' ;;
     :-c | :--critical) words='' ;;
+    :--nodes) words='' ;;
     watch:--config) compopt -o default ;;
     watch:--timeout) words='' ;;
     watch:--every) words='' ;;
+    watch:--splay) words='' ;;
     watch:--format) words='integer influx json prometheus zabbix' ;;
     watch:--output) compopt -o default ;;
     watch:--output-mode) words='' ;;
@@ -40,8 +44,8 @@ _time_drift() {
     serve:--listen) words='' ;;
     *)
         case $command in
-        '') words+='-h --help --config --timeout --format --json --output --output-mode -w --warning -c --critical --explain --check-config --demo -v --verbose --version' ;;
-        'watch') words+='-h --help --config --timeout --every --format --json --output --output-mode -v --verbose --version' ;;
+        '') words+='-h --help --config --timeout --every --splay --format --json --output --output-mode -w --warning -c --critical --explain --check-config --demo --behind-one-address --nodes -v --verbose --version' ;;
+        'watch') words+='-h --help --config --timeout --every --splay --format --json --output --output-mode -v --verbose --version' ;;
         'probe') words+='-h --help --config --targets --format --summary --report -w --warning -c --critical --demo -v --verbose' ;;
         'serve') words+='-h --help --config --listen -v --verbose' ;;
         'verify-evidence') if [[ $word == -* ]]; then words+='-h --help'; else compopt -o default; fi ;;

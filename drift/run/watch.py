@@ -57,7 +57,12 @@ def watch(options: Options, console: Console, clock: Clock) -> int:
     gc.enable()
     schedule = None
     if options.every_s is not None:
-        schedule = Schedule(options.every_s * NS, clock.raw_ns(), _below)
+        begins_raw_ns = clock.raw_ns()
+        if options.splay_s is not None:
+            from drift.run.splay import own_share_ns  # noqa: PLC0415 - only who asks for it needs it
+
+            begins_raw_ns += own_share_ns(options.splay_s * NS)
+        schedule = Schedule(options.every_s * NS, begins_raw_ns, _below)
     return keep_on(schedule, waiting, measuring, clock)
 
 

@@ -69,6 +69,10 @@ EXAMPLES: dict[str, Rows] = {
             "for node_exporter, replaced whole at every run",
         ),
         ("time-drift --config my.toml --check-config", "who has how many votes; asks nobody"),
+        (
+            "time-drift --check-config --nodes 400 --behind-one-address",
+            "how often 400 machines ask whom, and which published limits that passes",
+        ),
         ("time-drift --demo", "run on a built-in little internet with a liar; prints -4"),
     ),
     WATCH: (

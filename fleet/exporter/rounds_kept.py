@@ -12,16 +12,17 @@ from fleet import rounds
 from fleet.addresses import why_refused
 from fleet.rounds import Result, Round
 from fleet.settings import Module
-from fleet.sweep.aim import Window
+from fleet.sweep.aim import MOST_PROBES, Window
 from fleet.sweep.asking import World, ask
 from fleet.sweep.pace import Pace
 from fleet.targets import Target
-from nodes.base import NodeError, verdict_of
+from nodes.base import SILENT, NodeError, verdict_of
 from sources.clock import NS
 
 _MOST_KEPT = 200_000
-_LAST_WORDS_NS = NS // 20
-"""A connection is not begun so near to the deadline of a scrape."""
+_LAST_WORDS_NS = NS // 2
+"""A connection is not begun so near to the deadline of a scrape, if there is more time than that.
+With less, whoever had to wait for the pace would be silent for want of time to answer."""
 
 
 class Busy(Exception):
@@ -113,14 +114,17 @@ class Rounds:
         last = kept.round if kept.timeline == timeline else None
         current = rounds.begun(last)
         if kept.is_cut and last is not None and not self._is_over(kept, world):
-            current, began_raw_ns = last, kept.asked_raw_ns or began_raw_ns
-        kept.is_cut = False
+            current, began_raw_ns = last.replaced(failure=""), kept.asked_raw_ns or began_raw_ns
+        is_cut = False
         while (window := self._next_window(current)) is not None:
-            if not self._wait_for(window, deadline_raw_ns, is_needed=not current.probes):
-                kept.is_cut = True
+            if not self._wait_for(window, deadline_raw_ns, is_needed=current.stamp is None):
+                is_cut = True
                 break
             limit_ns = self._clock.raw_ns() + world.settings.timeout_ns
             current = ask(target, module, current, min(limit_ns, deadline_raw_ns), world)
+            if current.failure == SILENT and deadline_raw_ns < limit_ns:
+                is_cut = current.probes < MOST_PROBES  # it was Prometheus that had no more time
+                break
         reference = world.observer.reference()
         if reference is None or not current.probes:
             kept.result, kept.round = None, None
@@ -130,6 +134,7 @@ class Rounds:
             read_unix_ns = reference.true_unix_ns(current.stamp.received_raw_ns)
         elapsed_ns = self._clock.raw_ns() - began_raw_ns
         kept.round, kept.timeline, kept.asked_raw_ns = current, timeline, began_raw_ns
+        kept.is_cut = is_cut
         kept.result = rounds.result(target, current, read_unix_ns, elapsed_ns)
 
     def _next_window(self, current: Round) -> Window | None:
@@ -142,7 +147,8 @@ class Rounds:
         The first connection of a round is made even if its window opens too late: something is
         proven at any time. Raises Busy where not even that is possible, for the pace.
         """
-        last_raw_ns = deadline_raw_ns - _LAST_WORDS_NS
+        left_ns = deadline_raw_ns - self._clock.raw_ns()
+        last_raw_ns = deadline_raw_ns - min(_LAST_WORDS_NS, left_ns // 2)
         while True:
             now_ns = self._clock.raw_ns()
             opens_ns = self._opens_raw_ns(window, now_ns, last_raw_ns, is_needed=is_needed)

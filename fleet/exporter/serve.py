@@ -13,7 +13,7 @@ from fleet.observer import Observer
 from fleet.probe import PrintLine
 from fleet.sweep.asking import World
 from fleet.sweep.names import Names
-from fleet.sweep.pool import most_threads
+from fleet.sweep.pool import most_open
 from sources.base import ConfigError
 from sources.clock import NS, Clock
 
@@ -52,7 +52,7 @@ def _server(
     options: ServeOptions, answers: Answers, how: settings.Settings, clock: Clock
 ) -> Server:
     # Each request may have a connection of its own to a node.
-    most = max(1, min(_MOST_REQUESTS, most_threads(how.rate, 60 * NS) // 2))
+    most = max(1, min(_MOST_REQUESTS, most_open(how.rate, 60 * NS) // 2))
     try:
         return Server(options.listen, answers.answer, most, clock)
     except OSError as error:

@@ -4,17 +4,27 @@ Fields may be added; none is renamed, retyped or removed.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from fleet.health import Health
 from fleet.rounds import Result
 from sources.base import Interval
 
+_AT_ONCE = 1000
+
 
 def render(results: Sequence[Result]) -> str:
     """Return the array on one line."""
-    # One object at a time: of a hundred thousand, all of them at once are 100 MB.
-    return f"[{', '.join(json.dumps(_of_result(result)) for result in results)}]\n"
+    return "".join(pieces(results))
+
+
+def pieces(results: Sequence[Result]) -> Iterator[str]:
+    """Yield the array bit by bit: that of a hundred thousand nodes is 40 MB."""
+    opening = "["
+    for at in range(0, len(results), _AT_ONCE):
+        yield opening + ", ".join(json.dumps(_of_result(r)) for r in results[at : at + _AT_ONCE])
+        opening = ", "
+    yield "]\n" if results else "[]\n"
 
 
 def render_summary(healths: Sequence[Health]) -> str:

@@ -5,7 +5,7 @@ from collections import deque
 
 from sources.clock import NS
 
-_TICK_NS = NS // 100
+_TICK_NS = NS // 50
 """What is due within a tick may come together: a machine that wakes for each connection spends more
 on waking than on it. Those that come together wait for each other a millisecond or two, which
 widens what they prove by as much."""

@@ -1,8 +1,9 @@
-"""One round with many nodes: a pool of threads, one pace, each node asked when it decides most.
+"""One round with many nodes: one loop, one pace, each node asked when it decides most.
 
-The calling thread holds all the state and decides who is asked when; the threads of the pool hold
-one conversation each. Nobody is waited for longer than its own deadline: there are as many threads
-as connections can be open at the pace, however many of them hang, within what the system gives.
+The calling thread holds all the state and decides who is asked when. It holds the conversations
+too, but for those that take long steps (TLS, the look-up of a name): each of these has a thread.
+Nobody is waited for longer than its own deadline: as many conversations may be open as can be at
+the pace, however many of them hang, within what the system gives.
 
     fresh --(first window)--> in flight --> waiting for its next window --> in flight --> done
 """
@@ -10,48 +11,53 @@ as connections can be open at the pace, however many of them hang, within what t
 import heapq
 import resource
 import threading
-from _thread import start_new_thread
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from itertools import count
-from queue import Empty, SimpleQueue
 
 from fleet import rounds
 from fleet.readings import Reference
 from fleet.rounds import Result, Round
 from fleet.sweep.aim import first
-from fleet.sweep.asking import World, ask
+from fleet.sweep.asking import World, asking, is_light
+from fleet.sweep.loop import Loop
 from fleet.sweep.pace import Pace
+from fleet.sweep.threads import Threads
 from fleet.targets import Target
+from nodes.base import SILENT
 from sources.clock import NS
 
-_STACK_BYTES = 256 * 1024
 _FILES_KEPT = 100
 """Files of the process that are not connections to nodes."""
-_MOST_THREADS = 4000
+_MOST_OPEN = 4000
 _GRACE_NS = 2 * NS
 """How long after its deadline a conversation that hangs against all rules is given up."""
 _TURN_NS = NS // 4
 """How long nothing may happen before everything is looked at again."""
 
 
+_UNASKED = Round()
+
+
 class _Node:
     """One endpoint on its way through a round."""
 
+    __slots__ = ("begun_raw_ns", "deadline_raw_ns", "indices", "read_unix_ns", "round", "target")
+
     def __init__(self, target: Target, index: int) -> None:
         self.target = target
-        self.indices = [index]
+        self.indices: tuple[int, ...] = (index,)
         """Where its result goes: the same node may stand in a list twice, and is asked once."""
-        self.round = Round()
+        self.round = _UNASKED
         self.begun_raw_ns = 0
         self.deadline_raw_ns = 0
         self.read_unix_ns: int | None = None
 
 
-def most_threads(rate: int, timeout_ns: int) -> int:
+def most_open(rate: int, timeout_ns: int) -> int:
     """Return how many conversations may be open at once; raises the limit of files if it can."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = min(rate * -(-timeout_ns // NS) + rate, _MOST_THREADS)
+    wanted = min(rate * -(-timeout_ns // NS) + rate, _MOST_OPEN)
     if soft != resource.RLIM_INFINITY and soft < wanted + _FILES_KEPT:
         most = wanted + _FILES_KEPT
         raised = most if hard == resource.RLIM_INFINITY else min(hard, most)
@@ -70,11 +76,12 @@ def sweep(
 
     `on_result` is called as results come. The observer has to have measured itself already.
     """
-    return _Sweep(targets, world, on_result or (lambda _: None)).results()
+    with closing(_Sweep(targets, world, on_result or (lambda _: None))) as running:
+        return running.results()
 
 
 class _Sweep:
-    """The state of one sweep. Everything here is the calling thread's, but for `_work`."""
+    """The state of one sweep, all of it the calling thread's."""
 
     def __init__(
         self, targets: Sequence[Target], world: World, on_result: Callable[[Result], None]
@@ -87,7 +94,7 @@ class _Sweep:
         for index, target in enumerate(targets):
             node = nodes.setdefault(target.endpoint, _Node(target, index))
             if node.indices[0] != index:
-                node.indices.append(index)
+                node.indices += (index,)
         self._targets = targets
         self._fresh = list(reversed(nodes.values()))
         self._left = len(nodes)
@@ -97,12 +104,15 @@ class _Sweep:
         self._in_flight: dict[int, _Node] = {}
         settings = world.settings
         self._pace = Pace(settings.rate)
-        self._most_threads = most_threads(settings.rate, settings.timeout_ns)
-        self._most_admitted = self._most_threads + 4 * settings.rate
-        self._threads = 0
-        self._jobs: SimpleQueue[tuple[int, _Node]] = SimpleQueue()
-        self._done: SimpleQueue[tuple[int, Round | Exception]] = SimpleQueue()
+        self._most_open = most_open(settings.rate, settings.timeout_ns)
+        self._most_admitted = self._most_open + 4 * settings.rate
+        self._loop: Loop[Round] = Loop(world.clock)
+        self._threads: Threads[Round] = Threads(self._loop.report, world.clock)
         self._renewing: threading.Thread | None = None
+
+    def close(self) -> None:
+        """Break off what is under way."""
+        self._loop.close()
 
     def results(self) -> list[Result]:
         """Go on until every node has its result."""
@@ -112,7 +122,8 @@ class _Sweep:
             if reference is None:
                 self._give_up()
                 break
-            self._take_in(self._go_on(reference))
+            for number, outcome in self._loop.turn(self._go_on(reference)):
+                self._hear(number, outcome)
         return [found for found in self._results if found is not None]
 
     def _renew(self) -> None:
@@ -129,7 +140,7 @@ class _Sweep:
         while True:
             now_ns = self._clock.raw_ns()
             self._abandon(now_ns)
-            if len(self._in_flight) >= self._most_threads:
+            if len(self._in_flight) >= self._most_open or self._threads.are_all_busy:
                 return now_ns + _TURN_NS
             due_ns = self._due_raw_ns(reference, now_ns)
             if due_ns > now_ns:
@@ -163,46 +174,15 @@ class _Sweep:
         node.deadline_raw_ns = now_ns + self._world.settings.timeout_ns
         number = next(self._numbers)
         self._in_flight[number] = node
-        if self._threads < len(self._in_flight):
-            before = threading.stack_size(_STACK_BYTES)
-            try:
-                start_new_thread(self._work, ())
-                self._threads += 1
-            except RuntimeError:
-                self._most_threads = max(1, self._threads)
-                if not self._threads:
-                    raise
-            finally:
-                threading.stack_size(before)
-        self._jobs.put((number, node))
-
-    def _work(self) -> None:
-        """Hold one conversation after the other, in a thread of the pool."""
-        world = self._world
-        while True:
-            number, node = self._jobs.get()
-            try:
-                module = world.settings.modules[node.target.module]
-                self._done.put(
-                    (number, ask(node.target, module, node.round, node.deadline_raw_ns, world))
-                )
-            except Exception as bug:  # noqa: BLE001 - raised again, in the calling thread
-                self._done.put((number, bug))
-
-    def _take_in(self, until_raw_ns: int) -> None:
-        """Wait for what comes until then, and take in all that has come."""
-        wait_ns = max(0, until_raw_ns - self._clock.raw_ns())
-        try:
-            number, outcome = self._done.get(timeout=wait_ns / NS)
-            while True:
-                self._hear(number, outcome)
-                number, outcome = self._done.get_nowait()
-        except Empty:
-            return
+        module = self._world.settings.modules[node.target.module]
+        steps = asking(node.target, module, node.round, node.deadline_raw_ns, self._world)
+        holder = self._loop if is_light(node.target, module) else self._threads
+        holder.begin(number, steps)
 
     def _hear(self, number: int, outcome: Round | Exception) -> None:
         if isinstance(outcome, Exception):
             raise outcome
+        self._threads.end(number)
         node = self._in_flight.pop(number, None)
         if node is None:
             return  # it was given up; its thread is back in the pool
@@ -228,8 +208,8 @@ class _Sweep:
             if now_ns < node.deadline_raw_ns + _GRACE_NS:
                 return
             del self._in_flight[number]
-            self._threads -= 1  # one more may be started in place of the one that hangs
-            node.round = rounds.failed(node.round, "silent", "it did not end at its deadline")
+            self._threads.end(number, is_lost=True)
+            node.round = rounds.failed(node.round, SILENT, "it did not end at its deadline")
             self._finish(node)
 
     def _give_up(self) -> None:

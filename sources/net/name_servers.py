@@ -13,7 +13,9 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any
 
+import dns.exception
 import dns.flags
+import dns.name
 import dns.nameserver
 import dns.query
 import dns.resolver
@@ -29,8 +31,6 @@ _AT_ONCE = 16
 _RETRY_S = 0.7
 """How long one UDP question may be unanswered before it is asked again."""
 
-_LONGEST_NAME, _LONGEST_LABEL = 253, 63
-"""RFC 1035 section 2.3.4."""
 _LONGEST_ANSWER = 4096
 """Bytes: 140 addresses of IPv6, and their signatures."""
 
@@ -174,6 +174,9 @@ def _resolv_conf() -> str:
 
 
 def _is_domain(text: str) -> bool:
-    labels = text.removesuffix(".").split(".")
-    fits = len(text) <= _LONGEST_NAME and all(len(label) <= _LONGEST_LABEL for label in labels)
-    return text == "." or (fits and all(labels))
+    """Whether dnspython takes it for a name: not what is too long, or no text in any encoding."""
+    try:
+        dns.name.from_text(text)
+    except (dns.exception.DNSException, UnicodeError):
+        return False
+    return True

@@ -1,20 +1,28 @@
 """One TCP connection to whichever address of a server takes it first.
 
-`connect` makes it; `bounded` keeps the deadline over whatever is then done with it. The addresses
-are tried in their order, which alternates the families: the next one when one is refused, or after
-0.25 s of silence, the earlier ones still trying (RFC 8305 section 5). So a family that leads
-nowhere costs a quarter of a second and not the run.
+`connect` makes it, `connecting` in steps; `bounded` keeps the deadline over whatever is then done
+with it. The addresses are tried in their order, which alternates the families: the next one when
+one is refused, or after 0.25 s of silence, the earlier ones still trying (RFC 8305 section 5). So a
+family that leads nowhere costs a quarter of a second and not the run.
 """
 
 import os
-import select
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 
-from sources.base import Malformed, Run, TimedOut, Unavailable, Unreachable, is_local
+from sources.base import (
+    Malformed,
+    Run,
+    SourceError,
+    TimedOut,
+    Unavailable,
+    Unreachable,
+    is_local,
+)
 from sources.clock import NS
 from sources.net.addresses import family_of, socket_address
+from sources.net.steps import WRITABLE, Steps, Wait, held
 
 _SILENCE_NS = NS // 4
 
@@ -24,10 +32,16 @@ def connect(addresses: tuple[str, ...], port: int, run: Run) -> tuple[socket.soc
 
     Raises Unreachable when every address has refused, TimedOut at the deadline.
     """
+    return held(connecting(addresses, port, run), run.clock)
+
+
+def connecting(addresses: tuple[str, ...], port: int, run: Run) -> Steps[tuple[socket.socket, str]]:
+    """Do what `connect` does, in steps; the socket that it returns does not block."""
     race = _Race(addresses, port, run)
     try:
         while True:
-            winner = race.step()
+            ready = yield race.begin_due()
+            winner = race.winner(ready)
             if winner is not None:
                 return winner
     finally:
@@ -46,11 +60,16 @@ def bounded(link: socket.socket, server: str, what: str, run: Run) -> Iterator[N
     link.settimeout(left_ns / NS)
     try:
         yield
-    except TimeoutError as error:
-        raise TimedOut(f"{server}: {what} not done before the deadline") from error
     except OSError as error:
-        kind = Unavailable if is_local(error) else Unreachable
-        raise kind(f"{server}: {what}: {error.strerror or error}") from error
+        raise failure(error, server, what) from error
+
+
+def failure(error: OSError, server: str, what: str) -> SourceError:
+    """Return what an error means that an operation of a socket has ended with."""
+    if isinstance(error, TimeoutError):
+        return TimedOut(f"{server}: {what} not done before the deadline")
+    kind = Unavailable if is_local(error) else Unreachable
+    return kind(f"{server}: {what}: {error.strerror or error}")
 
 
 def receive(link: socket.socket, count: int, server: str, what: str, run: Run) -> bytes:
@@ -83,8 +102,8 @@ class _Race:
         for link, _ in self._attempts.values():
             link.close()
 
-    def step(self) -> tuple[socket.socket, str] | None:
-        """Begin what is due, wait for what comes; return the connection once there is one."""
+    def begin_due(self) -> Wait:
+        """Begin what is due, and return what to wait for; raise TimedOut or Unreachable."""
         now_ns = self._run.clock.raw_ns()
         if now_ns >= self._run.deadline_raw_ns:
             raise TimedOut(self._told("no connection before the deadline"))
@@ -96,7 +115,20 @@ class _Race:
         if not self._attempts:
             kind = Unavailable if self._are_local else Unreachable
             raise kind(self._told("no address can be reached"))
-        return self._wait()
+        until_ns = min(self._next_raw_ns, self._run.deadline_raw_ns)
+        return Wait(tuple((number, WRITABLE) for number in self._attempts), until_ns)
+
+    def winner(self, ready: Collection[int]) -> tuple[socket.socket, str] | None:
+        """Return the connection, if there is one among the attempts that have come to an end."""
+        for number in ready:
+            link, address = self._attempts.pop(number)
+            code = link.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if not code:
+                return link, address
+            link.close()
+            self._note(address, OSError(code, os.strerror(code)))
+            self._next_raw_ns = 0
+        return None
 
     def _begin(self, address: str) -> bool:
         """Begin to connect; False, the reason noted, if the system refuses at once."""
@@ -117,22 +149,6 @@ class _Race:
             return False
         self._attempts[link.fileno()] = (link, address)
         return True
-
-    def _wait(self) -> tuple[socket.socket, str] | None:
-        poll = select.poll()
-        for number in self._attempts:
-            poll.register(number, select.POLLOUT)
-        until_ns = min(self._next_raw_ns, self._run.deadline_raw_ns)
-        wait_ns = max(0, until_ns - self._run.clock.raw_ns())
-        for number, _ in poll.poll(-(-wait_ns // 1_000_000)):
-            link, address = self._attempts.pop(number)
-            code = link.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if not code:
-                return link, address
-            link.close()
-            self._note(address, OSError(code, os.strerror(code)))
-            self._next_raw_ns = 0
-        return None
 
     def _note(self, address: str, error: OSError) -> None:
         self._are_local = is_local(error) and (self._are_local or not self._errors)

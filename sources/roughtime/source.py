@@ -46,8 +46,10 @@ PORT = 5319
 
 _KEY_BYTES = 32
 _WIDEST_RADIUS_NS = 10 * NS
-_PATIENCE = udp.Patience((NS, 3 * NS // 2, 9 * NS // 4, 27 * NS // 8), after_error_ns=NS)
+PATIENCE = udp.Patience((NS, 3 * NS // 2, 9 * NS // 4, 27 * NS // 8), after_error_ns=NS)
 """RFC 10049 section 5: retry after 1 s, then after half as long again each time."""
+BY_UDP = (2, 3)
+"""The share of the time that UDP has before TCP is tried."""
 
 
 def _read_key(value: object) -> bytes:
@@ -121,7 +123,7 @@ class RoughtimeSource(Source):
         self.framing = framing
         self._endpoint = endpoint
         # Google's dialect has no packets to be told apart in a stream.
-        self._transport = "udp" if framing is Framing.GOOGLE else transport
+        self.transport = "udp" if framing is Framing.GOOGLE else transport
         self.offer = offer
         self._known = Known()
         """What this process has learnt: state may be switched off, or changed by another run."""
@@ -207,14 +209,15 @@ class RoughtimeSource(Source):
         return found
 
     def _by_either(self, run: Run, addresses: tuple[str, ...], asking: "_Asking") -> Exchange:
-        if self._transport == "tcp":
+        if self.transport == "tcp":
             return self._by_tcp(run, addresses, asking.alone())
-        if self._transport == "udp":
+        if self.transport == "udp":
             return self._by_udp(run, addresses, asking)
         now_ns = run.clock.raw_ns()
-        two_thirds_ns = now_ns + (run.deadline_raw_ns - now_ns) * 2 // 3
+        share, of = BY_UDP
+        until_ns = now_ns + (run.deadline_raw_ns - now_ns) * share // of
         try:
-            return self._by_udp(run.until(two_thirds_ns), addresses, asking)
+            return self._by_udp(run.until(until_ns), addresses, asking)
         except Unavailable:
             raise
         except SourceError as by_udp:
@@ -263,7 +266,7 @@ class RoughtimeSource(Source):
 
         port = self._endpoint.port
         try:
-            return udp.ask(addresses, port, asking.next, accept, run, _PATIENCE)
+            return udp.ask(addresses, port, asking.next, accept, run, PATIENCE)
         except TimedOut:
             if asking.problem is not None:
                 raise asking.problem from None

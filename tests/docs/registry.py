@@ -297,6 +297,7 @@ _NODES = (
     Entry(_FLEET, "./time-drift.sh probe --demo", Runs(3, "     0  ")),
     Entry(_FLEET, "[probe]", Taken("modules")),
     Entry(_FLEET, "./time-drift.sh --config my.toml --check-config", Runs()),
+    Entry(_FLEET, "./time-drift.sh --check-config --nodes 400 --behind-one-address", Runs()),
     Entry(_FLEET, "[{…", Taken("inventory")),
     Entry(_FLEET, "time-drift probe", WORDS),
     Entry(_FLEET, "time-drift serve", WORDS),

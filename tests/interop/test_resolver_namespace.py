@@ -433,6 +433,7 @@ def test_without_any_name_server_hosts_and_addresses_serve(namespace: Namespace)
         f"nameserver {THIRD}#local",
         "# caf\xe9",
         "nameserver\nnameserver fe80::1%lo\nsearch .\noptions edns0 trust-ad ndots:x timeout:",
+        "search \xff\x80.test a..b lab.test",
     ],
 )
 def test_a_line_of_resolv_conf_that_glibc_overlooks_costs_nothing(

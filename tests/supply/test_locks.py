@@ -30,6 +30,7 @@ ENVIRONMENTS = {
     "tests/tools/aws.txt": ".venv-aws",
     "tests/tools/checkov.txt": ".venv-checkov",
     "tests/tools/datadog.txt": ".venv-datadog",
+    "tests/tools/fuzz.txt": ".venv-fuzz",
     "tests/tools/nodes.txt": ".venv-nodes",
     "tests/tools/setups.txt": ".venv-setups",
     "tests/tools/supply.txt": ".venv-supply",

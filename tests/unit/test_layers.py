@@ -68,7 +68,7 @@ _UNITS = (
 
 _CALENDARS = ("fleet.formats.page", "nodes.wire.xrpl", "sources.https.wire_date")
 """What turns seconds into dates and back, of which the standard library knows how."""
-_SOCKETS = ("sources.net.tcp", "sources.net.tls", "sources.net.validity")
+_SOCKETS = ("sources.net.steps", "sources.net.tcp", "sources.net.tls", "sources.net.validity")
 """What a node is asked with, beside units and errors."""
 _DATE = "sources.https.wire_date"
 """The one codec of a source that nodes speak, too."""
@@ -103,12 +103,12 @@ def is_shared(name: str) -> bool:
 
 def is_pure(name: str) -> bool:
     """Whether a module decides, and so is handed its time and its bytes: by its name or place."""
-    if name.startswith(("drift.consensus.", "drift.formats.", "drift.wording.")):
+    if name.startswith(("drift.consensus.", "drift.formats.", "drift.load.", "drift.wording.")):
         return name not in _WRITERS
     if name.startswith("fleet.formats"):
         return True
     if name.startswith(("sources.", "nodes.wire")):
-        return is_wire(name) or name.endswith(".proof") or name in _PURE
+        return is_wire(name) or name.endswith((".load", ".proof")) or name in _PURE
     return name in _PURE
 
 
@@ -205,7 +205,7 @@ def test_the_fleet_knows_nodes_and_of_drift_what_is_named(name: str) -> None:
         elif target.startswith("lab"):
             assert (name, target) == ("fleet.probe", "lab.network")
         elif target.startswith("sources"):
-            assert target in (*_UNITS, "sources.memory")
+            assert target in (*_UNITS, "sources.memory", "sources.net.steps")
         else:
             assert not is_wire(target)
 
@@ -306,6 +306,8 @@ def test_a_plain_run_imports_nothing_heavy() -> None:
         for name in loaded
         if name.startswith(("dns", "rich", "ssl", "lab", "nodes", "fleet", "yaml"))
     }
+    # What is said of a fleet's load, and the wait of --splay: for who asks for them.
+    assert not {name for name in loaded if "load" in name.split(".") or name == "drift.run.splay"}
 
 
 NTS = '[[sources.nts]]\nhost = "127.0.0.1"\nport = 9\noperator = "N"\n'

@@ -148,19 +148,20 @@ def exporter(directory: Path, count: int, seconds: int) -> None:
 
 
 def _print_scrapes() -> None:
-    """Print what Prometheus has: how many scrapes fail, how many nodes are decided."""
+    """Print what Prometheus has: how many scrapes fail, and how many nodes have which verdict."""
     import urllib.parse  # noqa: PLC0415 - this table's alone
     import urllib.request  # noqa: PLC0415
 
     for query in (
         "count(up == 1)",
-        "count(time_drift_node_seconds)",
         "count(up == 0) or vector(0)",
+        "count by (verdict) (time_drift_node_verdict)",
     ):
         address = "http://127.0.0.1:9090/api/v1/query?" + urllib.parse.urlencode({"query": query})
         with urllib.request.urlopen(address) as response:
             found = json.load(response)["data"]["result"]
-        print(f"{query}: {found[0]['value'][1] if found else 0}")
+        for one in found:
+            print(f"{one['metric'].get('verdict', query)}: {one['value'][1]}")
 
 
 def _written(directory: Path, count: int, timeout_s: int) -> tuple[Path, Path]:

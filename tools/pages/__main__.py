@@ -5,7 +5,7 @@ from pathlib import Path
 
 from drift import __version__
 from sources.base import RELEASED_UNIX_S
-from tools.pages import bash, demo, fish, formats, manual, zsh
+from tools.pages import bash, demo, fish, formats, load, manual, zsh
 from tools.pages.configuration import sections
 from tools.pages.interface import commands
 
@@ -19,10 +19,13 @@ def generated() -> dict[Path, str]:
     completions = HERE / "completions"
     manuals = HERE / "man"
     shipped = (ROOT / "config.toml").read_text(encoding="utf-8")
+    own = (ROOT / "packaging/config/own-servers.toml").read_text(encoding="utf-8")
+    fleet = (HERE / "fleet.md").read_text(encoding="utf-8")
     # The day of the release, so that the same tree makes the same pages.
     as_of = datetime.fromtimestamp(RELEASED_UNIX_S, UTC).date().isoformat(), __version__
     return {
         HERE / "demo.svg": demo.text(),
+        HERE / "fleet.md": load.text(fleet, shipped, own),
         HERE / "formats.md": formats.text((HERE / "formats.md").read_text(encoding="utf-8")),
         manuals / "time-drift.1": manual.program(typed, *as_of),
         manuals / "time-drift.toml.5": manual.configuration(sections(shipped), *as_of),

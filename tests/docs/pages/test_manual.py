@@ -35,7 +35,7 @@ def test_what_lies_there_is_generated() -> None:
     """No page and no completion is left over; test_demo.py compares what is in them."""
     found = [path for place in ("man", "completions") for path in (ROOT / "docs" / place).iterdir()]
 
-    others = {ROOT / "docs" / "demo.svg", ROOT / "docs" / "formats.md"}
+    others = {ROOT / "docs" / name for name in ("demo.svg", "fleet.md", "formats.md")}
 
     assert set(found) | others == set(generated())
 

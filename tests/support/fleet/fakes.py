@@ -17,19 +17,21 @@ from fleet.targets import Target
 from nodes.base import Node, NodeTable, Question, Stamp
 from sources.base import Interval, SourceError, TimedOut
 from sources.clock import NS, Clock
+from sources.net.steps import Steps, Wait
 from sources.schema import Key, port
 
 RAW_MINUS_TRUE_NS = -1_800_000_000 * NS
 ANYWHERE = "0.0.0.0/0"
 
-Answer = Callable[[Question], Stamp]
+Answer = Callable[[Question], Steps[Stamp]]
 
 
 class FakeNode(Node):
-    """A node whose `read` is a function of the test's; by default what a host is called decides."""
+    """A node whose conversations are a function of the test's; many are held in one thread."""
 
     kind = "bitcoin"
     KEYS: ClassVar[Mapping[str, Key]] = {"port": port(8333)}
+    is_light = True
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(NodeTable({"port": 8333}))
@@ -38,10 +40,16 @@ class FakeNode(Node):
         self.asked: list[tuple[str, int]] = []
         """The addresses that were connected to, and when."""
 
-    def read(self, question: Question) -> Stamp:
+    def conversation(self, question: Question) -> Steps[Stamp]:
         with self.lock:
             self.asked.append((question.addresses[0], question.clock.raw_ns()))
-        return self.answer(question)
+        return (yield from self.answer(question))
+
+
+class HeavyNode(FakeNode):
+    """One whose conversations have a thread each."""
+
+    is_light = False
 
 
 def true_ns(raw_ns: int) -> int:
@@ -51,11 +59,12 @@ def true_ns(raw_ns: int) -> int:
 def showing(off_ns: int = 0, rtt_ns: int = 0, grain_ns: int = NS, **changed: object) -> Answer:
     """Return a node whose clock is off by so much, and half a round trip away."""
 
-    def answer(question: Question) -> Stamp:
+    def answer(question: Question) -> Steps[Stamp]:
         sent_ns = question.clock.raw_ns()
-        wait_ns(rtt_ns // 2)
-        clock_ns = true_ns(question.clock.raw_ns()) + off_ns
-        wait_ns(rtt_ns // 2)
+        yield from waiting(sent_ns + rtt_ns // 2)
+        now_ns = question.clock.raw_ns()
+        clock_ns = true_ns(now_ns) + off_ns
+        yield from waiting(now_ns + rtt_ns // 2)
         stamp = Stamp(
             stamp_unix_ns=clock_ns // grain_ns * grain_ns,
             grain_ns=grain_ns,
@@ -71,24 +80,24 @@ def showing(off_ns: int = 0, rtt_ns: int = 0, grain_ns: int = NS, **changed: obj
     return answer
 
 
-def silent(question: Question) -> Stamp:
+def silent(question: Question) -> Steps[Stamp]:
     """Say nothing until the deadline."""
-    wait_ns(question.deadline_raw_ns - question.clock.raw_ns())
+    yield from waiting(question.deadline_raw_ns)
     raise TimedOut("no answer before the deadline")
 
 
 def failing(error: SourceError) -> Answer:
     """Return a node that cannot be read."""
 
-    def answer(question: Question) -> Stamp:
+    def answer(question: Question) -> Steps[Stamp]:
+        yield from ()
         raise error
 
     return answer
 
 
-def wait_ns(ns: int) -> None:
-    if ns > 0:
-        threading.Event().wait(ns / NS)
+def waiting(until_raw_ns: int) -> Steps[None]:
+    yield Wait((), until_raw_ns)
 
 
 def a_settings(node: Node, **changed: object) -> Settings:

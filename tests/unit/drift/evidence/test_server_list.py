@@ -86,7 +86,7 @@ def found_in(text: str) -> list[Found]:
                 source._endpoint.port,
                 source.operator,
                 base64.b64encode(source.public_key).decode(),
-                source._transport,
+                source.transport,
                 source.framing,
             )
         )

@@ -6,9 +6,19 @@ import pytest
 
 from fleet.exporter.rounds_kept import Busy, Rounds
 from fleet.observer import Measured
+from nodes.base import Question, Stamp
 from sources.base import Unreachable
 from sources.clock import NS, Clock
-from tests.support.fleet.fakes import FakeNode, a_target, a_world, certain, failing, showing
+from sources.net.steps import Steps
+from tests.support.fleet.fakes import (
+    FakeNode,
+    a_target,
+    a_world,
+    certain,
+    failing,
+    showing,
+    silent,
+)
 
 MS = NS // 1000
 
@@ -115,6 +125,30 @@ def test_a_round_that_was_cut_goes_on_at_the_next_scrape() -> None:
     assert 2 <= second.probes == asked <= 4
     assert third == second
     assert len(node.asked) == asked
+
+
+def test_who_was_given_no_time_to_answer_is_asked_at_the_next_scrape() -> None:
+    """Within its own timeout a node that answers late is not silent; four times at the most."""
+    clock = Clock()
+
+    def late(question: Question) -> Steps[Stamp]:
+        if question.deadline_raw_ns - clock.raw_ns() < NS // 2:
+            return (yield from silent(question))
+        return (yield from showing(rtt_ns=NS // 2, grain_ns=1)(question))
+
+    dead = FakeNode(silent)
+    kept = Rounds(a_world(FakeNode(late), clock, timeout_ns=NS))
+    kept_dead = Rounds(a_world(dead, clock, timeout_ns=5 * NS))
+    target = a_target("1.0.0.1")
+
+    first = kept.result(target, soon(clock, 0.4))
+    second = kept.result(target, soon(clock, 2.5))
+    for _ in range(6):
+        assert kept_dead.result(target, soon(clock, 0.1)).verdict == "silent"
+
+    assert (first.verdict, second.verdict) == ("silent", "decided")
+    assert 2 <= second.probes <= 4
+    assert len(dead.asked) == 4
 
 
 def test_a_round_that_is_cut_for_too_long_begins_anew() -> None:

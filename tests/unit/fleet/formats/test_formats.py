@@ -155,6 +155,16 @@ def test_prometheus_of_one() -> None:
     assert found["probe_duration_seconds"] == [({}, 0.5)]
 
 
+def test_prometheus_of_labels_with_marks() -> None:
+    """An inventory may hold any text; what Prometheus reads is what was written there."""
+    text = 'a "quoted" \\ back\\nslash\nand a line, {braces}=1 \u00e9'
+    found = samples(
+        prometheus.render([RIGHT.replaced(target=a_target("n", labels=(("x", text),)))])
+    )
+
+    assert {labels["x"] for labels, _ in found["time_drift_node_seconds"]} == {text}
+
+
 def test_prometheus_of_a_node_that_is_not_read_has_no_drift() -> None:
     """Nothing to graph, nothing to go stale."""
     for result in (ADJUSTED, SILENT):
