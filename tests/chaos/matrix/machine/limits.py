@@ -4,6 +4,8 @@ from functools import partial
 from itertools import count
 from typing import Any
 
+from lab.behaviour import silent
+from lab.nodes.bitcoin import BitcoinNode
 from tests.chaos.fault import Expected, Fault, Machine
 from tests.chaos.servers import Closed
 
@@ -25,6 +27,16 @@ def _threads(most: int) -> Machine:
 def _row(name: str, does: str, machine: Machine, **more: Any) -> Fault:
     more = {"beside": Expected.EITHER, "honest": "all", **more}
     return Fault(name=f"limits: {name}", does=does, machine=machine, **more)
+
+
+def _of_nodes(name: str, does: str, option: str, run: str) -> Fault:
+    return Fault(
+        f"limits: {name}",
+        does,
+        machine=_limited(option),
+        nodes=lambda: [BitcoinNode(silent)],
+        run=run,
+    )
 
 
 FAULTS = [
@@ -60,6 +72,10 @@ FAULTS = [
         beside=Expected.REFUSAL,
         is_always_run=True,
     ),
+    _of_nodes("descriptors for probe", "few files, nodes", "--nofile=12", "probe"),
+    _of_nodes("descriptors for serve", "few files, scrapes", "--nofile=12", "serve"),
+    _of_nodes("memory for probe", "96 MB, nodes", f"--as={96 * _MB}", "probe"),
+    _of_nodes("memory for serve", "256 MB, scrapes", f"--as={256 * _MB}", "serve"),
     Fault(
         "limits: 50 at once",
         "50 runs begin together",
