@@ -42,7 +42,8 @@ class _Header(ctypes.Structure):
         ("control", ctypes.c_void_p),
         ("control_length", ctypes.c_size_t),
         ("flags", ctypes.c_int),
-        ("sent", ctypes.c_uint32),
+        ("padding", ctypes.c_int),
+        ("sent", ctypes.c_uint64),
     )
 
 

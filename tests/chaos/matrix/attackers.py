@@ -77,6 +77,14 @@ def _thief(shift_s: float, identity: Identity) -> Callable[[str], Server]:
 
 FAULTS = [
     _row("off the path, NTP", "forged replies, 50,000/s", "ntp", NtpServer),
+    Fault(
+        "attackers: off the path, alone",
+        "forged replies to nobody's requests",
+        machine=_spoofing("ntp"),
+        says="none to our request",  # so they do arrive
+        needs_quiet=True,
+        is_always_run=True,
+    ),
     _row("off the path, kisses", "forged DENY, 50,000/s", "kiss", NtpServer),
     _row("off the path, NTS", "forged replies, 50,000/s", "nts", NtsServer, timeout_s=2.5),
     _row("off the path, Roughtime", "forged replies, 50,000/s", "roughtime", RoughtimeServer),
