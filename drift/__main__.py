@@ -13,10 +13,10 @@ if sys.version_info < (3, 11):  # noqa: UP036 - older ones get one line instead 
 
 import gc
 import os
-from typing import TYPE_CHECKING
 
 from drift.plugin import is_plugin
 
+TYPE_CHECKING = False  # as typing has it, whose import is a sixth of a whole run
 if TYPE_CHECKING:
     import signal
 else:

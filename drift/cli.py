@@ -10,7 +10,6 @@ import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING
 
 from drift import config
 from drift.config import Config
@@ -21,6 +20,7 @@ from drift.options import Options
 from drift.run.measure import measure
 from sources.clock import NS, BeyondReach, Clock, process_age_ns
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
 else:

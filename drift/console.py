@@ -10,15 +10,15 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from types import FrameType
-from typing import TYPE_CHECKING
 
 from drift.formats.base import BUG, NO_ANSWER, OK, WRONG_USAGE, OutputFormat, shown_path
 from sources.base import ConfigError
 from sources.clock import NS, BeyondReach, Clock
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
+    from types import FrameType
 else:
     import _signal as signal
 
@@ -143,7 +143,7 @@ class Console:
     def leave_after(self, end_raw_ns: int, last_words: Callable[[], int]) -> None:
         """End the program shortly after `end_raw_ns`, whatever hangs, with what these return."""
 
-        def leave(_number: int, _frame: FrameType | None) -> None:
+        def leave(_number: int, _frame: "FrameType | None") -> None:
             os._exit(last_words())
 
         signal.signal(signal.SIGALRM, leave)

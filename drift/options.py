@@ -1,7 +1,6 @@
 """What the user asked for. Its own module so that a run without arguments needs no argparse."""
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from drift.formats.nagios import Threshold
 

@@ -25,6 +25,7 @@ from lab.ntp import HONEST
 from lab.udp import UdpServer
 from sources.base import SourceError
 from sources.ntp import wire as ntp
+from sources.nts import exporter
 from sources.nts import proof as nts_proof
 from sources.nts import wire as nts
 from sources.nts import wire_ke as nts_ke
@@ -178,7 +179,7 @@ class NtsServer:
             try:
                 request = _request(secured)
                 name, _, _ = secured.cipher() or ("", "", 0)
-                keys = nts_proof.keys_from(log.read(), name)
+                keys = exporter.keys_from(log.read(), name)
                 manner.send(secured, manner.bend(self._records(request, keys, manner)))
             finally:
                 self._links.discard(secured)

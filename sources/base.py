@@ -22,11 +22,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from enum import Enum
-from typing import ClassVar, Self
 
 from sources.clock import NS, Clock
 from sources.memory import Memory
 from sources.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import ClassVar, Self
 
 RELEASED_UNIX_S = 1_795_305_600
 """Release day of this version, 2026-11-22, as Unix seconds; a test holds it to the CHANGELOG."""
@@ -73,7 +76,7 @@ class SourceError(DriftError):
     Servers' own words may be in it, so it is cut to a line's worth and made printable.
     """
 
-    reason: ClassVar[Reason]
+    reason: "ClassVar[Reason]"
 
     def __init__(self, message: str) -> None:
         """Hold what people read."""
@@ -210,7 +213,7 @@ class Interval(Record):
     low_ns: int
     high_ns: int
 
-    def __new__(cls, low_ns: int, high_ns: int) -> Self:
+    def __new__(cls, low_ns: int, high_ns: int) -> "Self":
         """Build it, or raise ValueError when `low_ns` exceeds `high_ns`."""
         if low_ns > high_ns:
             raise ValueError(f"interval ends before it begins: {low_ns} > {high_ns}")
@@ -287,34 +290,45 @@ class Run:
         addresses: Callable[[str, tuple[str, ...]], tuple[str, ...]],
         random_bytes: Callable[[int], bytes],
         memory: Memory | None = None,
+        sent: Callable[[], None] = lambda: None,
     ) -> None:
         """Bound it by `deadline_raw_ns`: a source that has nothing by then has failed.
 
         `addresses` resolves (host, fallback addresses) to addresses worth trying, or raises
         Unreachable or TimedOut. `random_bytes` yields unpredictable bytes, for nonces. `memory`
-        holds what earlier runs left; not given, none did.
+        holds what earlier runs left; not given, none did. `sent` is called when a datagram is out.
         """
         self.deadline_raw_ns = deadline_raw_ns
         self.clock = clock
         self.addresses = addresses
         self.random_bytes = random_bytes
         self.memory = memory or Memory()
+        self.sent = sent
 
     def until(self, deadline_raw_ns: int) -> "Run":
         """Return the same run with another deadline."""
-        return Run(deadline_raw_ns, self.clock, self.addresses, self.random_bytes, self.memory)
+        common = (self.clock, self.addresses, self.random_bytes, self.memory)
+        return Run(deadline_raw_ns, *common, self.sent)
+
+    def noting(self, sent: Callable[[], None]) -> "Run":
+        """Return the same run, which notes when a datagram is out."""
+        common = (self.clock, self.addresses, self.random_bytes, self.memory)
+        return Run(self.deadline_raw_ns, *common, sent)
 
 
 class Source(ABC):
     """One configured time source. `sample` is the only thing anybody asks of it."""
 
-    kind: ClassVar[str]
+    kind: "ClassVar[str]"
     """Name of the module and of the table in config.toml."""
-    cheap: ClassVar[bool]
+    cheap: "ClassVar[bool]"
     """One datagram and no heavy import: such sources are asked first."""
-    backs_off: ClassVar[bool] = False
+    loads_first: "ClassVar[bool]" = False
+    """Cannot send anything without its libraries; others load them while replies are on their way.
+    """
+    backs_off: "ClassVar[bool]" = False
     """To be asked ever more rarely as long as it does not answer, from run to run."""
-    libraries: ClassVar[tuple[str, ...]] = ()
+    libraries: "ClassVar[tuple[str, ...]]" = ()
     """Modules that are imported when the first request needs them: who stays may do it before."""
     precise: bool
     """Carries fractions of a second, so that it may decide the estimate."""

@@ -6,7 +6,7 @@ large, is imported or used, memory is asked for and given back; one thread does 
 
 import mmap
 import sys
-import threading
+from _thread import allocate_lock
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,7 +18,7 @@ _TO_USE_BYTES = 6 * _MB
 _PATIENCE_S = 0.5
 """How long to wait for another thread's import, which may hang."""
 
-_loading = threading.Lock()
+_loading = allocate_lock()
 
 
 @contextmanager

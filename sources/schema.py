@@ -6,11 +6,14 @@ each kind gets the same checks and the same wording of errors.
 
 import os
 from collections.abc import Callable, Iterable
-from typing import cast
 
 from sources.clock import NS
 from sources.net.addresses import is_address, plain
 from sources.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 REQUIRED = object()
 """The default of a key that must be given."""
@@ -32,7 +35,7 @@ class Key(Record):
     """One key: what it may hold, in words and as a reader."""
 
     allowed: str
-    read: Callable[[object], object]
+    read: "Callable[[object], Any]"
     """Return the value to use, or raise ValueError."""
     default: object = REQUIRED
 
@@ -40,33 +43,39 @@ class Key(Record):
 class Table:
     """One [[sources.KIND]] table, every value read by its Key."""
 
-    def __init__(self, values: dict[str, object]) -> None:
+    def __init__(self, values: "dict[str, Any]") -> None:
         """Hold a value for every key of the kind."""
         self._values = values
 
     def text(self, key: str) -> str:
         """Return a key that holds a string."""
-        return cast(str, self._values[key])
+        value: str = self._values[key]
+        return value
 
     def whole(self, key: str) -> int:
         """Return a key that holds a whole number."""
-        return cast(int, self._values[key])
+        value: int = self._values[key]
+        return value
 
     def seconds_ns(self, key: str) -> int:
         """Return a key that holds seconds, in nanoseconds."""
-        return round(cast(float, self._values[key]) * NS)
+        value_s: float = self._values[key]
+        return round(value_s * NS)
 
     def data(self, key: str) -> bytes:
         """Return a key that holds bytes."""
-        return cast(bytes, self._values[key])
+        value: bytes = self._values[key]
+        return value
 
     def optional_text(self, key: str) -> str | None:
         """Return a key that holds a string, None where it is not written."""
-        return cast(str | None, self._values[key])
+        value: str | None = self._values[key]
+        return value
 
     def texts(self, key: str) -> tuple[str, ...]:
         """Return a key that holds a list of strings."""
-        return cast(tuple[str, ...], self._values[key])
+        value: tuple[str, ...] = self._values[key]
+        return value
 
     def operator(self, host: str) -> str:
         """Return who runs the server; unless the table says so, the host's name stands for them."""

@@ -4,9 +4,10 @@ A format is one file of this folder that assigns its class to `FORMAT`. The file
 of `--format`; --help, the documents and the tests find it by itself (drift/formats/registry.py).
 """
 
-from typing import TYPE_CHECKING, ClassVar
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import ClassVar
+
     from drift.options import Options
     from drift.run.result import Result
 
@@ -17,16 +18,16 @@ OK, WRONG_USAGE, NO_ANSWER, BUG = 0, 2, 3, 70
 class OutputFormat:
     """How the result of a run is printed."""
 
-    summary: ClassVar[str]
+    summary: "ClassVar[str]"
     """What stdout gets, in some words, for --help and the documents."""
-    integer_pattern: ClassVar[str]
+    integer_pattern: "ClassVar[str]"
     """A regular expression whose one group is the integer in what is rendered with an answer."""
-    on_stderr: ClassVar[bool] = True
+    on_stderr: "ClassVar[bool]" = True
     """Whether stderr says why there is no answer; if not, the output itself does."""
-    is_plugin: ClassVar[bool] = False
+    is_plugin: "ClassVar[bool]" = False
     """Whether it is a Nagios plugin's: -w and -c set its state, which is its exit status, whatever
     ends it. Before anything can be imported, drift/plugin.py and time-drift.sh know it by name."""
-    reads_previous: ClassVar[bool] = False
+    reads_previous: "ClassVar[bool]" = False
     """Whether the constructor gets the text of the file that will be replaced."""
 
     def __init__(self, options: "Options", previous: str = "") -> None:

@@ -1,10 +1,9 @@
 """The integer, or nothing. Pure."""
 
-from typing import TYPE_CHECKING
-
 from drift.consensus.rule import Answer
 from drift.formats.base import OutputFormat
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from drift.run.result import Result
 

@@ -10,11 +10,11 @@ outstanding, since the proof of the early stop needs samples that stay as they a
 """
 
 import os
-import threading
 from _queue import Empty, SimpleQueue
 from _thread import stack_size, start_new_thread
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from functools import partial
 
 from drift.consensus import rule as consensus
 from drift.consensus.rule import Answer, Lack, NoAnswer, Rule
@@ -30,19 +30,25 @@ from sources.base import (
     SourceError,
     Stale,
     lack_in,
+    loading,
 )
 from sources.clock import NS, Clock
+from sources.departures import Departures
+from sources.latch import Latch
 from sources.memory import Memory, back_off
 from sources.net.addresses import is_address
 from sources.net.resolver import Resolver
 from sources.record import Record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from drift.consensus.duplicates import Addresses
 
 HEAD_START_NS = 150 * NS // 1000
 """How long the cheap sources are alone on the wire."""
 
+_DEPARTURES_S = 0.01
+"""How long NTS with cookies waits for others to have sent: looking up a name may take longer."""
 _STACK_BYTES = 1 << 20
 """Stack of a source's thread. Two hundred of the system's 8 MB are more than some may have."""
 _SLEPT_NS = NS // 100
@@ -121,11 +127,14 @@ class _Gathering:
         self._half_way_raw_ns = (self._began_raw_ns + deadline_raw_ns) // 2
         self._cheap = [source.is_cheap(memory) for source in sources]
         self._unasked = not all(self._cheap)
+        first = {i for i, s in enumerate(sources) if self._cheap[i] and not s.loads_first}
+        self._departures = Departures(first)
+        self._loaded_meanwhile = sorted({name for i in first for name in sources[i].libraries})
         self._by_address: Addresses | None = None
         """Whose vote each address has, once there is a name among the sources that answer."""
         self._settled_early = False
         self._patient = False
-        self._refine = threading.Event()
+        self._refine = Latch()
         self._refinable: set[int] = set()
         """Sources that have answered and can be asked again."""
         self._bugs: list[BaseException] = []
@@ -191,7 +200,7 @@ class _Gathering:
         # Who hangs until the deadline must not keep the others from being refined by then.
         half_way_ns = self._half_way_raw_ns
         if not self._settled_early and (now_ns >= half_way_ns or not self._outstanding()):
-            self._refine.set()
+            self._refine.open()
         return (
             half_way_ns if now_ns < half_way_ns and self._outstanding() else self._deadline_raw_ns
         )
@@ -209,6 +218,15 @@ class _Gathering:
                     start_new_thread(self._work, (index, source))
                 except (RuntimeError, MemoryError) as error:
                     self._outcomes[index] = _failure(source, Reason.UNAVAILABLE, lack_in(error))
+                    self._departures.done(index)
+
+    def _depart(self, index: int) -> None:
+        """Note that a source has sent; after the last, load what replies on their way will need."""
+        if not self._departures.done(index):
+            return
+        for name in self._loaded_meanwhile:
+            with suppress(SourceError), loading(name.partition(".")[0]):  # its sources will say so
+                __import__(name)
 
     def _work(self, index: int, source: Source) -> None:
         """Run in the source's own thread: every outcome, even a bug of ours, goes to the queue.
@@ -221,9 +239,14 @@ class _Gathering:
             if isinstance(source, RefinableSource):
                 self._converse(index, source)
             else:
-                self._arrivals.put((index, back_off.asked(source, self._run)))
+                if self._cheap[index] and source.loads_first:
+                    self._departures.wait(_DEPARTURES_S)
+                run = self._run.noting(partial(self._depart, index))
+                self._arrivals.put((index, back_off.asked(source, run)))
         except BaseException as error:  # noqa: BLE001 - some of cryptography's are no Exceptions
             self._arrivals.put((index, self._failed(source, error)))
+        finally:
+            self._departures.done(index)
 
     def _failed(self, source: Source, error: BaseException) -> Failure:
         """Return an exception as the failure of the source in whose thread it was raised."""

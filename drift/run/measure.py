@@ -4,7 +4,6 @@ import os
 import sys
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
 
 from drift.config import Config
 from drift.consensus.rule import Answer
@@ -17,6 +16,7 @@ from sources.base import Run, lack_in
 from sources.clock import NS, BeyondReach, Clock
 from sources.memory import Memory
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from drift.run.result import Result
 

@@ -7,22 +7,24 @@ of another user or writable by others are ignored: whoever plants keys here can 
 
 import fcntl
 import os
-import re
-import stat
-import threading
+from _thread import allocate_lock
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from drift.run import own_file
 from sources.clock import Clock
+from sources.latch import Latch
 from sources.memory import Entry, Memory, Update
 
 _FORMAT = 1
 _LONGEST_FILE = 1 << 16
-_ESCAPE = r"\\U([0-9a-f]{8})"
-_WORDS = r"(?:[^\"\\]|\\U[0-9a-f]{8})*"
-_STRING = f'"({_WORDS})"'
-_LINE = rf'([a-z_]+) = (?:(-?[0-9]{{1,300}})|"({_WORDS})"|\[((?:"{_WORDS}"(?:, "{_WORDS}")*)?)\])'
-"""A whole number, a string, or a list of strings. Not compiled before there is one to be read."""
+_KEY = frozenset("abcdefghijklmnopqrstuvwxyz_")
+_DIGITS = frozenset("0123456789")
+_HEX = _DIGITS | frozenset("abcdef")
+_ESCAPE = "\\U"
+_ESCAPED = 8
+"""Hexadecimal digits after it."""
+_MOST_DIGITS = 300
 _LONGEST_NAME = 180
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _SINCE = "kept_boot_ns"
@@ -30,6 +32,7 @@ _SINCE = "kept_boot_ns"
 _LOCK = "lock"
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.")
 _NEW = "new"
+_NOT_OURS = "not an entry of ours"
 
 
 def directory_of(configured: str | None) -> str | None:
@@ -59,8 +62,10 @@ class State(Memory):
         super().__init__()
         self._directory = directory
         self._clock = clock
-        self._mine = threading.Lock()
-        self._quiet = threading.Condition(threading.Lock())
+        self._mine = allocate_lock()
+        self._counting = allocate_lock()
+        self._quiet = Latch()
+        """Opened when the run is over and nothing is under way."""
         self._under_way = 0
         self._is_over = False
         self._boot = _boot_id()
@@ -86,20 +91,23 @@ class State(Memory):
 
     def finish(self, within_s: float) -> None:
         """Let changes that are under way come to their end, for so long; no more can begin."""
-        with self._quiet:
+        with self._counting:
             self._is_over = True
-            self._quiet.wait_for(lambda: not self._under_way, within_s)
+            if not self._under_way:
+                self._quiet.open()
+        self._quiet.wait(within_s)
 
     def _begin(self) -> bool:
         """Count a change as under way, unless the run is over."""
-        with self._quiet:
+        with self._counting:
             self._under_way += not self._is_over
             return not self._is_over
 
     def _end(self) -> None:
-        with self._quiet:
+        with self._counting:
             self._under_way -= 1
-            self._quiet.notify_all()
+            if self._is_over and not self._under_way:
+                self._quiet.open()
 
     def _changed(self, file: str, name: str, update: Update, most_age_ns: int | None) -> bool:
         try:
@@ -137,12 +145,12 @@ class State(Memory):
 
     def _read(self, file: str, name: str, most_age_ns: int | None) -> Entry | None:
         try:
-            data = _data_of(self._path(file))
+            data = own_file.data_of(self._path(file), _LONGEST_FILE)
             if data is None:
                 return None
             entry = _parsed(data.decode("ascii"))
             if entry.pop("format", None) != _FORMAT or entry.pop("name", None) != name:
-                raise ValueError("not an entry of ours")
+                raise ValueError(_NOT_OURS)
         except (OSError, ValueError) as error:
             self._note(f"{self._path(file)} is ignored: {error}")
             return None
@@ -161,27 +169,13 @@ class State(Memory):
         head: Entry = {"format": _FORMAT, "name": name, "boot": self._boot}
         head[_SINCE] = self._clock.boot_ns()
         lines = [f"{key} = {_toml(value)}\n" for key, value in (head | entry).items()]
-        self._unlink(_NEW)  # left by a run that was killed, or put there
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-        number = os.open(self._path(_NEW), flags, 0o600)
-        try:
-            with open(number, "w", encoding="ascii") as new:
-                new.writelines(lines)
-            os.replace(self._path(_NEW), self._path(file))
-        except OSError:
-            self._unlink(_NEW)
-            raise
+        data = "".join(lines).encode("ascii")
+        own_file.replace(self._path(file), self._path(_NEW), data)
         self._files.add(file)
 
     def _remove(self, file: str) -> None:
         self._files.discard(file)
-        self._unlink(file)
-
-    def _unlink(self, file: str) -> None:
-        try:
-            os.unlink(self._path(file))
-        except FileNotFoundError:
-            return
+        own_file.unlink(self._path(file))
 
     def _path(self, file: str) -> str:
         return os.path.join(self._directory, file)
@@ -201,45 +195,41 @@ def _boot_id() -> str:
         return ""
 
 
-def _data_of(path: str) -> bytes | None:
-    """Return a file's bytes, None if there is none; raise for what others may have written."""
-    try:
-        number = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return None
-    try:
-        found = os.fstat(number)
-        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
-            raise ValueError("not a file of this user's")
-        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise ValueError("others may write it")
-        data = os.read(number, _LONGEST_FILE + 1)
-    finally:
-        os.close(number)
-    if len(data) > _LONGEST_FILE:
-        raise ValueError(f"longer than {_LONGEST_FILE} bytes")
-    return data
-
-
 def _parsed(text: str) -> Entry:
     """Read what `_toml` writes, and nothing else: TOML at large is slow to refuse."""
     entry: Entry = {}
     for line in text.splitlines():
-        found = re.fullmatch(_LINE, line)
-        if found is None:
-            raise ValueError("not an entry of ours")
-        key, number, string, strings = found.groups()
-        if number is not None:
-            entry[key] = int(number)
-        elif string is not None:
-            entry[key] = _unescaped(string)
-        else:
-            entry[key] = [_unescaped(item) for item in re.findall(_STRING, strings)]
+        key, _, value = line.partition(" = ")
+        if not key or not _KEY.issuperset(key):
+            raise ValueError(_NOT_OURS)
+        entry[key] = _value(value)
     return entry
 
 
+def _value(text: str) -> int | str | list[str]:
+    """Read a whole number, a string, or a list of strings."""
+    if text.startswith('["') and text.endswith('"]'):
+        return [_unescaped(item) for item in text[2:-2].split('", "')]
+    if text == "[]":
+        return []
+    if len(text) > 1 and text.startswith('"') and text.endswith('"'):
+        return _unescaped(text[1:-1])
+    digits = text.removeprefix("-")
+    if not 0 < len(digits) <= _MOST_DIGITS or not _DIGITS.issuperset(digits):
+        raise ValueError(_NOT_OURS)
+    return int(text)
+
+
 def _unescaped(text: str) -> str:
-    return re.sub(_ESCAPE, lambda found: chr(int(found[1], 16)), text)
+    plain, *escaped = text.split(_ESCAPE)
+    if '"' in text or text.count("\\") != len(escaped):
+        raise ValueError(_NOT_OURS)
+    for part in escaped:
+        digits = part[:_ESCAPED]
+        if len(digits) < _ESCAPED or not _HEX.issuperset(digits):
+            raise ValueError(_NOT_OURS)
+        plain += chr(int(digits, 16)) + part[_ESCAPED:]
+    return plain
 
 
 def _toml(value: int | str | list[str]) -> str:

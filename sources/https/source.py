@@ -6,18 +6,17 @@ against the time that the server itself claims (sources/net/tls.py). What a resp
 when it is worth asking again, is decided in sources/https/proof.py.
 """
 
-import re
-import threading
 from collections.abc import Generator
-from typing import TYPE_CHECKING
 
 from sources import schema
 from sources.base import RefinableSource, Run, Sample, Source, admit, loading
 from sources.clock import NS
 from sources.https import proof
+from sources.latch import Latch
 from sources.net import resolver, validity
 from sources.net.addresses import is_address
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sources.https.client import Response
 
@@ -27,28 +26,58 @@ _DATE_LAG_S = 0.6
 """Servers that make their Date once a second, unaligned, were seen up to 0.54 s late."""
 _LONGEST = 2000
 """Characters of a URL."""
-_URL = re.compile(
-    r"https://(?:\[([0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(?:%25[^\]/?#@]+)?)\]|([^/?#@:\[\]]+))"
-    r"(?::([0-9]{1,5}))?([/?].*)?"
+_SCHEME = "https://"
+_LONGEST_PORT = 5
+_LAST_PORT = 65_535
+_IN_TARGET = frozenset(
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?@!$&'()*+,;=%"
 )
-_TARGET = re.compile(r"[!$-;=?-Z_a-z~%&]*")
-"""Path and query: what may stand in a URL unescaped (RFC 3986), no blank, quote or fragment."""
+"""Unescaped in path and query (RFC 3986): no blank, quote, bracket or fragment."""
 
 
 def _parts(url: str) -> tuple[str, int, str]:
-    """Return host, port and target of an https URL; raise ValueError if it is none."""
-    match = _URL.fullmatch(url)
-    if match is None:
+    """Return host, port and target of an https URL; raise ValueError if it is none.
+
+    By hand, because re and three patterns cost 3 ms, also where no HTTPS is asked in the end.
+    """
+    rest = url.removeprefix(_SCHEME)
+    at = min((rest.index(mark) for mark in "/?" if mark in rest), default=len(rest))
+    authority, target = rest[:at], rest[at:]
+    if rest == url or "#" in authority or "@" in authority:
         raise ValueError(url)
-    # RFC 6874: the zone of a link-local address comes after an escaped percent sign.
-    literal = (match[1] or "").replace("%25", "%", 1)
-    if literal and not is_address(literal):
+    if authority.startswith("["):
+        host, bracket, tail = authority[1:].partition("]")
+        literal = _unescaped_zone(host)
+        if not bracket or ":" not in host or not is_address(literal):
+            raise ValueError(url)
+        host = literal
+    else:
+        host, colon, port_digits = authority.partition(":")
+        tail = colon + port_digits
+        if not host or "[" in host or "]" in host:
+            raise ValueError(url)
+    if not _IN_TARGET.issuperset(target):
         raise ValueError(url)
-    host = schema.read_host(literal or match[2])
-    port, target = int(match[3] or PORT), match[4] or "/"
-    if not 0 < port <= 65_535 or not _TARGET.fullmatch(target):  # noqa: PLR2004 - the last port
-        raise ValueError(url)
-    return host, port, target if target.startswith("/") else f"/{target}"
+    return schema.read_host(host), _port(tail), target if target.startswith("/") else f"/{target}"
+
+
+def _unescaped_zone(literal: str) -> str:
+    """Return an IPv6 address; its zone comes after an escaped percent sign (RFC 6874)."""
+    bare, percent, zone = literal.partition("%")
+    if percent and not zone.startswith("25"):
+        raise ValueError(literal)
+    return bare + percent + zone[2:]
+
+
+def _port(text: str) -> int:
+    """Return the port that an authority ends with, `:443` say."""
+    if not text:
+        return PORT
+    digits = text.removeprefix(":")
+    is_number = digits.isascii() and digits.isdecimal() and len(digits) <= _LONGEST_PORT
+    if digits == text or not is_number or not 0 < int(digits) <= _LAST_PORT:
+        raise ValueError(text)
+    return int(digits)
 
 
 def _read_url(value: object) -> str:
@@ -123,7 +152,7 @@ class HttpsSource(RefinableSource):
                     return ""
                 if moment_raw_ns + rtt_ns > run.deadline_raw_ns:
                     return "no time left to ask at a moment that could decide"
-                threading.Event().wait((moment_raw_ns - now_raw_ns) / NS)
+                Latch().wait((moment_raw_ns - now_raw_ns) / NS)
                 again = self._sample(session.head())
                 rtt_ns = again.rtt_ns
                 sample = proof.narrowed(sample, again, lags=self._date_lag_ns > 0)

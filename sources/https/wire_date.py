@@ -5,7 +5,6 @@ Sunday, 06-Nov-94 08:49:37 GMT    obsolete, of RFC 850
 Sun Nov  6 08:49:37 1994          obsolete, of ANSI C's asctime()
 """
 
-import re
 from datetime import UTC, datetime, timedelta
 
 from sources.base import EPOCH_FLOOR_UNIX_NS, Malformed
@@ -34,6 +33,8 @@ _LONGEST_SHOWN = 60
 
 def decode(text: str) -> int:
     """Return the time that a Date header says, in Unix seconds; raise Malformed with the reason."""
+    import re  # noqa: PLC0415 - a configuration with HTTPS in it needs none
+
     shown = repr(text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "...")
     match = next(filter(None, (re.fullmatch(format_, text) for format_ in _FORMATS)), None)
     if match is None:

@@ -14,22 +14,24 @@ One run has one Resolver; sources that share a name share the look-up.
 """
 
 import socket
-import threading
 from _queue import Empty, SimpleQueue
-from _thread import start_new_thread
+from _thread import allocate_lock, start_new_thread
 from collections.abc import Callable, Iterable
 from itertools import chain, zip_longest
-from typing import TYPE_CHECKING, Any
 
 from sources.base import Run, TimedOut, Unavailable, Unreachable
 from sources.clock import NS, Clock
+from sources.latch import Latch
 from sources.memory import Entry, Memory
 from sources.net.addresses import elsewhere, is_address, plain
 from sources.net.udp import shortage
 from sources.record import Record
 from sources.schema import same
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from sources.net.name_servers import NameServers
 
 _SHELF = "address"
@@ -67,7 +69,7 @@ class Resolver:
         self._began_raw_ns = clock.raw_ns()
         self._deadline_raw_ns = deadline_raw_ns
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = allocate_lock()
         self._lookups: dict[str, _Lookup] = {}
         self._name_servers: NameServers | None = None
 
@@ -165,7 +167,7 @@ class _Lookup:
         self._deadline_raw_ns = deadline_raw_ns
         self._clock = clock
         self._ask_name_servers = ask_name_servers
-        self._done = threading.Event()
+        self._done = Latch()
         self._reply: _Reply | None = None
         self._replies: SimpleQueue[_Reply] = SimpleQueue()
 
@@ -225,7 +227,7 @@ class _Lookup:
 
     def _finish(self, reply: _Reply) -> None:
         self._reply = reply
-        self._done.set()
+        self._done.open()
 
     def _next(self, until_raw_ns: int) -> _Reply | None:
         try:
@@ -278,7 +280,7 @@ def _has_impossible_domains() -> bool:
     )
 
 
-def _with_zone(address: Any, *others: Any) -> str:
+def _with_zone(address: "Any", *others: "Any") -> str:
     """Return an address of getaddrinfo's, with the zone that it has beside it if it is of one."""
     zone = others[2] if len(others) > 2 else 0  # noqa: PLR2004 - flow and scope, in IPv6 alone
     if not zone or "%" in address:

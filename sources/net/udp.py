@@ -20,12 +20,17 @@ import select
 import socket
 import struct
 from collections.abc import Callable, Iterator
-from typing import TypeVar
 
 from sources.base import Run, TimedOut, Unavailable, Unreachable, is_local
 from sources.clock import NS
 from sources.net.addresses import family_of, socket_address
 from sources.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    Answer = TypeVar("Answer")
 
 _SO_TIMESTAMPNS = getattr(socket, "SO_TIMESTAMPNS", 35)
 _TIMESPEC = struct.Struct("qq")
@@ -39,8 +44,6 @@ _PACE_NS = 4 * NS // 1000
 """How long a socket is left alone after each of those beyond."""
 _NEXT_ADDRESS_NS = NS // 4
 """How long an address may be silent before the next one is asked (RFC 8305 section 5)."""
-
-Answer = TypeVar("Answer")
 
 
 def shortage() -> str:
@@ -117,10 +120,10 @@ def ask(
     addresses: tuple[str, ...],
     port: int,
     request: Callable[[], bytes],
-    accept: Callable[[Datagram], Answer | None],
+    accept: "Callable[[Datagram], Answer | None]",
     run: Run,
     patience: Patience = USUAL,
-) -> Answer:
+) -> "Answer":
     """Send `request()` to the addresses in turn; return the first answer that `accept` finds.
 
     `accept` returns None to go on listening and raises a SourceError to end the question. Raises
@@ -129,6 +132,7 @@ def ask(
     question = _Question(addresses, port, request, run, patience)
     try:
         question.begin()
+        run.sent()
         while True:
             question.send_what_is_due()
             for datagram in question.arrivals():

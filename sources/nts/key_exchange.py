@@ -14,7 +14,7 @@ from typing import IO
 
 from sources.base import Malformed, Run, Unavailable
 from sources.net import tcp, tls
-from sources.nts import proof as nts_proof
+from sources.nts import exporter
 from sources.nts import wire_ke as nts_ke
 from sources.nts.proof import Established
 
@@ -39,7 +39,7 @@ def establish(
             chain = tuple(tls.verified_chain(secured))
             agreement = nts_ke.decode(_response(secured, address, run))
             name, _, _ = secured.cipher() or ("", "", 0)
-        keys = nts_proof.keys_from(log.read(), name)
+        keys = exporter.keys_from(log.read(), name)
     return Established(keys, agreement.cookies, agreement.server, address, agreement.port, chain)
 
 

@@ -6,7 +6,7 @@ authenticated. A reply that is not ours is ignored; one that is ours and does no
 as well, since anybody on the path can send one, and names the failure if no other comes.
 """
 
-from sources import schema
+from sources import ciphers, schema
 from sources.base import (
     Refused,
     Run,
@@ -55,7 +55,8 @@ class NtsSource(Source):
     kind = "nts"
     cheap = False
     precise = True
-    libraries = ("sources.nts.key_exchange", "cryptography.hazmat.primitives.ciphers.aead")
+    loads_first = True
+    libraries = ("sources.nts.key_exchange", ciphers.RUST)
 
     def __init__(
         self,

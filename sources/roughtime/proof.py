@@ -7,7 +7,8 @@ request in the Merkle tree that was signed (section 5.3.1), the signature over i
 
 from functools import cache
 
-from sources.base import Unavailable, Unverified, loading
+from sources.base import Unavailable, Unverified
+from sources.ciphers import is_signed
 from sources.roughtime.wire_dialects import (
     Dialect,
     Framing,
@@ -39,7 +40,7 @@ def verify(request: bytes, packet: bytes, framing: Framing, public_key: bytes) -
     leaf = request if reply.dialect.leaf_is_request else nonce_of(framing, request)
     if _root(reply.dialect, leaf, reply.path, reply.leaf_index) != reply.root:
         raise Unverified("Merkle tree: PATH does not lead from our request to ROOT")
-    if not _holds(reply.delegated_key, reply.signature, contexts[1] + reply.signed):
+    if not is_signed(reply.delegated_key, reply.signature, contexts[1] + reply.signed):
         _check_machine()
         raise Unverified("response signature: not made with the delegated key")
     return reply
@@ -48,7 +49,7 @@ def verify(request: bytes, packet: bytes, framing: Framing, public_key: bytes) -
 def _contexts_of_delegation(reply: Reply, public_key: bytes) -> tuple[bytes, bytes]:
     """Return the contexts that the delegation is signed with."""
     for contexts in reply.dialect.contexts:
-        if _holds(public_key, reply.delegation_signature, contexts[0] + reply.delegation):
+        if is_signed(public_key, reply.delegation_signature, contexts[0] + reply.delegation):
             return contexts
     _check_machine()
     raise Unverified("delegation signature: not made with the server's long-term key")
@@ -69,27 +70,5 @@ def _root(dialect: Dialect, leaf: bytes, path: tuple[bytes, ...], index: int) ->
 @cache
 def _check_machine() -> None:
     """Raise Unavailable where no signature holds on this machine: then nobody is to blame."""
-    if not _holds(_KNOWN_KEY, _KNOWN_SIGNATURE, b""):
+    if not is_signed(_KNOWN_KEY, _KNOWN_SIGNATURE, b""):
         raise Unavailable("Ed25519 does not work here: a signature known to hold does not")
-
-
-def _holds(public_key: bytes, signature: bytes, data: bytes) -> bool:
-    """Whether a signature holds; raise Unavailable where this machine cannot verify."""
-    with loading("cryptography"):  # 25 ms
-        from cryptography.exceptions import (  # noqa: PLC0415
-            InvalidSignature,
-            UnsupportedAlgorithm,
-        )
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
-            Ed25519PublicKey,
-        )
-    try:
-        key = Ed25519PublicKey.from_public_bytes(public_key)
-    except (UnsupportedAlgorithm, ValueError) as error:
-        # Any 32 bytes are a key; OpenSSL without Ed25519, as under FIPS, says that they are not.
-        raise Unavailable(f"Ed25519 cannot be had: {error}") from error
-    try:
-        key.verify(signature, data)
-    except InvalidSignature:
-        return False
-    return True

@@ -8,11 +8,10 @@ may have seen the first such request: what is certain is measured from its first
 likely from that of the socket that the answer came to.
 """
 
-import base64
 import binascii
 from collections.abc import Callable
 
-from sources import schema
+from sources import ciphers, schema
 from sources.base import (
     Interval,
     Malformed,
@@ -54,7 +53,7 @@ BY_UDP = (2, 3)
 
 def _read_key(value: object) -> bytes:
     try:
-        key = base64.b64decode(schema.read_text(value), validate=True)
+        key = binascii.a2b_base64(schema.read_text(value), strict_mode=True)
     except binascii.Error as error:
         raise ValueError(value) from error
     if len(key) != _KEY_BYTES:
@@ -101,7 +100,7 @@ class RoughtimeSource(Source):
     kind = "roughtime"
     cheap = True
     backs_off = True
-    libraries = ("sources.roughtime.proof", "cryptography.hazmat.primitives.asymmetric.ed25519")
+    libraries = ("sources.roughtime.proof", ciphers.RUST)
 
     def __init__(
         self,

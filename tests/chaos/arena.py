@@ -1,6 +1,7 @@
 """One run of the program under one fault, in a network and mounts of its own."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -36,6 +37,8 @@ NODE_TIMEOUT_S = 1
 _HANGS_S = 12
 """How long after its deadline a run is given up."""
 _LATE_S = 0.3
+_KEPT = re.compile(r"state/(lock|[^/]+\.toml|configuration-[0-9])")
+"""What runs leave for later ones."""
 _RUNNING: list[ExitStack] = []
 """What nobody ends, so that nothing of it is put away before the process itself."""
 _SETTINGS = "timeout = {}\n[consensus]\nmin_kinds = {}\n[probe]\ntimeout = {}\nrate = 500\n"
@@ -77,7 +80,7 @@ def _files(folder: Path) -> set[str]:
     for name in ("state", "tmp", "home"):
         with suppress(OSError):  # some faults replace them by something else
             found |= {f"{name}/{entry}" for entry in os.listdir(folder / name)}
-    return {f for f in found if not f.startswith("state/") or not f.endswith((".toml", "/lock"))}
+    return {file for file in found if not _KEPT.fullmatch(file)}
 
 
 @contextmanager

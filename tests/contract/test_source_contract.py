@@ -16,6 +16,7 @@ from lab.behaviour import Behaviour
 from lab.world import Server
 from sources import kinds
 from sources.base import Interval, Source, SourceError, TimedOut, Unavailable, Unreachable
+from sources.ciphers import RUST
 from sources.clock import NS, Clock
 from tests.support.fakes import a_run
 
@@ -185,9 +186,9 @@ def no_descriptors() -> Iterator[None]:
 
 
 LIBRARIES = {
-    "nts": "cryptography.hazmat.primitives.ciphers.aead",
-    "https": "sources.https.client",
-    "roughtime": "cryptography.exceptions",
+    "nts": (RUST, "cryptography.hazmat.primitives.ciphers.aead"),
+    "https": ("sources.https.client",),
+    "roughtime": (RUST, "cryptography.hazmat.primitives.asymmetric.ed25519"),
 }
 
 
@@ -197,7 +198,8 @@ def test_a_library_that_is_missing_is_this_machines_failure(
 ) -> None:
     """A kind that cannot load what it needs is unavailable at once, and says what it needs."""
     source = serve(behaviour.honest)
-    monkeypatch.setitem(sys.modules, LIBRARIES[source.kind], None)
+    for name in LIBRARIES[source.kind]:
+        monkeypatch.setitem(sys.modules, name, None)
     began = time.monotonic()
 
     with pytest.raises(Unavailable, match=r"^(cryptography|httpx) cannot be loaded: Mod"):

@@ -62,6 +62,7 @@ def test_no_command_is_overlooked() -> None:
         for path in pages()
         for span in SPAN.findall(FENCED.sub("", path.read_text(encoding="utf-8")))
         if len(words := span.split()) > 1
+        if words[0] != "POST"  # of HTTP; libwww-perl has a program of that name
         if shutil.which(words[0]) and not COMMAND.match(" ".join(words))
     ]
 

@@ -3,6 +3,7 @@
 from drift.evidence import malfeasance
 from lab.roughtime import Change, Signer
 from sources.ntp import wire as ntp
+from sources.nts import exporter
 from sources.nts import proof as nts_proof
 from sources.nts import wire as nts
 from sources.roughtime import wire as roughtime
@@ -85,7 +86,7 @@ def _sealed(data: bytes) -> None:
 
 def _key_log(data: bytes) -> None:
     with ours():
-        nts_proof.keys_from(data, "TLS_AES_256_GCM_SHA384")
+        exporter.keys_from(data, "TLS_AES_256_GCM_SHA384")
 
 
 TARGETS = {

@@ -5,14 +5,12 @@ drift -> sources -> wire        fleet -> nodes, drift        nodes -> sources (b
 
 import ast
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 import drift
-from lab.ntp import NtpServer
 from sources import kinds
 from sources.base import RELEASED_UNIX_S
 from tests.conftest import ROOT
@@ -64,6 +62,13 @@ _UNITS = (
     "sources.schema",
 )
 """Errors, units, names and records: what everybody may know."""
+_SHARED = (
+    *_UNITS,
+    "sources.nts.exporter",
+    "sources.nts.proof",
+    "sources.roughtime.versions",
+)
+"""And what both ends of a protocol may."""
 
 
 _CALENDARS = ("fleet.formats.page", "nodes.wire.xrpl", "sources.https.wire_date")
@@ -98,7 +103,7 @@ def is_wire(name: str) -> bool:
 
 def is_shared(name: str) -> bool:
     """Whether both ends of a protocol may know a module: nothing that asks."""
-    return is_wire(name) or name in (*_UNITS, "sources.nts.proof", "sources.roughtime.versions")
+    return is_wire(name) or name in _SHARED
 
 
 def is_pure(name: str) -> bool:
@@ -128,7 +133,9 @@ _PURE = {
     "nodes.modules",
     "sources.base",
     "sources.net.validity",
+    "sources.ciphers",
     "sources.nts.cookies",
+    "sources.nts.exporter",
     "sources.roughtime.versions",
 }
 
@@ -277,92 +284,6 @@ def test_nothing_sleeps() -> None:
     for name, path in MODULES.items():
         if not name.startswith("lab"):
             assert "time.sleep" not in path.read_text(encoding="utf-8"), name
-
-
-def loaded_by_a_run(toml: str) -> set[str]:
-    """Return the modules that a run with this configuration loads, in a process of its own."""
-    code = (
-        "import sys; sys.stdout.write('')\n"
-        "from drift import cli, config; from sources.clock import Clock\n"
-        "from drift.run.gather import gather\n"
-        "found = config.parse(sys.argv[1], 'x')\n"
-        "gather(found.sources, found.rule, Clock().raw_ns() + 10**9, Clock())\n"
-        "print(' '.join(name for name, module in sys.modules.items() if module))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, toml], capture_output=True, text=True, check=True, cwd=ROOT
-    )
-    return set(done.stdout.split())
-
-
-def test_a_plain_run_imports_nothing_heavy() -> None:
-    """The integer from literal NTP addresses needs no argparse, dataclasses, dns, rich or ssl."""
-    loaded = loaded_by_a_run('[[sources.ntp]]\nhost = "127.0.0.1"\nport = 9\n')
-
-    assert "ntplib" in loaded
-    assert not loaded & {"argparse", "dataclasses", "pathlib", "logging", "asyncio", "json"}
-    assert not {
-        name
-        for name in loaded
-        if name.startswith(("dns", "rich", "ssl", "lab", "nodes", "fleet", "yaml"))
-    }
-    # What is said of a fleet's load, and the wait of --splay: for who asks for them.
-    assert not {name for name in loaded if "load" in name.split(".") or name == "drift.run.splay"}
-
-
-NTS = '[[sources.nts]]\nhost = "127.0.0.1"\nport = 9\noperator = "N"\n'
-HTTPS = '[[sources.https]]\nurl = "https://127.0.0.1:9/"\noperator = "H"\n'
-
-
-def test_https_that_is_not_needed_is_not_imported() -> None:
-    """Where NTP decides, configured HTTPS sources cost neither ssl nor httpx."""
-    quorum = "[consensus]\nmin_operators = 2\nmin_kinds = 1\n"
-    with NtpServer("Alpha") as alpha, NtpServer("Bravo") as bravo:
-        loaded = loaded_by_a_run(quorum + alpha.toml() + bravo.toml() + HTTPS)
-
-    assert "sources.https.source" in loaded
-    assert not loaded & {
-        "ssl",
-        "httpx",
-        "httpcore",
-        "h11",
-        "sources.https.client",
-        "sources.net.tls",
-    }
-
-
-def test_nts_that_is_not_needed_is_not_imported() -> None:
-    """Where NTP decides, configured NTS sources cost neither ssl nor cryptography."""
-    quorum = "[consensus]\nmin_operators = 2\nmin_kinds = 1\n"
-    with NtpServer("Alpha") as alpha, NtpServer("Bravo") as bravo:
-        loaded = loaded_by_a_run(quorum + alpha.toml() + bravo.toml() + NTS)
-
-    assert "sources.nts.source" in loaded
-    assert not loaded & {
-        "ssl",
-        "cryptography",
-        "tempfile",
-        "sources.nts.key_exchange",
-        "sources.net.tls",
-    }
-
-
-def test_nts_without_a_key_server_costs_no_cryptography() -> None:
-    """Who has no keys has nothing to seal, and no HTTP is spoken."""
-    loaded = loaded_by_a_run(NTS)
-
-    assert "sources.nts.key_exchange" in loaded
-    unwanted = ("httpx", "httpcore", "h11", "dns", "rich", "lab", "cryptography")
-    assert not {name for name in loaded if name.startswith(unwanted)}
-
-
-def test_https_comes_without_what_nobody_calls() -> None:
-    """Of httpx neither its command line, nor anyio, nor the CA bundle of certifi is loaded."""
-    loaded = loaded_by_a_run(HTTPS)
-
-    assert "httpx" in loaded
-    unwanted = ("rich", "click", "pygments", "anyio", "certifi.", "importlib.resources", "lab")
-    assert not {name for name in loaded if name.startswith(unwanted)}
 
 
 def test_the_release_date_is_the_changelogs() -> None:

@@ -20,6 +20,9 @@ for name in back_off nts roughtime https; do
         head -c 3000 /dev/urandom >$FOLDER/state/$name-$entry.toml
     done
 done
+for slot in 0 1 2 3 4 5 6 7; do
+    head -c 3000 /dev/urandom >$FOLDER/state/configuration-$slot
+done
 mkdir $FOLDER/state/new
 """
 _LINKED = "rmdir $FOLDER/state\nln -s $FOLDER/nowhere $FOLDER/state\n"

@@ -4,6 +4,7 @@ import hashlib
 import struct
 import sys
 from itertools import product
+from types import SimpleNamespace
 
 import pytest
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -15,6 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sources.base import Malformed, SourceError, Unavailable, Unverified
+from sources.ciphers import RUST
+from sources.nts import exporter
 from sources.nts import proof as nts_proof
 from sources.nts import wire as nts
 from sources.nts.proof import Keys
@@ -60,7 +63,7 @@ def test_keys_are_what_another_library_derives(cipher: str, secret: bytes) -> No
     """NTPv4, AEAD 15, and 0 for the client's key, 1 for the server's (RFC 8915 section 5.1)."""
     secret = secret if cipher == SHA384 else secret[:32]
 
-    keys = nts_proof.keys_from(line(secret), cipher)
+    keys = exporter.keys_from(line(secret), cipher)
 
     assert keys == Keys(
         exported(cipher, secret, b"\0\0\0\x0f\0"), exported(cipher, secret, b"\0\0\0\x0f\1")
@@ -73,8 +76,8 @@ def test_expansion_by_the_vector_of_rfc_8448() -> None:
     """Section 3, {server} derive write traffic keys: key and iv of the handshake's secret."""
     secret = bytes.fromhex("b67b7d690cc16c4e75e54213cb2d37b4e9c912bcded9105d42befd59d391ad38")
 
-    key = nts_proof._expanded("sha256", secret, b"key", b"", 16)
-    iv = nts_proof._expanded("sha256", secret, b"iv", b"", 12)
+    key = exporter._expanded("sha256", secret, b"key", b"", 16)
+    iv = exporter._expanded("sha256", secret, b"iv", b"", 12)
 
     assert key == bytes.fromhex("3fce516009c21727d0f2e4e86ee403bc")
     assert iv == bytes.fromhex("5d313eb2671276ee13000b30")
@@ -94,7 +97,7 @@ def test_expansion_is_what_another_library_expands(
     algorithm: hashes.HashAlgorithm = hashes.SHA384() if digest == "sha384" else hashes.SHA256()
     expected = expand_label(algorithm, secret, label, context, length)
 
-    assert nts_proof._expanded(digest, secret, label.encode(), context, length) == expected
+    assert exporter._expanded(digest, secret, label.encode(), context, length) == expected
 
 
 def test_other_lines_of_a_key_log_are_passed_over() -> None:
@@ -109,20 +112,20 @@ def test_other_lines_of_a_key_log_are_passed_over() -> None:
         + line(bytes(32), "CLIENT_TRAFFIC_SECRET_0")
     )
 
-    assert nts_proof.keys_from(log, SHA256) == nts_proof.keys_from(line(secret), SHA256)
+    assert exporter.keys_from(log, SHA256) == exporter.keys_from(line(secret), SHA256)
 
 
 @pytest.mark.parametrize("log", [b"", line(bytes(32), "CLIENT_RANDOM"), b"\xff\0junk\n" * 9])
 def test_a_key_log_without_the_secret_is_unavailable(log: bytes) -> None:
     """By name; it is OpenSSL here that writes none, whatever the server does."""
     with pytest.raises(Unavailable, match=r"^TLS logged 0 exporter secrets: one wanted$"):
-        nts_proof.keys_from(log, SHA256)
+        exporter.keys_from(log, SHA256)
 
 
 def test_a_key_log_of_two_connections_is_unavailable() -> None:
     """Nobody knows which secret is whose."""
     with pytest.raises(Unavailable, match=r"^TLS logged 2 exporter secrets: one wanted$"):
-        nts_proof.keys_from(line(bytes(32)) + line(bytes(range(32))), SHA256)
+        exporter.keys_from(line(bytes(32)) + line(bytes(range(32))), SHA256)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +142,7 @@ def test_a_key_log_of_two_connections_is_unavailable() -> None:
 def test_a_line_that_is_broken_is_our_error(log: bytes) -> None:
     """A disk that is full cuts lines; that is no traceback."""
     with pytest.raises(SourceError):
-        nts_proof.keys_from(log, SHA256)
+        exporter.keys_from(log, SHA256)
 
 
 def test_aes_siv_by_the_vector_of_rfc_5297() -> None:
@@ -245,7 +248,8 @@ def test_a_machine_without_aes_siv_blames_no_server(monkeypatch: pytest.MonkeyPa
         raise UnsupportedAlgorithm("AES-SIV is not supported by this version of OpenSSL")
 
     packet = nts.take_apart(nts_proof.seal(KEY, BEFORE, NONCE, COOKIES))
-    monkeypatch.setattr(aead, "AESSIV", refused)
+    rust = SimpleNamespace(openssl=SimpleNamespace(aead=SimpleNamespace(AESSIV=refused)))
+    monkeypatch.setitem(sys.modules, RUST, rust)
     says = "^AES-SIV cannot be had: AES-SIV is not supported by this version of OpenSSL$"
     with pytest.raises(Unavailable, match=says):
         nts_proof.opened(KEY, packet)
@@ -255,6 +259,7 @@ def test_a_machine_without_aes_siv_blames_no_server(monkeypatch: pytest.MonkeyPa
 
 def test_a_library_that_cannot_be_loaded_blames_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a file system that is mounted noexec."""
-    monkeypatch.setitem(sys.modules, aead.__name__, None)
+    for name in (RUST, aead.__name__):
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(Unavailable, match=r"^cryptography cannot be loaded: "):
         nts_proof.seal(KEY, BEFORE, NONCE)

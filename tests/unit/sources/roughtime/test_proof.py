@@ -1,12 +1,14 @@
 """Start from a valid response, change one thing: exactly which error, in every dialect."""
 
 import sys
+from types import SimpleNamespace
 
 import pytest
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from sources.base import Malformed, Unavailable, Unverified
+from sources.ciphers import RUST
 from sources.clock import NS
 from sources.roughtime import proof, wire
 from sources.roughtime.proof import verify
@@ -292,7 +294,8 @@ def test_what_this_machine_lacks_is_no_fault_of_the_server(
     monkeypatch: pytest.MonkeyPatch, refuses: Exception | None, says: str
 ) -> None:
     """Under FIPS an honest server's signature cannot be verified; that is not a wrong one."""
-    monkeypatch.setattr(ed25519, "Ed25519PublicKey", _Broken(refuses))
+    rust = SimpleNamespace(openssl=SimpleNamespace(ed25519=_Broken(refuses)))
+    monkeypatch.setitem(sys.modules, RUST, rust)
     proof._check_machine.cache_clear()
     with pytest.raises(Unavailable) as caught:
         verified(1, honest(1))
@@ -304,6 +307,7 @@ def test_a_library_that_cannot_be_loaded_is_no_fault_of_the_server(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As on a file system that is mounted noexec."""
-    monkeypatch.setitem(sys.modules, ed25519.__name__, None)
+    for name in (RUST, ed25519.__name__):
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(Unavailable, match=r"^cryptography cannot be loaded: "):
         verified(1, honest(1))
