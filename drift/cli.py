@@ -47,6 +47,8 @@ def main(arguments: Sequence[str]) -> int:
         from drift.formats.registry import format_named_in  # noqa: PLC0415 - the integer needs no other
 
         output_format = format_named_in(arguments)
+    # What a thread cannot even report for want of memory is a timeout; stderr is for our own line.
+    sys.unraisablehook = _drop
     console = Console(output_format, None, _CLOCK)
     try:
         began_raw_ns = _CLOCK.raw_ns() - process_age_ns(os.environ.get("TIME_DRIFT_STARTED"))
@@ -59,6 +61,10 @@ def main(arguments: Sequence[str]) -> int:
     verbose = "-v" in arguments or "--verbose" in arguments
     act = partial(_start, arguments, console, began_raw_ns, verbose=verbose)
     return console.guard(act, verbose=verbose)
+
+
+def _drop(_unraisable: object) -> None:
+    """Take no notice."""
 
 
 def _leave_in_time(console: Console, began_raw_ns: int) -> None:
