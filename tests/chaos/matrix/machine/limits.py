@@ -47,7 +47,7 @@ FAULTS = [
     _row("64 MB", "of addresses", _limited(f"--as={64 * _MB}"), beside=Expected.ANSWER),
     _row("96 MB", "of addresses", _limited(f"--as={96 * _MB}"), beside=Expected.ANSWER),
     _row("128 MB", "of addresses", _limited(f"--as={128 * _MB}"), beside=Expected.ANSWER),
-    _row("data of 16 MB", "for the heap", _limited(f"--data={16 * _MB}")),
+    _row("data of 16 MB", "for the heap", _limited(f"--data={16 * _MB}"), is_always_run=True),
     _row("stack of 256 KB", "for the main thread", _limited("--stack=262144")),
     _row(
         "files of no byte", "nothing can be written", _limited("--fsize=0"), beside=Expected.ANSWER
