@@ -48,7 +48,8 @@ def main(arguments: Sequence[str]) -> int:
 
         output_format = format_named_in(arguments)
     # What a thread cannot even report for want of memory is a timeout; stderr is for our own line.
-    sys.unraisablehook = _drop
+    # A function in C that takes one argument, as one in Python would itself want memory.
+    sys.unraisablehook = callable
     console = Console(output_format, None, _CLOCK)
     try:
         began_raw_ns = _CLOCK.raw_ns() - process_age_ns(os.environ.get("TIME_DRIFT_STARTED"))
@@ -61,10 +62,6 @@ def main(arguments: Sequence[str]) -> int:
     verbose = "-v" in arguments or "--verbose" in arguments
     act = partial(_start, arguments, console, began_raw_ns, verbose=verbose)
     return console.guard(act, verbose=verbose)
-
-
-def _drop(_unraisable: object) -> None:
-    """Take no notice."""
 
 
 def _leave_in_time(console: Console, began_raw_ns: int) -> None:
