@@ -8,10 +8,10 @@ URL ?= https://example.org/
 # test of a kind at a time (tests/conftest.py).
 AT_ONCE = -n 3
 # What builds whole artefacts, and what starts servers and tools of others.
-LONG = $(addprefix tests/,image interop monitoring packaging site supply) tests/e2e/test_watch_for_long.py \
+LONG = $(addprefix tests/,chaos image interop monitoring packaging site supply) tests/e2e/test_watch_for_long.py \
 	$(filter-out %/test_documents.py %/test_registry.py,$(wildcard $(addsuffix /test_*.py,tests/docs)))
 
-.PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed deb bundle packages release image bench bench-image bench-nodes simulation fuzz recipes pages site clean
+.PHONY: help demo test chaos interop tools lint type format check lock audit sbom wheel installed deb bundle packages release image bench bench-image bench-nodes simulation fuzz recipes pages site clean
 
 help:            ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -51,6 +51,9 @@ build/ntpsec:
 	cd build/ntpsec.new && apt-get download -qq -o APT::Sandbox::User=root ntpsec \
 		&& dpkg -x ntpsec_*.deb . && rm ntpsec_*.deb
 	mv build/ntpsec.new build/ntpsec
+
+chaos: $(DEV)    ## every fault of tests/chaos, beside honest servers and alone: a table (root)
+	$(RUN) -m tests.chaos
 
 # A peer whose package would start a program that sets the clock: it is unpacked, not installed.
 build/htpdate:
