@@ -70,7 +70,7 @@ Most refusals are "too coarse": near to where the integer turns, when HTTPS serv
 
 The integer needs an honest majority among those who answer by the deadline. The interval and the
 nanoseconds of an early answer are of what had been measured by then, so they need the majority
-[by then](decisions/consensus.md#d-103-the-interval-of-an-early-answer). Liars who hurry while the
+[by then](decisions/consensus.md#d-102-the-interval-of-an-early-answer). Liars who hurry while the
 honest are slow move them, and not the integer. So does a minority that smears, where it is quicker.
 
 Where a minority smears, or stands just over the boundary, many integers are not nearest. The honest
@@ -155,5 +155,5 @@ TOLERANCE_COLUMNS = (
 TOLERANCE_AFTER = """
 A tolerance widens votes, never estimates. So it costs a wider interval, by twice the tolerance, and
 gives liars no more of the estimate. Why it is 0.02 s by default:
-[D-104](decisions/consensus.md#d-104-the-tolerance-is-twice-what-loose-servers-need).
+[D-103](decisions/consensus.md#d-103-the-tolerance-is-twice-what-loose-servers-need).
 """
