@@ -20,7 +20,11 @@ PARTS = (
     Part(
         "drift/consensus",
         tuple(f"drift/consensus/{file}.py" for file in ("rule", "cover", "duplicates", "verdict")),
-        ("tests/unit/drift/consensus", "tests/unit/drift/wording", "tests/unit/drift/formats"),
+        (
+            "tests/unit/drift/consensus",
+            "tests/unit/drift/wording",
+            "tests/unit/drift/formats/test_explain.py",
+        ),
     ),
     _source("ntp", "proof", "wire"),
     _source("roughtime", "proof", "wire", "wire_dialects"),
