@@ -37,12 +37,36 @@ def test_straddling_is_holding_a_boundary(one: int, two: int, boundary_raw_ns: i
         (NS // 2, NS // 2, False),
         (NS + 1, 2 * NS - 1, False),
         (-5 * NS + 1, -4 * NS - 1, False),
+        (10**9 * NS, 10**9 * NS, True),
     ],
 )
 def test_the_ends_count(low_ns: int, high_ns: int, expected: bool) -> None:
     """An interval that only touches a boundary straddles it: both integers are still possible."""
     assert proof.straddles(Interval(low_ns, high_ns), 0) is expected
     assert proof.straddles(Interval(low_ns - 7, high_ns - 7), 3 * NS - 7) is expected
+
+
+@pytest.mark.parametrize(
+    ("now_ms", "low_ms", "high_ms", "moment_ns"),
+    [
+        # A trip and a quarter and a margin before the boundary: 100 + 25 + 10 ms.
+        (300, -500, 500, 864_999_999),
+        # Just now, up to .1 s late, if a truth that far above can be shown at all.
+        (100, -500, 500, 100 * MS),
+        (101, -500, 500, 864_999_999),
+        (60, -850, 150, 60 * MS),
+        (76, -850, 150, 864_999_999),
+        # No truth can be shown to be on a side that reaches no farther than the margin.
+        (300, -10, 500, NS + MS),
+        (950, -500, 10, 1_864_999_999),
+        (300, -10, 10, None),
+    ],
+)
+def test_moments_by_hand(now_ms: int, low_ms: int, high_ms: int, moment_ns: int | None) -> None:
+    """To the nanosecond, for a boundary at 0 and a trip of 100 ms and a nanosecond."""
+    likely = Interval(low_ms * MS, high_ms * MS)
+
+    assert proof.next_moment_raw_ns(now_ms * MS, likely, 0, 100 * MS + 1) == moment_ns
 
 
 boundaries = st.integers(-(2**62), 2**62)
