@@ -22,6 +22,33 @@ def test_a_response_with_its_date() -> None:
     assert http.decode(RESPONSE.partition(b"\r\n\r\n")[0]) is None
 
 
+def test_a_request_to_the_byte() -> None:
+    """It asks for nothing kept by a cache, nothing compressed, and no second request."""
+    assert http.encode("HEAD", "/a?b", "[2001:db8::1]:80", "time-drift/1") == (
+        b"HEAD /a?b HTTP/1.1\r\nHost: [2001:db8::1]:80\r\nUser-Agent: time-drift/1\r\n"
+        b"Accept: */*\r\nAccept-Encoding: identity\r\nCache-Control: no-cache\r\n"
+        b"Connection: close\r\n\r\n"
+    )
+
+
+@pytest.mark.parametrize("path", ["/a b ", "/a\r\nX: y", "/\xe9", "/a\tb"])
+def test_what_would_break_a_request_is_none(path: str) -> None:
+    """A line holds printable ASCII, and single blanks between it."""
+    with pytest.raises(ValueError, match=r"^no line of an HTTP request: "):
+        http.encode("GET", path, "node.test", "agent")
+
+
+@pytest.mark.parametrize(("dates", "found"), [([], "no"), (["one", "two", "two"], "2")])
+def test_one_date_is_wanted(dates: list[str], found: str) -> None:
+    """None, and how many that differ, are counted."""
+    data = "".join(["HTTP/1.1 200 OK\r\n", *(f"Date: {date}\r\n" for date in dates), "\r\n"])
+    head = http.decode(data.encode())
+    assert head is not None
+
+    with pytest.raises(Malformed, match=f"^{found} Date headers in the response: one wanted$"):
+        http.date_unix_ns(head)
+
+
 def test_interim_responses_are_skipped() -> None:
     """Their Dates are not asked for."""
     early = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"

@@ -20,6 +20,48 @@ def data_frames(payload: bytes, size: int = 10_000) -> bytes:
     )
 
 
+def literal(name: bytes, value: bytes, length: bytes = b"") -> bytes:
+    """Return a field of HPACK that is not indexed and not compressed (RFC 7541 section 6.2.2)."""
+    return b"\0" + bytes([len(name)]) + name + (length or bytes([len(value)])) + value
+
+
+@pytest.mark.parametrize(
+    ("agent", "length"),
+    [
+        ("a/1", b"\x03"),
+        # A prefix of seven bits holds up to 126 (RFC 7541 section 5.1).
+        ("a" * 126, b"\x7e"),
+        ("a" * 127, b"\x7f\0"),
+        ("a" * (127 + 127), b"\x7f\x7f"),
+        ("a" * (127 + 128), b"\x7f\x80\x01"),
+        ("a" * 1464, b"\x7f\xb9\x0a"),
+    ],
+)
+def test_an_opening_to_the_byte(agent: str, length: bytes) -> None:
+    """Preface, SETTINGS, and the HEADERS of a call of gRPC on stream 1, which stays open."""
+    block = (
+        b"\x83\x86"  # :method POST, :scheme http, of RFC 7541's static table
+        + literal(b":path", b"/protowire.P2P/MessageStream")
+        + literal(b":authority", b"node.test:16111")
+        + literal(b"content-type", b"application/grpc")
+        + literal(b"te", b"trailers")
+        + literal(b"user-agent", agent.encode(), length)
+    )
+
+    assert kaspa.opening("node.test:16111", agent) == (
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+        + bytes.fromhex("000000 04 00 00000000")
+        + len(block).to_bytes(3, "big")
+        + bytes.fromhex("01 04 00000001")
+        + block
+    )
+
+
+def test_an_opening_has_nothing_but_ascii() -> None:
+    """What is none is replaced: a name of another script cannot break off the opening."""
+    assert b"\x03a?b" in kaspa.opening("a\xe9b", "")
+
+
 @given(st.integers(-2_208_988_800_000, 9_223_372_036_000), st.integers(1, 40), cuts)
 def test_a_version_of_kaspa_comes_back(stamp_ms: int, size: int, places: list[int]) -> None:
     """However the message is split into frames, and the frames into segments."""
