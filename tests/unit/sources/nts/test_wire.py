@@ -112,6 +112,17 @@ def test_a_response_is_whole_once_its_end_has_come(given_records: Records, cut: 
     assert not nts_ke.Incoming().take(data[: min(cut, len(data) - 1)])
 
 
+@pytest.mark.parametrize("size", [1, 3, 4, 5, 100, len(DATA)])
+def test_a_response_comes_in_pieces(size: int) -> None:
+    """Of any size: all of it is kept, and its end is seen with its last piece and no earlier."""
+    incoming = nts_ke.Incoming()
+
+    ended = [incoming.take(DATA[at : at + size]) for at in range(0, len(DATA), size)]
+
+    assert incoming.data == DATA
+    assert ended == [False] * (len(ended) - 1) + [True]
+
+
 @pytest.mark.parametrize("length", range(len(DATA)))
 def test_a_response_cut_off_is_malformed(length: int) -> None:
     """At each byte, though everything but the end may be there."""
