@@ -24,7 +24,7 @@ RUN ./time-drift.sh --version \
     && chmod -R u+rwX,go+rX,go-w . /etc/time-drift
 
 FROM ${BASE}
-ARG VERSION=0.1.0
+ARG VERSION=0.2.0
 ARG REVISION=unknown
 ARG BASE
 LABEL org.opencontainers.image.title="time-drift" \

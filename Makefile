@@ -8,10 +8,10 @@ URL ?= https://example.org/
 # test of a kind at a time (tests/conftest.py).
 AT_ONCE = -n 3
 # What builds whole artefacts, and what starts servers and tools of others.
-LONG = $(addprefix tests/,image interop monitoring site supply) tests/e2e/test_watch_for_long.py \
+LONG = $(addprefix tests/,image interop monitoring packaging site supply) tests/e2e/test_watch_for_long.py \
 	$(filter-out %/test_documents.py %/test_registry.py,$(wildcard $(addsuffix /test_*.py,tests/docs)))
 
-.PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed image bench bench-image bench-nodes fuzz recipes pages site clean
+.PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed deb bundle packages release image bench bench-image bench-nodes fuzz recipes pages site clean
 
 help:            ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -23,13 +23,26 @@ test: $(DEV)     ## run the tests of the program itself: minutes; `make interop`
 	$(RUN) -m pytest $(AT_ONCE) $(LONG:%=--ignore=%) $(PYTEST)
 
 # On which the tests build the image where no registry can be asked; needs root and debootstrap.
-build/base:
-	rm -rf build/base.new
+build/base build/base-trixie:
+	rm -rf $@.new
 	mkdir -p build
-	debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates \
-		bookworm build/base.new >build/base.log
-	rm -rf build/base.new/dev/* build/base.new/var/cache/apt/* build/base.new/var/lib/apt/lists/*
-	mv build/base.new build/base
+	debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates,adduser \
+		$(if $(filter build/base,$@),bookworm,$(@:build/base-%=%)) $@.new >$@.log
+	rm -rf $@.new/dev/* $@.new/var/cache/apt/* $@.new/var/lib/apt/lists/*
+	mv $@.new $@
+
+# Where the tests of packages install: the base, and the same release's systemd.
+build/node: | build/base
+	rm -rf build/node.new build/node.new.debs
+	mkdir -p build/node.new.debs/partial
+	cp -a build/base/. build/node.new
+	apt-get install -y -qq --no-install-recommends --download-only -o APT::Sandbox::User=root \
+		-o Dir::State::status=$(CURDIR)/build/base/var/lib/dpkg/status \
+		-o Dir::Cache::archives=$(CURDIR)/build/node.new.debs systemd
+	mv build/node.new.debs build/node.new/debs
+	chroot build/node.new sh -c 'dpkg -i /debs/*.deb' >build/node.log
+	rm -rf build/node.new/debs
+	mv build/node.new build/node
 
 # A second NTS server. Its package excludes chrony's, so it is unpacked here and not installed.
 build/ntpsec:
@@ -39,11 +52,19 @@ build/ntpsec:
 		&& dpkg -x ntpsec_*.deb . && rm ntpsec_*.deb
 	mv build/ntpsec.new build/ntpsec
 
+# A peer whose package would start a program that sets the clock: it is unpacked, not installed.
+build/htpdate:
+	rm -rf build/htpdate.new
+	mkdir -p build/htpdate.new
+	cd build/htpdate.new && apt-get download -qq -o APT::Sandbox::User=root htpdate \
+		&& dpkg -x htpdate_*.deb . && rm htpdate_*.deb
+	mv build/htpdate.new build/htpdate
+
 interop: $(DEV) tools  ## the others: real servers, other implementations, artefacts (makes tools first)
 	$(RUN) -m pytest $(AT_ONCE) $(LONG) $(PYTEST)
 
 # Peers and heavy tools, in environments of their own: some 1 GB.
-tools: .venv-interop/bin/roughly .venv-aws .venv-checkov .venv-datadog .venv-fuzz .venv-nodes .venv-setups .venv-supply  ## what only the interop tests need
+tools: .venv-interop/bin/roughly .venv-ansible .venv-aws .venv-checkov .venv-datadog .venv-fuzz .venv-nodes .venv-setups .venv-supply  ## what only the interop tests need
 
 # roughly says that it wants Python 3.12, and runs on 3.11. In no lock of ours: it is a peer.
 .venv-interop/bin/roughly:
@@ -66,16 +87,16 @@ format: $(DEV)   ## format the code
 check: lint type test  ## everything before a commit
 
 # By the environment that runs: what is measured depends on no developer's tool.
-bench: .venv     ## compare with ntpdig and chronyd (root, and Debian's chrony and ntpsec-ntpdig)
+bench: .venv     ## write docs/measurements.md: cost, error and lies beside peers (root, and Debian's servers)
+	-$(MAKE) build/htpdate .venv-interop/bin/roughly
 	.venv/bin/python -m tools.bench.run
 	.venv/bin/python -m tools.bench.simulation
 
 bench-image: .venv  ## size and start-up of the image (root, and Debian's buildah, crun, debootstrap)
 	.venv/bin/python -m tools.bench.image
 
-bench-nodes: .venv  ## many nodes, and the exporter under Prometheus (root, and Debian's prometheus)
-	.venv/bin/python -m tools.bench.nodes 10000
-	.venv/bin/python -m tools.bench.nodes --prometheus 60
+bench-nodes: .venv  ## 100,000 nodes, which takes eight minutes; `make bench` then shows them (root)
+	.venv/bin/python -m tools.bench.run nodes-many
 
 SECONDS ?= 600
 fuzz: .venv-fuzz  ## fuzz codecs, files and conversations, guided by coverage (SECONDS=600 for all)
@@ -91,7 +112,7 @@ site: .venv-site      ## build the hand-over site in build/site (URL=https://...
 	.venv-site/bin/python -m cloudformation site --url $(URL)
 
 UV = .venv-lock/bin/uv pip compile -q -U --generate-hashes --no-strip-extras --universal --python-version 3.11 --no-header
-LOCKS = requirements requirements-dev requirements-site tests/tools/aws tests/tools/checkov tests/tools/datadog tests/tools/fuzz tests/tools/nodes tests/tools/setups tests/tools/supply
+LOCKS = requirements requirements-dev requirements-site tests/tools/ansible tests/tools/aws tests/tools/checkov tests/tools/datadog tests/tools/fuzz tests/tools/nodes tests/tools/setups tests/tools/supply
 
 lock:            ## renew the locks; they name no index
 	$(PYTHON) -m venv .venv-lock
@@ -131,11 +152,39 @@ installed: wheel      ## run tests against the installed wheel, away from this c
 	cd $(INSTALLED) && venv/bin/python -m pytest -q $(AT_ONCE) --hypothesis-profile=brief \
 		tests/unit tests/contract/test_source_contract.py $(TREE_ONLY)
 
+# In a clean root of the release that they are for, as root; SUITE=trixie for another than Debian 12.
+PACKAGES = $(PYTHON) -m tools.packages --root $(BUILD_ROOT) --version $(VERSION)
+SUITE ?= bookworm
+BUILD_ROOT = $(if $(filter bookworm,$(SUITE)),build/base,build/base-$(SUITE))
+OUT ?= build
+deb: $(BUILD_ROOT)    ## build build/deb/*.deb, with its environment inside (root, debootstrap)
+	$(PACKAGES) --out $(OUT) deb
+
+bundle: $(BUILD_ROOT) ## build build/bundle/*.tar.gz, to unpack anywhere (root, debootstrap)
+	$(PACKAGES) --out $(OUT) bundle
+
+packages: $(BUILD_ROOT)  ## both, in half the time
+	$(PACKAGES) --out $(OUT) deb bundle
+
 ENGINE ?= docker
 image:           ## build the image (ENGINE=podman, BASE=python:3.13-slim@sha256:...)
 	$(ENGINE) build $(if $(findstring podman,$(ENGINE)),--format docker) -t time-drift \
 		--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
 		$(if $(filter command,$(origin BASE)),--build-arg BASE=$(BASE)) .
+
+RELEASE ?= build/release
+IMAGE = $(RELEASE)/time-drift-$(VERSION)-image.tar
+release: $(BUILD_ROOT) .venv .venv-supply  ## build all that a release consists of, and try it from build/release
+	rm -rf $(RELEASE)
+	$(PACKAGES) --out $(RELEASE) deb bundle
+	mv $(RELEASE)/*/* $(RELEASE)/ && rmdir $(RELEASE)/deb $(RELEASE)/bundle
+	$(MAKE) wheel sbom image
+	cp build/wheel/*.whl $(RELEASE)/
+	cp build/sbom.cdx.json $(RELEASE)/time-drift-$(VERSION).cdx.json
+	$(if $(findstring buildah,$(ENGINE)),$(ENGINE) push -q time-drift docker-archive:$(IMAGE):time-drift:$(VERSION),$(ENGINE) save -o $(IMAGE) time-drift)
+	cd $(RELEASE) && sha256sum $$(ls | grep -v SHA256SUMS) >SHA256SUMS
+	$(PYTHON) -m tools.packages.verify $(RELEASE) $(VERSION)
+
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' drift/__init__.py)
 REVISION = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
@@ -143,12 +192,12 @@ clean:           ## remove what the other verbs made
 	rm -rf .venv .venv-* .venv*.lock .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
 # The bootstrap itself sees whether a lock has changed, and does nothing if it has not.
-.PHONY: .venv $(DEV) .venv-site .venv-aws .venv-checkov .venv-datadog .venv-fuzz .venv-nodes .venv-setups .venv-supply
+.PHONY: .venv $(DEV) .venv-site .venv-ansible .venv-aws .venv-checkov .venv-datadog .venv-fuzz .venv-nodes .venv-setups .venv-supply
 .venv:
 	@./time-drift.sh --version >/dev/null
 $(DEV):
 	@$(PYTHON) -I drift/bootstrap.py requirements-dev.txt $@
 .venv-site:
 	@$(PYTHON) -I drift/bootstrap.py requirements-$(@:.venv-%=%).txt $@
-.venv-aws .venv-checkov .venv-datadog .venv-fuzz .venv-nodes .venv-setups .venv-supply:
+.venv-ansible .venv-aws .venv-checkov .venv-datadog .venv-fuzz .venv-nodes .venv-setups .venv-supply:
 	@$(PYTHON) -I drift/bootstrap.py tests/tools/$(@:.venv-%=%).txt $@

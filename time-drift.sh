@@ -33,6 +33,7 @@ trap 'ended 130' INT
 run() {
     if [ -z "$plugin" ] || [ -n "${TIME_DRIFT_PREPARED-}" ]; then # or there is such a shell
         trap - INT TERM # a trap would forget what comes while we become another program
+        [ -z "${unblocked-}" ] || trap '' INT # forgotten rather than answered with a traceback
         exec "$@"
     fi
     if { :; } 2>/dev/null 9<&0; then # in the background it would have no stdin otherwise
@@ -65,7 +66,12 @@ case $0 in
 *) self=./$0 ;;
 esac
 if [ -h "$self" ]; then
-    self=$(readlink -f -- "$self")
+    # shellcheck disable=SC3013 # -ef, as -nt and -ot below: in POSIX since 2024, in every sh long before
+    if [ "$self" -ef /usr/lib/time-drift/time-drift.sh ]; then # the package's: not a process for it
+        self=/usr/lib/time-drift/time-drift.sh
+    else
+        self=$(readlink -f -- "$self")
+    fi
 fi
 here=${self%/*}/
 case $here in
@@ -80,17 +86,21 @@ while :; do # paths are in messages: without what leads nowhere
 done
 here=${here%/}
 
-lock=$here/requirements.txt
-venv=$here/.venv
-stamp=$venv/lock.stamp # a copy of the lock it was made from, with the lock's own date
+fail() {
+    if [ -n "$plugin" ]; then
+        printf 'TIME DRIFT UNKNOWN - %.480s\n' "$2"
+        exit 3
+    fi
+    printf 'time-drift: %.480s\n' "$2" >&2
+    exit "$1"
+}
 
-# The lock has changed if its date has, either way, unless its content then turns out the same.
-# shellcheck disable=SC3013 # -nt and -ot: in POSIX since 2024, in every sh long before
-if [ -x "$venv/bin/python" ] && [ -e "$stamp" ] &&
-    { [ -n "${TIME_DRIFT_PREPARED-}" ] || ! [ "$lock" -nt "$stamp" ] && ! [ "$lock" -ot "$stamp" ] ||
-        cmp -s "$lock" "$stamp" 2>/dev/null; }; then
-    # -I: nothing of the user's environment or directory gets in. -S: no site, it costs 3 ms.
-    set -- "$venv/bin/python" -I -S -c '
+# start PYTHON PACKAGES ENV ARGUMENT...: become the program. -I: nothing of the user's environment
+# or directory gets in. -S: no site, it costs 3 ms. ENV, if it is there, can block signals.
+start() {
+    python=$1 packages=$2 env=$3
+    shift 3
+    set -- "$python" -I -S -c '
 import _signal, posix, sys
 plugin = sys.argv.pop(1)
 def leave(number, _):
@@ -102,23 +112,54 @@ def leave(number, _):
 for number in 2, 15:  # before anything else: the first process of a container has no defaults
     _signal.signal(number, leave)
 _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (2, 15))
-sys.path += sys.argv[1:3]
-del sys.argv[1:3]
+from os.path import realpath
+here = realpath(sys.argv.pop(1))  # a link to the next release may be put in its place meanwhile
+sys.path += here, here + "/" + sys.argv.pop(1)
 from drift.__main__ import main
-main()' "$plugin" "$here" "$venv/packages" "$@"
+main()' "$plugin" "$here" "$packages" "$@"
     # Until these lines run, signals wait: Python answers them with a traceback while it starts.
-    [ -z "$plugin" ] && [ -x "$venv/bin/env" ] && set -- "$venv/bin/env" --block-signal=INT,TERM "$@"
+    if [ -z "$plugin" ] && [ -x "$env" ]; then
+        set -- "$env" --block-signal=INT,TERM "$@"
+    elif [ -z "$plugin" ]; then
+        unblocked=yes
+    fi
     run "$@"
+}
+
+# find_python VERSION...: one of these by its name, which costs no process. What else PATH has may be
+# a version manager's, and is tried first.
+find_python() {
+    for version; do
+        for python in "/usr/bin/python$version" "/usr/local/bin/python$version"; do
+            [ -n "${TIME_DRIFT_PYTHON-}" ] || [ ! -x "$python" ] || return 0
+        done
+    done
+    for python in "${TIME_DRIFT_PYTHON:-python3}" python3.14 python3.13 python3.12 python3.11; do
+        "$python" -I -S -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] not in sys.argv)' "$@" \
+            >/dev/null 2>&1 && return
+        [ -z "${TIME_DRIFT_PYTHON-}" ] || fail 2 "TIME_DRIFT_PYTHON=$TIME_DRIFT_PYTHON: not a Python that runs, of these versions: $*"
+    done
+    fail 2 "no Python of these versions found: $*: install one, or name it in TIME_DRIFT_PYTHON"
+}
+
+# A package of Debian's kind, or a bundle, brings its packages, for these versions of Python.
+if { read -r versions <"$here/pythons"; } 2>/dev/null; then
+    # shellcheck disable=SC2086 # words
+    find_python $versions
+    start "$python" packages "$here/env" "$@"
 fi
 
-fail() {
-    if [ -n "$plugin" ]; then
-        printf 'TIME DRIFT UNKNOWN - %.480s\n' "$2"
-        exit 3
-    fi
-    printf 'time-drift: %.480s\n' "$2" >&2
-    exit "$1"
-}
+lock=$here/requirements.txt
+venv=$here/.venv
+stamp=$venv/lock.stamp # a copy of the lock it was made from, with the lock's own date
+
+# The lock has changed if its date has, either way, unless its content then turns out the same.
+# shellcheck disable=SC3013 # -nt and -ot: in POSIX since 2024, in every sh long before
+if [ -x "$venv/bin/python" ] && [ -e "$stamp" ] &&
+    { [ -n "${TIME_DRIFT_PREPARED-}" ] || ! [ "$lock" -nt "$stamp" ] && ! [ "$lock" -ot "$stamp" ] ||
+        cmp -s "$lock" "$stamp" 2>/dev/null; }; then
+    start "$venv/bin/python" .venv/packages "$venv/bin/env" "$@"
+fi
 
 # bootstrap PYTHON ARGUMENT...: if it is fit, make the environment, which starts us again.
 bootstrap() {

@@ -1,3 +1,3 @@
 """Asking MANY sources: configuration, gathering, consensus, reports and the command line."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -31,8 +31,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import ClassVar, Self
 
-RELEASED_UNIX_S = 1_795_305_600
-"""Release day of this version, 2026-11-22, as Unix seconds; a test holds it to the CHANGELOG."""
+RELEASED_UNIX_S = 1_795_824_000
+"""Release day of this version, 2026-11-28, as Unix seconds; a test holds it to the CHANGELOG."""
 
 EPOCH_FLOOR_UNIX_NS = (RELEASED_UNIX_S - 30 * 86_400) * NS
 """No honest source claims a time before this; NTP eras are pivoted on it too."""

@@ -16,7 +16,7 @@ _PROGRAMS = (
     "[", "apt-get", "aws", "cat", "cd", "chronyd", "cp", "curl", "dig", "docker", "echo", "editor",
     "env", "getent", "git", "icinga2", "id", "install", "journalctl", "jq", "kubectl", "ln", "make",
     "man", "mkdir", "nagios4", "pip", "pipenv", "pipx", "podman", "promtool", "python", "python3",
-    "runuser", "systemctl", "systemd-analyze", "telegraf", "time-drift", "time-drift.sh",
+    "runuser", "gpg", "systemctl", "systemd-analyze", "telegraf", "time-drift", "time-drift.sh",
     "useradd", "zabbix_agentd",
 )  # fmt: skip
 COMMAND = re.compile(

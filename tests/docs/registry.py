@@ -66,6 +66,7 @@ WORDS = NotHere("it is no command")
 INDEX = NotHere("it takes a package index")
 TERMINAL = NotHere("it takes a terminal; the file that it would write is tried")
 REGISTRY = NotHere("it takes a registry of images")
+SIGNED = NotHere("it takes somebody's key")
 CLUSTER = NotHere("it takes a cluster; tests/monitoring/test_kubernetes.py runs what a pod runs")
 AWS = NotHere("it takes an account of AWS and costs money")
 TYPED = Elsewhere("tests/site/test_commands.py", "def documented()")
@@ -85,8 +86,10 @@ _CONTRIBUTING = "CONTRIBUTING.md"
 _EVIDENCE = "docs/evidence.md"
 _EXTENDING = "docs/extending.md"
 _FORMATS = "docs/formats.md"
+_MEASUREMENTS = "docs/measurements.md"
 _INSTALL_PAGE = "docs/install.md"
 _RELEASING = "docs/releasing.md"
+_ROLLOUT = "docs/rollout.md"
 _SECURITY = "SECURITY.md"
 _CONFIGURATION = "docs/configuration.md"
 _DECISIONS = "docs/decisions"
@@ -152,9 +155,16 @@ _PROGRAM = (
 )
 _SET_UP = (
     Entry(_INDEX, "umask 022", Taken("clone")),
-    Entry(ROOT_PAGE, "git clone …", Taken("README's clone")),
+    Entry(ROOT_PAGE, "apt-get install ./time-drift_*_amd64.deb …", Taken("README's install")),
     Entry(_INSTALL_PAGE, "apt-get install git python3 python3-venv", Taken("install's clone")),
     Entry(_INSTALL_PAGE, "git -C /opt/time-drift pull", Taken("update")),
+    Entry(_INSTALL_PAGE, "apt-get install ./time-drift_*_amd64.deb", Taken("package")),
+    Entry(_INSTALL_PAGE, "systemctl enable --now time-drift.timer", Taken("package's timer")),
+    Entry(_INSTALL_PAGE, "apt-get remove time-drift …", Taken("removal")),
+    Entry(_INSTALL_PAGE, "sha256sum -c --ignore-missing SHA256SUMS", Taken("bundle")),
+    Entry(_INSTALL_PAGE, "ln -s time-drift-…", Taken("bundle's way back")),
+    Entry(_INSTALL_PAGE, "python3 -m compileall …", Taken("compile")),
+    Entry(_INSTALL_PAGE, "make deb SUITE=trixie", Make()),
     Entry(_TROUBLES, "apt-get install python3-venv", Runs(programs=("apt-get",))),
     Entry(_TROUBLES, "./time-drift.sh", ANSWER),
     Entry(_TROUBLES, "promtool check config", WORDS),
@@ -162,13 +172,16 @@ _SET_UP = (
     Entry(f"{_DECISIONS}/setup.md", "make audit", Make()),
     Entry(f"{_DECISIONS}/setup.md", "pip install -r", WORDS),
     Entry(f"{_DECISIONS}/setup.md", "pip install --require-hashes -r requirements.txt", WORDS),
-    Entry(ROOT_PAGE, "pip install .", INDEX),
+    Entry(_RELEASING, "git tag -s vVERSION", SIGNED),
+    Entry(_RELEASING, "gpg --armor --detach-sign build/release/SHA256SUMS", SIGNED),
+    Entry(_RELEASING, "docker load", WORDS),
+    Entry(f"{_DECISIONS}/packages.md", "make release", Make()),
     *(
         Entry(_INSTALL_PAGE, f"man -l docs/man/{page}", MANUAL)
         for page in ("time-drift.1", "time-drift.toml.5")
     ),
     Entry(_INSTALL_PAGE, "pip install .", INDEX),
-    Entry(_INSTALL_PAGE, "pipx install .", INDEX),
+    Entry(_INSTALL_PAGE, "pipx install ./time_drift-*.whl", Taken("pipx")),
     Entry(_INSTALL_PAGE, "pipenv install --dev", INDEX),
     Entry(_INSTALL_PAGE, "pipenv run pytest tests/unit", INDEX),
     Entry(ROOT_PAGE, "make help", Runs(stdout="help\t")),
@@ -177,22 +190,29 @@ _SET_UP = (
         for page, targets in {
             _CONSENSUS_PAGE: ("bench",),
             _FORMATS: ("bench",),
+            _MEASUREMENTS: ("bench", "bench-nodes"),
             _CONTAINERS_PAGE: (
                 *("lock", "audit", "sbom", "bench-image"),
                 "image BASE=python:3.13-slim@sha256:...",
             ),
-            _CONTRIBUTING: ("check", "lint type", "pages", "tools build/base build/ntpsec"),
-            _RELEASING: ("lock", "audit", "pages", "wheel", "sbom", "image VERSION=...", "site"),
+            _CONTRIBUTING: ("check", "interop", "lint type", "pages"),
+            _RELEASING: ("lock", "audit", "pages", "release", "site", "deb SUITE=trixie"),
             _EXTENDING: (
                 *("lock", "pages", "test PYTEST=tests/contract/nodes"),
                 "test PYTEST=tests/contract/test_source_contract.py",
             ),
             _SECURITY: ("audit",),
             _KUBERNETES: ("image",),
+            _ROLLOUT: ("deb", "bundle"),
             "THIRD-PARTY.md": ("sbom",),
         }.items()
         for target in targets
     ),
+)
+_ROLES = (
+    Entry(_ROLLOUT, "- name: Roll time-drift out", Taken("playbook")),
+    Entry(_ROLLOUT, "export ANSIBLE_ROLES_PATH=…", Taken("roll-out")),
+    Entry(_ROLLOUT, "ansible-playbook …", Taken("roll-back")),
 )
 _EXAMPLES = (
     Entry(
@@ -301,6 +321,7 @@ _NODES = (
     Entry(_FLEET, "[{…", Taken("inventory")),
     Entry(_FLEET, "time-drift probe", WORDS),
     Entry(_FLEET, "time-drift serve", WORDS),
+    Entry(_FLEET, "make bench", Make()),
     Entry(_FLEET, "make bench-nodes", Make()),
     Entry(
         _NETWORK,
@@ -333,6 +354,7 @@ _HAND_OVER = (
 ENTRIES = (
     *_PROGRAM,
     *_SET_UP,
+    *_ROLES,
     *_EXAMPLES,
     *_CONTAINERS,
     *_TEXTFILES,

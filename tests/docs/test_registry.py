@@ -19,7 +19,7 @@ from tests.docs.markdown import (
     pages,
     printed,
 )
-from tests.docs.registry import ENTRIES, Elsewhere, Entry, Runs, Taken, names
+from tests.docs.registry import ENTRIES, Elsewhere, Entry, Runs, Taken, names, taken
 
 PAGE = """\
 Type `cp a b`, or `./time-drift.sh
@@ -62,6 +62,7 @@ def test_no_command_is_overlooked() -> None:
         for path in pages()
         for span in SPAN.findall(FENCED.sub("", path.read_text(encoding="utf-8")))
         if len(words := span.split()) > 1
+        if words[0] != "POST"  # of HTTP; libwww-perl has a program of that name
         if shutil.which(words[0]) and not COMMAND.match(" ".join(words))
     ]
 
@@ -117,3 +118,24 @@ def test_what_is_left_out_is_in_the_block() -> None:
                 assert len([line for line in lines if line.startswith(begins)]) == 1
                 assert because
             assert len(entry.how.leaving) < len([line for line in lines if line])
+
+
+READMES = {
+    "apt-get install ./time-drift_*_amd64.deb": "package",
+    "pipx install ./time_drift-*.whl": "pipx",
+    "make image": "containers",
+    "git clone https://git.example.org/time-drift.git /opt/time-drift": "install's clone",
+}
+"""Each way of README to install: which block that a test runs has the same line."""
+
+
+def test_each_line_of_readmes_install_is_one_that_a_test_runs() -> None:
+    """The bundle's has its own, in tests/packaging/test_bundle.py."""
+    lines = [line.partition(" #")[0].strip() for line in taken("README's install").text.split("\n")]
+    bundle, *others = sorted(filter(None, lines), key=lambda line: line in READMES)
+
+    assert bundle.startswith("tar -xzf ")
+    assert set(others) == READMES.keys()
+    for line, name in READMES.items():
+        text = commands(taken(name))
+        assert line in [one.partition(" #")[0].strip() for one in text.split("\n")]

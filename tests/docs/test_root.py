@@ -134,7 +134,7 @@ def test_make_knows_the_target(block: Block) -> None:
     assert done.returncode == 0, done.stderr
 
 
-CLONES = (taken("clone"), taken("README's clone"), taken("install's clone"))
+CLONES = (taken("clone"), taken("install's clone"))
 
 
 @pytest.mark.parametrize("block", CLONES, ids=str)

@@ -27,6 +27,7 @@ ENVIRONMENTS = {
     "requirements.txt": ".venv",
     "requirements-dev.txt": ".venv-dev",
     "requirements-site.txt": ".venv-dev",
+    "tests/tools/ansible.txt": ".venv-ansible",
     "tests/tools/aws.txt": ".venv-aws",
     "tests/tools/checkov.txt": ".venv-checkov",
     "tests/tools/datadog.txt": ".venv-datadog",

@@ -10,6 +10,8 @@ OF_PROCESSES = (
     "cannot prepare",
     "no venv module",
     "no Python 3.11",
+    "no Python of these versions",
+    "a Python that runs, of these versions",
     "the environment was prepared",
     "still reading",
     "still asking",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lab.ntp import NtpServer
 from tests.support.image import Built, built
-from tools.bench.measure import interleaved
+from tools.bench.measure.cost import interleaved
 
 ROUNDS = 25
 _ENVIRON = {"PATH": os.environ["PATH"]}

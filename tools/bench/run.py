@@ -1,229 +1,170 @@
-"""`make bench`: cost and error of time-drift beside ntpdig and chronyd -Q, as Markdown.
+"""`make bench`: measure every part, then write docs/measurements.md and its plot.
 
-Needs root (a network namespace of its own, because ntpdig asks port 123 only) and Debian's chrony,
-nginx-light and ntpsec-ntpdig. Both programs run on /usr/bin/python3, with nothing of the user's
-environment.
+    python -m tools.bench.run [PART...]
+
+Needs root: each part has a network namespace of its own, because ntpdig asks port 123 only. Needs
+Debian's chrony and nginx-light as servers; peers that are not installed are named as such. What a
+part measured is kept in build/bench, so that a bench that was stopped goes on where it was, until
+the page is written; then it is put aside, for --rewrite. With PARTs these are measured and kept,
+and nothing is written.
 """
 
 import argparse
 import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
-from drift.formats.registry import names
-from tools.bench.measure import interleaved, once
-from tools.bench.servers import configuration, nts_server, servers, web_servers
+from tools.bench.accuracy import accuracy
+from tools.bench.costs import costs
+from tools.bench.liars import liars
+from tools.bench.measure import machine, peers
+from tools.bench.measure.checkout import COPIED, ENVIRON, ROOT, copied
+from tools.bench.names import PEERS
+from tools.bench.nodes import exporter, nodes
+from tools.bench.page import markdown, plot
+from tools.bench.servers.lies import KINDS
 
-ROOT = Path(__file__).resolve().parents[2]
-PYTHON = "/usr/bin/python3"
-ENVIRON = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent"}
+MANY = "nodes-many"
+"""It takes eight minutes by itself, so that it is measured when it is named, and kept for long."""
+PARTS: dict[str, Callable[[Path, Path, argparse.Namespace], Any]] = {
+    "costs": lambda script, directory, size: costs(script, directory, size.rounds),
+    "accuracy": lambda script, directory, size: accuracy(script, directory, size.rounds),
+    "nodes": lambda script, directory, size: nodes(script, directory, size.nodes),
+    "liars": lambda script, directory, size: liars(script, directory, size.lies),
+    "exporter": lambda script, directory, size: exporter(
+        script, directory, size.nodes, size.seconds, size.interval
+    ),
+    MANY: lambda script, directory, size: nodes(script, directory, 10 * size.nodes),
+}
+_NEEDED = {"chronyd": "chrony", "nginx": "nginx-light", "ip": "iproute2", "unshare": "util-linux"}
+_ALSO = {"exporter": "prometheus"}
+"""Parts that need a program of their own, without which there is no such figure."""
 
 
 def main() -> None:
-    """Prepare a copy of the checkout outside, then measure inside a namespace."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--rounds", type=int, default=25, help="runs of each program (25)")
-    parser.add_argument("--inside", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.inside:
-        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-        measure(Path(options.inside), options.rounds)
+    """Measure what is not measured yet, each part in a namespace, and write the page."""
+    size = _options()
+    if size.inside:
+        _measure(size)
         return
-    with tempfile.TemporaryDirectory(prefix="time-drift-bench-") as directory:
-        prepare(Path(directory))
-        arguments = [sys.executable, "-m", "tools.bench.run", "--inside", directory]
-        arguments += ["--rounds", str(options.rounds)]
-        subprocess.run(["unshare", "-n", *arguments], check=True, cwd=ROOT)
+    if size.rewrite:
+        _write(size)
+        return
+    missing = [name for name in _NEEDED if shutil.which(name, path=ENVIRON["PATH"]) is None]
+    if os.geteuid() or missing:
+        names = ", ".join(_NEEDED.values())
+        raise SystemExit(f"bench: needs root, and Debian's {names}; missing: {missing or 'root'}")
+    last = size.kept / "last"
+    last.mkdir(parents=True, exist_ok=True)
+    wanted = size.parts or [part for part in PARTS if part != MANY]
+    with tempfile.TemporaryDirectory(prefix="time-drift-bench-") as name:
+        script = size.script or copied(Path(name, "checkout"))
+        with ThreadPoolExecutor(len(wanted) if size.at_once else 1) as pool:
+            done = pool.map(lambda part: _is_done(part, script, size), wanted)
+            failed = [part for part, is_done in zip(wanted, done, strict=True) if not is_done]
+    if failed:
+        raise SystemExit(f"bench: {', '.join(failed)} failed; nothing is written")
+    if not size.parts:
+        for part in wanted:
+            (size.kept / f"{part}.json").replace(last / f"{part}.json")
+        _write(size)
 
 
-def prepare(directory: Path) -> None:
-    """Copy the program and let it make its environment by the system's Python."""
-    for name in ("drift", "sources", "nodes", "fleet", "lab"):
-        shutil.copytree(ROOT / name, directory / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("time-drift.sh", "requirements.txt", "config.toml"):
-        shutil.copy2(ROOT / name, directory / name)
-    subprocess.run(
-        [directory / "time-drift.sh", "--version"],
-        check=True,
-        env=os.environ | {"TIME_DRIFT_PYTHON": PYTHON},
-        stdout=subprocess.DEVNULL,
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--rounds", type=int, default=25, help="runs of each program")
+    parser.add_argument("--nodes", type=int, default=10_000)
+    parser.add_argument("--seconds", type=int, default=60, help="how long to watch the exporter")
+    parser.add_argument("--interval", type=int, default=30, help="seconds between its scrapes")
+    parser.add_argument("--lies", nargs="*", default=[*KINDS], help="kinds of lies")
+    parser.add_argument("--at-once", action="store_true", help="all parts: quick, and no measure")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs", help="where the page goes")
+    parser.add_argument("--kept", type=Path, default=ROOT / "build/bench")
+    parser.add_argument("--script", type=Path, help="another time-drift.sh than a copy of this one")
+    parser.add_argument("--rewrite", action="store_true", help="the page, from the last figures")
+    parser.add_argument("--inside", nargs=4, help=argparse.SUPPRESS)
+    size = parser.parse_args()
+    if unknown := set(size.parts) - set(PARTS):
+        parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    return size
+
+
+def _measure(size: argparse.Namespace) -> None:
+    """Measure one part inside of its namespace."""
+    part, script, directory, path = size.inside
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    found = PARTS[part](Path(script), Path(directory), size)
+    Path(path).write_text(json.dumps(found), encoding="utf-8")
+
+
+def _is_done(part: str, script: Path, size: argparse.Namespace) -> bool:
+    """Measure a part unless that was done before, with the same code and as often."""
+    path, same = size.kept / f"{part}.json", _fingerprint(size)
+    if path.exists() and _kept(path).get("same") == same:
+        print(f"{part}: measured before", flush=True)
+        return True
+    about: dict[str, Any] = {"same": same, "date": f"{datetime.now(UTC):%-d %B %Y}"}
+    about["machine"] = machine.described()
+    about["versions"] = {each: peers.version(each) for each in PEERS if peers.command(each)}
+    if shutil.which(needed := _ALSO.get(part, "sh"), path=ENVIRON["PATH"]) is None:
+        about["not_installed"] = needed
+    else:
+        with tempfile.TemporaryDirectory(prefix=f"time-drift-bench-{part}-") as name:
+            figures = Path(name, "figures.json")
+            inside = ["--inside", part, str(script), name, str(figures)]
+            command = [sys.executable, "-m", "tools.bench.run", *sys.argv[1:], *inside]
+            with machine.watched(about):
+                done = subprocess.run(["unshare", "-n", *command], check=False, cwd=ROOT)
+            if done.returncode:
+                return False
+            about["figures"] = json.loads(figures.read_bytes())
+    path.with_suffix(".new").write_text(json.dumps(about, indent=1), encoding="utf-8")
+    path.with_suffix(".new").replace(path)
+    print(f"{part}: {about.get('seconds', 0):.0f} s", flush=True)
+    return True
+
+
+def _kept(path: Path) -> dict[str, Any]:
+    """Return a part that was measured before, if it was."""
+    found: dict[str, Any] = json.loads(path.read_bytes()) if path.exists() else {}
+    return found
+
+
+def _fingerprint(size: argparse.Namespace) -> str:
+    """Return a digest of everything that figures depend on, but machine and peers."""
+    digest = sha256(
+        repr([size.rounds, size.nodes, size.seconds, size.interval, size.lies]).encode()
     )
+    for place in (*COPIED, "tools/bench"):
+        files = (file for file in (ROOT / place).rglob("*.py") if file.parent.name != "page")
+        for file in sorted(files):
+            digest.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
+    return digest.hexdigest()
 
 
-def measure(directory: Path, rounds: int) -> None:
-    """Print every table."""
-    with servers(directory, 5) as addresses:
-        five = configuration(addresses, directory / "five.toml")
-        costs(directory, five, rounds)
-        watching(directory, five)
-        against_chronyd(directory, five, addresses)
-        errors(directory, five, rounds)
-        rough = directory / "rough.toml"
-        with web_servers(directory, 3) as tables, crowd("tools.bench.rough", 3, rough):
-            two = Path(five).read_text() + tables
-            programs = {"HTTPS not needed": 1, "HTTPS needed": 2}
-            paths = mixed(directory, "5 NTP and 3 HTTPS (nginx)", two, programs, rounds)
-            errors(directory, paths["HTTPS needed"], rounds)
-            programs = {"NTP and Roughtime decide": 2, "all three needed": 3}
-            title = "5 NTP, 3 HTTPS (nginx) and 3 Roughtime (the lab's)"
-            mixed(directory, title, two + rough.read_text(), programs, rounds)
-            errors_while_importing(directory, tables, rounds)
-        with nts_server(directory) as toml:
-            nts(directory, toml, rounds)
-    many_sources(directory, rounds)
-
-
-def costs(directory: Path, five: str, rounds: int) -> None:
-    """Print CPU and wall of five sources against ntpdig asking one."""
-    script = str(directory / "time-drift.sh")
-    table(
-        {
-            "python3 -c pass": [PYTHON, "-I", "-c", "pass"],
-            "time-drift.sh, 5 servers": [script, "--config", five],
-            **{
-                f"time-drift.sh --format {name}, 5 servers": [
-                    *(script, "--config", five, "--format", name)
-                ]
-                for name in names()[1:]
-            },
-        },
-        rounds,
-    )
-
-
-def watching(directory: Path, five: str) -> None:
-    """Print what one measurement of `watch` costs, of a hundred that are asked for by newlines."""
-    asking = directory / "newlines"
-    asking.write_text("\n" * 100)
-    for name in ("integer", "prometheus"):
-        command = f'exec "$0" watch --config "$1" --format {name} <"$2"'
-        script = str(directory / "time-drift.sh")
-        costs_s = [
-            once(["sh", "-c", command, script, five, str(asking)], ENVIRON) for _ in range(3)
-        ]
-        cpu_s, wall_s = (statistics.median(each) for each in zip(*costs_s, strict=True))
-        cost = f"{cpu_s * 10:.1f} ms of CPU, {wall_s * 10:.1f} ms"
-        print(f"\nwatch --format {name}, a measurement of 5 servers: {cost}")
-
-
-def nts(directory: Path, toml: str, rounds: int) -> None:
-    """Print what one NTS server costs when keys are exchanged, and with cookies kept."""
-    paths = {}
-    for name, state in {"keys exchanged": "", "cookies kept": f"{directory}/state"}.items():
-        path = directory / f"nts-{len(state)}.toml"
-        path.write_text(f'state = "{state}"\n{toml}')
-        paths[name] = [str(directory / "time-drift.sh"), "--config", str(path)]
-    print("\n1 NTS server (chronyd)")
-    table(paths, rounds)
-
-
-def mixed(
-    directory: Path, title: str, toml: str, programs: dict[str, int], rounds: int
-) -> dict[str, str]:
-    """Print the cost of a mix of kinds, by how many must agree; return the configurations."""
-    script = str(directory / "time-drift.sh")
-    paths = {}
-    for name, kinds in programs.items():
-        path = directory / f"{len(list(directory.iterdir()))}.toml"
-        path.write_text(f"[consensus]\nmin_kinds = {kinds}\n{toml}")
-        paths[name] = str(path)
-    print(f"\n{title}")
-    table({name: [script, "--config", path] for name, path in paths.items()}, rounds)
-    return paths
-
-
-def table(commands: dict[str, list[str]], rounds: int) -> None:
-    """Print what the commands cost, and how that compares with ntpdig asking one server."""
-    peer_name = "ntpdig, one server"
-    found = interleaved({peer_name: ["ntpdig", "127.0.0.1"], **commands}, rounds, ENVIRON)
-    peer = found[peer_name]
-    print("| program | CPU ms (least) | x ntpdig | wall ms | x ntpdig |")
-    print("|---|---|---|---|---|")
-    for name, cost in found.items():
-        print(
-            f"| {name} | {cost.cpu_ms:.1f} ({cost.cpu_least_ms:.1f}) "
-            f"| {cost.cpu_ms / peer.cpu_ms:.2f} | {cost.wall_ms:.1f} "
-            f"| {cost.wall_ms / peer.wall_ms:.2f} |"
-        )
-
-
-def against_chronyd(directory: Path, five: str, addresses: list[str]) -> None:
-    """Print the wall time of chronyd -Q with the same servers."""
-    path = directory / "client.conf"
-    lines = [f"server {address} iburst" for address in addresses]
-    path.write_text("\n".join([*lines, "cmdport 0", f"pidfile {directory}/client.pid"]))
-    _, theirs_s = once(["chronyd", "-Q", "-x", "-u", "root", "-f", str(path)], ENVIRON)
-    ours_s = min(
-        once([str(directory / "time-drift.sh"), "--config", five], ENVIRON)[1] for _ in range(5)
-    )
-    print(f"\nchronyd -Q, same servers: {theirs_s:.2f} s; we: 1/{theirs_s / ours_s:.0f} of it")
-
-
-def errors(directory: Path, five: str, rounds: int) -> None:
-    """Print the error of the estimate against a known drift of zero: servers on this clock."""
-    found_us = []
-    for _ in range(rounds):
-        done = subprocess.run(
-            [directory / "time-drift.sh", "--config", five, "--json"],
-            env=ENVIRON,
-            check=True,
-            capture_output=True,
-        )
-        found_us.append(abs(json.loads(done.stdout)["drift_ns"]) / 1000)
-    median_us = statistics.median(found_us)
-    print(f"\nerror of the estimate: median {median_us:.1f} us, worst {max(found_us):.1f} us")
-
-
-def errors_while_importing(directory: Path, https_tables: str, rounds: int) -> None:
-    """Print the error when NTP replies arrive 0.2 s after the asking, while httpx is imported."""
-    path = directory / "away.toml"
-    with crowd("tools.bench.crowd", 3, path, "0.1"):
-        path.write_text(f"[consensus]\nmin_kinds = 2\n{path.read_text()}\n{https_tables}")
-        print("\nThe same with NTP servers 0.1 s away, each way: httpx is imported meanwhile:")
-        errors(directory, str(path), rounds)
-
-
-@contextmanager
-def crowd(module: str, count: int, path: Path, *away_s: str) -> Iterator[None]:
-    """Run so many servers in one process, which writes the configuration to `path`."""
-    with subprocess.Popen(
-        [sys.executable, "-m", module, str(count), str(path), *away_s],
-        stdout=subprocess.PIPE,
-        cwd=ROOT,
-    ) as process:
-        assert process.stdout is not None  # noqa: S101 - it is a pipe
-        process.stdout.readline()
-        yield
-        process.terminate()
-
-
-def many_sources(directory: Path, rounds: int) -> None:
-    """Print the wall time of 10, 100 and 200 sources, each a port of one process on loopback."""
-    script = str(directory / "time-drift.sh")
-    with crowd("tools.bench.crowd", 200, directory / "crowd.toml"):
-        tables = (directory / "crowd.toml").read_text().split("\n\n")
-        commands = {}
-        for count in (10, 100, 200):
-            path = directory / f"crowd-{count}.toml"
-            path.write_text("\n\n".join(tables[:count]))
-            commands[str(count)] = [script, "--config", str(path)]
-        found = interleaved(commands, rounds, ENVIRON)
-    print("\n| sources | wall ms | x 10 | ms each beyond 10 | CPU ms |")
-    print("|---|---|---|---|---|")
-    ten = found["10"]
-    for name, cost in found.items():
-        each_ms = (cost.wall_ms - ten.wall_ms) / max(1, int(name) - 10)
-        print(
-            f"| {name} | {cost.wall_ms:.1f} | {cost.wall_ms / ten.wall_ms:.2f} | {each_ms:.2f} "
-            f"| {cost.cpu_ms:.1f} |"
-        )
+def _write(size: argparse.Namespace) -> None:
+    """Write page and plot from what was measured last."""
+    found = {part: _kept(size.kept / "last" / f"{part}.json") for part in PARTS if part != MANY}
+    found[MANY] = _kept(size.kept / f"{MANY}.json")
+    texts = {
+        "measurements.md": markdown.page(found, {kind: lie for kind, (lie, _) in KINDS.items()}),
+        "measurements.svg": plot.picture(found),
+    }
+    size.out.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (size.out / f".{name}").write_text(text, encoding="utf-8")
+    for name in texts:
+        (size.out / f".{name}").replace(size.out / name)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""Write the generated files of this directory again: python -m tools.recipes."""
+"""Write the generated files of monitoring/ and of the role again: python -m tools.recipes."""
 
 from pathlib import Path
 
-from tools.recipes import dashboard, network_dashboard, network_rules, rules
+from tools.recipes import dashboard, network_dashboard, network_rules, role, rules
 
 HERE = Path(__file__).resolve().parents[2] / "monitoring"
+ROLE = HERE.parent / "packaging" / "ansible" / "roles" / "time_drift"
 
 
 def generated() -> dict[Path, str]:
@@ -14,6 +15,11 @@ def generated() -> dict[Path, str]:
         HERE / "grafana" / "time-drift.json": dashboard.text(),
         HERE / "network" / "time-drift-nodes.rules.yml": network_rules.text(),
         HERE / "grafana" / "time-drift-nodes.json": network_dashboard.text(),
+        ROLE / "defaults" / "main" / "thresholds.yml": role.thresholds(),
+        **{
+            ROLE / "templates" / name: role.template(name, (HERE / recipe).read_text("utf-8"))
+            for recipe, name in role.TEMPLATES.items()
+        },
     }
 
 

@@ -122,10 +122,10 @@ def why_not() -> str:
     done = subprocess.run(
         ["unshare", *_NAMESPACES, "true"], capture_output=True, text=True, check=False
     )
-    return done.stderr.strip() if done.returncode else "" if _cgroups() else "no cgroup2 is mounted"
+    return done.stderr.strip() if done.returncode else "" if cgroups() else "no cgroup2 is mounted"
 
 
-def _cgroups() -> Path | None:
+def cgroups() -> Path | None:
     """Return where the unified hierarchy is mounted."""
     for line in Path("/proc/mounts").read_text(encoding="utf-8").split("\n"):
         if line.split()[2:3] == ["cgroup2"]:
@@ -136,9 +136,9 @@ def _cgroups() -> Path | None:
 @contextmanager
 def machine(units: Path, directory: Path) -> Iterator[Machine]:
     """Run a systemd that knows the units of a directory, until the end of the block."""
-    cgroups = _cgroups()
-    assert cgroups
-    group = cgroups / f"time-drift-test-{os.getpid()}-{os.urandom(4).hex()}"
+    mounted = cgroups()
+    assert mounted
+    group = mounted / f"time-drift-test-{os.getpid()}-{os.urandom(4).hex()}"
     group.mkdir()
     inside = [sys.executable, "-m", "tests.support.servers.systemd", str(units), str(directory)]
     with (directory / "console").open("w") as console:
@@ -155,7 +155,7 @@ def machine(units: Path, directory: Path) -> Iterator[Machine]:
     finally:
         outer.kill()  # and its child, as it was reported
         outer.wait(timeout=_LONGEST_S)
-        _remove(group)
+        remove(group)
 
 
 def _booted(outer: int, console: Path) -> Machine:
@@ -171,7 +171,7 @@ def _booted(outer: int, console: Path) -> Machine:
     raise AssertionError(f"systemd does not run: {console.read_text()}")
 
 
-def _remove(group: Path) -> None:
+def remove(group: Path) -> None:
     """Remove a control group and what systemd made in it, as its processes go."""
     ends_s = time.monotonic() + _LONGEST_S
     for inner in sorted([group, *(path for path in group.rglob("*") if path.is_dir())])[::-1]:

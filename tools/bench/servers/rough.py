@@ -1,6 +1,6 @@
 """Roughtime servers of the lab in one process.
 
-    python -m tools.bench.rough COUNT CONFIG
+    python -m tools.bench.servers.rough COUNT CONFIG
 
 writes their tables, prints "ready", serves until terminated
 """

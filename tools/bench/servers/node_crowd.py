@@ -1,6 +1,6 @@
 """Many Bitcoin nodes in one process: one socket, one epoll loop, and an address of 127/8 each.
 
-    python -m tools.bench.node_crowd PORT
+    python -m tools.bench.servers.node_crowd PORT
 
 prints "ready", and serves every address of this machine until terminated. Each address is a node
 of its own: `behaviour_of` has its drift, or that it is silent. For a network namespace.

@@ -1,0 +1,1 @@
+"""docs/measurements.md and its plot, written from figures: pure."""

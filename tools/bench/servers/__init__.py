@@ -1,0 +1,1 @@
+"""What the programs ask: real servers, and processes of the lab."""

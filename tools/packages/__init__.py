@@ -1,0 +1,1 @@
+"""Packages to install without an index: Debian's, and a bundle to unpack anywhere."""
