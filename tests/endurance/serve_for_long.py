@@ -48,7 +48,8 @@ class Minutes:
         return False
 
     def _handed_over(self) -> str:
-        print(self.clock.raw_ns() - self.began_raw_ns, flush=True)
+        sys.stdout.write(f"{self.clock.raw_ns() - self.began_raw_ns}\n")
+        sys.stdout.flush()
         wish = sys.stdin.readline()
         if not wish:
             raise EOFError("whoever started this has gone")
@@ -62,7 +63,7 @@ def measuring_apart(
     path: str, clock: Leaping, seed: int, programs: dict[str, str], measure: Measure
 ) -> Iterator[Measured]:
     """Yield what each measurement found, by the real code, of programs that fail at random."""
-    dice = random.Random(seed)
+    dice = random.Random(seed)  # noqa: S311 - a test's
     count = 0
     while True:
         name = "real" if count % _REAL_EVERY == 0 else "remembered"
@@ -97,6 +98,10 @@ def _programs(directory: Path) -> dict[str, str]:
     return {name: str(directory / name) for name in (*texts, "absent")}
 
 
+def _print_line(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
 def main() -> None:
     """Serve until whoever started this ends it."""
     path, seed, directory = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
@@ -113,10 +118,10 @@ def main() -> None:
     def found_next(_path: str, _clock: Clock) -> Measure:
         return lambda: next(found)
 
-    serve._Keeper = Keeper  # type: ignore[misc]
-    serve.measuring.measuring_apart = found_next
+    serve._Keeper = Keeper  # type: ignore[misc, assignment]
+    measuring.measuring_apart = found_next  # type: ignore[assignment]
     listen = ("--config", path, "--listen", "127.0.0.1:0")
-    serve.serve(listen, clock, lambda line: print(line, file=sys.stderr, flush=True))
+    serve.serve(listen, clock, _print_line)
 
 
 if __name__ == "__main__":

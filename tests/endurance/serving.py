@@ -8,8 +8,8 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager, suppress
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from lab.world import world
 from tests.conftest import ROOT
 from tests.endurance.fickle import node, servers, true_unix_ns
 from tests.endurance.leaping import MINUTE_NS, used
-from tests.endurance.watching import Seen, flat, held
+from tests.endurance.watching import flat, held
 
 MOST_GROWTH_KB = 1024
 """Of the exporter, after a tenth of the time: each new thread finds memory of its own."""
@@ -65,8 +65,11 @@ class _Client:
 
 def serving(ticks: int, seed: int, directory: Path) -> tuple[list[str], str]:
     """Serve for so many minutes; return what is wrong, and the figures in a line."""
-    dice = random.Random(seed)
-    nodes = [KaspaNode(node(seed), time_unix_ns=true_unix_ns), BitcoinNode(time_unix_ns=true_unix_ns)]
+    dice = random.Random(seed)  # noqa: S311 - a test's
+    nodes = [
+        KaspaNode(node(seed), time_unix_ns=true_unix_ns),
+        BitcoinNode(time_unix_ns=true_unix_ns),
+    ]
     config, state = directory / "serve.toml", directory / "serve-state"
     settings = f'timeout = 0.4\nstate = "{state}"\n[consensus]\nmin_kinds = 2'
     probe = '[probe]\nallow = ["127.0.0.0/8"]\ntimeout = 1\nrate = 500\nmin_interval = 60\n'
@@ -119,11 +122,12 @@ def _wrong_clock(body: str) -> list[str]:
 def _settled(process: int) -> dict[str, int]:
     """Return what a process holds once the threads of its connections have ended, which is soon."""
     patience = threading.Event()
+    found = used(str(process))
     for _ in range(200):
-        found = used(str(process))
         if found["threads"] <= _THREADS:
             break
         patience.wait(0.01)
+        found = used(str(process))
     return found
 
 

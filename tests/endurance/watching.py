@@ -101,5 +101,5 @@ def held(seen: Seen) -> str:
     )
 
 
-def _unless(holds: bool, why: str) -> list[str]:  # noqa: FBT001 - a condition is all it is
+def _unless(holds: bool, why: str) -> list[str]:
     return [] if holds else [why]

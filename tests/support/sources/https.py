@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from types import SimpleNamespace
 
 import pytest
 
@@ -98,10 +97,10 @@ class World:
         self.go_on = threading.Event()
         self.wait_for: threading.Event | None = None
         self.waits_s: list[float] = []
-        monkeypatch.setattr("sources.https.source.threading", SimpleNamespace(Event=lambda: self))
+        monkeypatch.setattr("sources.https.source.Latch", lambda: self)
 
     def wait(self, seconds: float) -> None:
-        """Stand for threading.Event().wait; wait for nothing but what the test wants."""
+        """Stand for Latch.wait; wait for nothing but what the test wants."""
         if self.wait_for is not None:
             assert self.wait_for.wait(5)
             self.wait_for.clear()
