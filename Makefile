@@ -8,10 +8,10 @@ URL ?= https://example.org/
 # test of a kind at a time (tests/conftest.py).
 AT_ONCE = -n 3
 # What builds whole artefacts, and what starts servers and tools of others.
-LONG = $(addprefix tests/,image interop monitoring packaging site supply) tests/e2e/test_watch_for_long.py \
+LONG = $(addprefix tests/,image interop monitoring packaging site supply) \
 	$(filter-out %/test_documents.py %/test_registry.py,$(wildcard $(addsuffix /test_*.py,tests/docs)))
 
-.PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed deb bundle packages release image bench bench-image bench-nodes fuzz recipes pages site clean
+.PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed deb bundle packages release image bench bench-image bench-nodes fuzz pythons endurance recipes pages site clean
 
 help:            ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -101,6 +101,13 @@ bench-nodes: .venv  ## 100,000 nodes, which takes eight minutes; `make bench` th
 SECONDS ?= 600
 fuzz: .venv-fuzz  ## fuzz codecs, files and conversations, guided by coverage (SECONDS=600 for all)
 	.venv-fuzz/bin/python -m tests.fuzz $(SECONDS)
+
+pythons: $(DEV)  ## run unit and contract tests by each Python from 3.11 to 3.14 that is here
+	$(RUN) -m tools.pythons
+
+MINUTES ?= 43200
+endurance: $(DEV)  ## watch and serve for 30 days that pass in some 20 minutes (MINUTES=43200)
+	$(RUN) -m tests.endurance $(MINUTES)
 
 recipes:         ## write the generated files of monitoring/ again
 	$(PYTHON) -m tools.recipes

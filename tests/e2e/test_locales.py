@@ -18,7 +18,7 @@ MADE = {
     "tr_TR.UTF-8": ("tr_TR", "UTF-8"),  # whose small I has no dot
     "tr_TR.ISO-8859-9": ("tr_TR", "ISO-8859-9"),
     "de_DE.ISO-8859-1": ("de_DE", "ISO-8859-1"),  # which writes 0,5
-    "zh_CN.GB18030": ("zh_CN", "GB18030"),
+    "zh_CN.GB2312": ("zh_CN", "GB2312"),
     "ja_JP.EUC-JP": ("ja_JP", "EUC-JP"),
 }
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")

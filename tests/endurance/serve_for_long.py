@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from fleet import measuring
+from fleet import commands, measuring
 from fleet.exporter import serve
 from fleet.observer import Measure, Measured
 from fleet.readings import Reference
@@ -67,7 +67,7 @@ def measuring_apart(
     count = 0
     while True:
         name = "real" if count % _REAL_EVERY == 0 else "remembered"
-        if count and dice.random() < _FAULTY_SHARE:
+        if count == 1 or (count and dice.random() < _FAULTY_SHARE):  # its code is loaded early
             name = dice.choice([*_FAULTS, "absent"])
         sys.executable = programs[name]
         found = measure()
@@ -120,8 +120,8 @@ def main() -> None:
 
     serve._Keeper = Keeper  # type: ignore[misc, assignment]
     measuring.measuring_apart = found_next  # type: ignore[assignment]
-    listen = ("--config", path, "--listen", "127.0.0.1:0")
-    serve.serve(listen, clock, _print_line)
+    arguments = ("serve", "--config", path, "--listen", "127.0.0.1:0")
+    commands.run(arguments, clock, sys.stdout.write, _print_line)
 
 
 if __name__ == "__main__":

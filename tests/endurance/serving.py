@@ -94,7 +94,7 @@ def serving(ticks: int, seed: int, directory: Path) -> tuple[list[str], str]:
                 if tick and tick % (ticks // _LOOKS) == 0:
                     client.close()
                     seen.append(_settled(process.pid))
-                process.stdin.write("reload\n" if dice.random() < 0.005 else "go\n")
+                process.stdin.write("reload\n" if tick == 1 or dice.random() < 0.005 else "go\n")
                 process.stdin.flush()
             client.close()
     apart = [after - before for before, after in pairwise(moments)]
@@ -142,7 +142,7 @@ def _running(
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": str(ROOT), "MALLOC_ARENA_MAX": "1"},
     ) as process:
         try:
             assert process.stderr is not None
