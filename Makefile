@@ -8,10 +8,10 @@ URL ?= https://example.org/
 # test of a kind at a time (tests/conftest.py).
 AT_ONCE = -n 3
 # What builds whole artefacts, and what starts servers and tools of others.
-LONG = $(addprefix tests/,image interop monitoring packaging site supply) \
+LONG = $(addprefix tests/,chaos image interop monitoring packaging site supply) \
 	$(filter-out %/test_documents.py %/test_registry.py,$(wildcard $(addsuffix /test_*.py,tests/docs)))
 
-.PHONY: help demo test interop tools lint type format check lock audit sbom wheel installed deb bundle packages release image bench bench-image bench-nodes fuzz pythons endurance recipes pages site clean
+.PHONY: help demo test chaos interop tools lint type format check lock audit sbom wheel installed deb bundle packages release image bench bench-image bench-nodes simulation fuzz pythons endurance recipes pages site clean
 
 help:            ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -52,6 +52,9 @@ build/ntpsec:
 		&& dpkg -x ntpsec_*.deb . && rm ntpsec_*.deb
 	mv build/ntpsec.new build/ntpsec
 
+chaos: $(DEV)    ## every fault of tests/chaos, beside honest servers and alone: a table (root)
+	$(RUN) -m tests.chaos
+
 # A peer whose package would start a program that sets the clock: it is unpacked, not installed.
 build/htpdate:
 	rm -rf build/htpdate.new
@@ -90,13 +93,17 @@ check: lint type test  ## everything before a commit
 bench: .venv     ## write docs/measurements.md: cost, error and lies beside peers (root, and Debian's servers)
 	-$(MAKE) build/htpdate .venv-interop/bin/roughly
 	.venv/bin/python -m tools.bench.run
-	.venv/bin/python -m tools.bench.simulation
 
 bench-image: .venv  ## size and start-up of the image (root, and Debian's buildah, crun, debootstrap)
 	.venv/bin/python -m tools.bench.image
 
 bench-nodes: .venv  ## 100,000 nodes, which takes eight minutes; `make bench` then shows them (root)
 	.venv/bin/python -m tools.bench.run nodes-many
+
+# Half an hour of two quiet cores for a million. What is interrupted goes on at the next call.
+RUNS ?= 1000000
+simulation: .venv  ## run the rule on simulated networks (RUNS=1000000), write docs/simulation.md
+	.venv/bin/python -m tools.simulation --runs $(RUNS) --processes 2
 
 SECONDS ?= 600
 fuzz: .venv-fuzz  ## fuzz codecs, files and conversations, guided by coverage (SECONDS=600 for all)

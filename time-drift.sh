@@ -56,7 +56,9 @@ run() {
 }
 
 # The deadline counts from here. /proc/uptime is the one clock that a shell can read by itself.
-{ read -r TIME_DRIFT_STARTED _ </proc/uptime || TIME_DRIFT_STARTED=; } 2>/dev/null
+# One redirection at a time: with 12 descriptors left, dash loses stdin over a second one.
+TIME_DRIFT_STARTED=
+[ ! -r /proc/uptime ] || read -r TIME_DRIFT_STARTED _ </proc/uptime
 # One pool of memory: for each thread glibc sets 64 MB of addresses aside, of which some have few.
 export TIME_DRIFT_STARTED MALLOC_ARENA_MAX=1
 

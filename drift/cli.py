@@ -47,6 +47,9 @@ def main(arguments: Sequence[str]) -> int:
         from drift.formats.registry import format_named_in  # noqa: PLC0415 - the integer needs no other
 
         output_format = format_named_in(arguments)
+    # What a thread cannot even report for want of memory is a timeout; stderr is for our own line.
+    # A function in C that takes one argument, as one in Python would itself want memory.
+    sys.unraisablehook = callable
     console = Console(output_format, None, _CLOCK)
     try:
         began_raw_ns = _CLOCK.raw_ns() - process_age_ns(os.environ.get("TIME_DRIFT_STARTED"))

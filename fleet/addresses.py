@@ -20,6 +20,8 @@ from ipaddress import (
     ip_network,
 )
 
+from sources.schema import in_ascii
+
 Network = IPv4Network | IPv6Network
 
 _SPECIAL = [
@@ -116,12 +118,10 @@ def read_host(text: str) -> str:
         return str(_literal(text))
     except ValueError:
         pass
-    name = text.lower()
-    if not name.isascii():
-        try:
-            name = name.encode("idna").decode("ascii")
-        except UnicodeError as error:
-            raise ValueError(f"{text[:60]!r} is no host: {error}") from error
+    try:
+        name = (text if text.isascii() else in_ascii(text)).lower()
+    except ValueError as error:
+        raise ValueError(f"{text[:60]!r} is no host: {error}") from error
     labels = name.removesuffix(".").split(".")
     if len(name) > _LONGEST_NAME or not all(_is_label(label) for label in labels):
         raise ValueError(f"{text[:60]!r} is no host: a name or an address wanted")

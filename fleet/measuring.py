@@ -96,7 +96,10 @@ def _gathered(settings: Config, clock: Clock, *, is_lab: bool) -> Gathered:
     directory = None if is_lab else state.directory_of(settings.state)
     memory = Memory() if directory is None else state.State(directory, clock)
     deadline_raw_ns = clock.raw_ns() + settings.timeout_ns
-    return gather(settings.sources, settings.rule, deadline_raw_ns, clock, memory=memory)
+    # Patient: an early answer's integer is what all would say, but its interval is not.
+    return gather(
+        settings.sources, settings.rule, deadline_raw_ns, clock, patient=True, memory=memory
+    )
 
 
 def _measured(gathered: Gathered, settings: Config, clock: Clock) -> Measured:

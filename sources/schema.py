@@ -111,7 +111,7 @@ def read_host(value: object) -> str:
     if is_address(text):
         return plain(text)
     if not text.isascii():
-        text = _in_ascii(text)
+        text = in_ascii(text)
     # One final dot is kept: it keeps the resolver from trying search domains.
     labels = text.removesuffix(".").split(".")
     if not all(0 < len(label) <= 63 and _is_label(label) for label in labels):  # noqa: PLR2004 - RFC 1035
@@ -121,7 +121,7 @@ def read_host(value: object) -> str:
     return text
 
 
-def _in_ascii(name: str) -> str:
+def in_ascii(name: str) -> str:
     """Return a name by IDNA 2008 (RFC 5891), mapped before by UTS 46 without its transition."""
     import idna  # noqa: PLC0415 - hardly any configuration has such names
 

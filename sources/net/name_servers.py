@@ -1,4 +1,4 @@
-"""The name servers of resolv.conf, all asked at once, by dnspython.
+"""The name servers of resolv.conf, all asked at once (eight at most), by dnspython.
 
 Imported only when the system's resolver is slow or failing: dnspython costs 100 ms. At most 16
 questions are under way to one server, so that hundreds of names cannot starve the main thread, and
@@ -25,6 +25,8 @@ from sources.net.addresses import is_address
 _RESOLV_CONF = "/etc/resolv.conf"
 _DEFAULT_SERVER = "127.0.0.1"
 """What resolv.conf(5) says is asked where it names nobody."""
+_MOST_SERVERS = 8
+"""The system's own resolver asks the first three; a thousand would take thousands of threads."""
 _AT_ONCE = 16
 _RETRY_S = 0.7
 """How long one UDP question may be unanswered before it is asked again."""
@@ -166,9 +168,9 @@ def _resolv_conf() -> str:
                         lines.append(line.strip())
     except OSError:
         lines = []
-    if not any(line.startswith("nameserver") for line in lines):
-        lines.append(f"nameserver {_DEFAULT_SERVER}")
-    return "\n".join(lines)
+    servers = [line for line in lines if line.startswith("nameserver")][:_MOST_SERVERS]
+    others = [line for line in lines if not line.startswith("nameserver")]
+    return "\n".join([*(servers or [f"nameserver {_DEFAULT_SERVER}"]), *others])
 
 
 def _is_domain(text: str) -> bool:

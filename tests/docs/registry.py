@@ -170,6 +170,8 @@ _SET_UP = (
     Entry(_TROUBLES, "promtool check config", WORDS),
     Entry(_TROUBLES, "w32tm /config …", NotHere("it takes Windows")),
     Entry(f"{_DECISIONS}/setup.md", "make audit", Make()),
+    Entry(f"{_DECISIONS}/setup.md", "make chaos", Make()),
+    Entry(f"{_DECISIONS}/setup.md", "make endurance", Make()),
     Entry(f"{_DECISIONS}/setup.md", "pip install -r", WORDS),
     Entry(f"{_DECISIONS}/setup.md", "pip install --require-hashes -r requirements.txt", WORDS),
     Entry(_RELEASING, "git tag -s vVERSION", SIGNED),
@@ -188,14 +190,15 @@ _SET_UP = (
     *(
         Entry(page, f"make {target}", Make())
         for page, targets in {
-            _CONSENSUS_PAGE: ("bench",),
+            _CONSENSUS_PAGE: ("simulation",),
+            "docs/simulation.md": ("simulation",),
             _FORMATS: ("bench",),
             _MEASUREMENTS: ("bench", "bench-nodes"),
             _CONTAINERS_PAGE: (
                 *("lock", "audit", "sbom", "bench-image"),
                 "image BASE=python:3.13-slim@sha256:...",
             ),
-            _CONTRIBUTING: ("check", "interop", "lint type", "pages"),
+            _CONTRIBUTING: ("chaos", "check", "interop", "lint type", "pages"),
             _RELEASING: ("lock", "audit", "pages", "release", "site", "deb SUITE=trixie"),
             _EXTENDING: (
                 *("lock", "pages", "test PYTEST=tests/contract/nodes"),

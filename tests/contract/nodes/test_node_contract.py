@@ -1,5 +1,6 @@
 """What every kind of node keeps to, against its lab twin. A new kind is found by its name."""
 
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -58,6 +59,27 @@ def test_every_kind_has_a_port_and_keys_with_words(kind: str) -> None:
     assert all(key.allowed for key in node.KEYS.values())
     with pytest.raises(ValueError, match="unknown keys: nonsense"):
         make(kind, {"nonsense": 1})
+
+
+def test_no_name_is_looked_up_again(
+    start: Callable[..., LabNode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The addresses that were judged are those that are connected to (DNS rebinding)."""
+    node = start()
+    # A certificate of that name there is none.
+    host = node.address if node.kind == "https" else "rebound.example"
+    looked_up: list[object] = []
+
+    def getaddrinfo(host: object, *_: object, **__: object) -> None:
+        looked_up.append(host)
+        raise socket.gaierror(socket.EAI_NONAME, "not to be asked")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+    stamp = reader(node).read(a_question(node).replaced(host=host))
+
+    assert stamp.server == node.address
+    assert looked_up == []
 
 
 @pytest.mark.parametrize("off_s", [0, 0.5, -0.5, -4, 30, 10 * YEAR_S, -20 * YEAR_S])

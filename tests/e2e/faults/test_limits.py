@@ -17,6 +17,7 @@ from lab.ntp import NtpServer
 from lab.nts import NtsServer
 from lab.roughtime import RoughtimeServer
 from lab.world import Server, world
+from tests.conftest import ROOT
 from tests.support.processes import NOBODY, Ran, run_limited
 
 MB = 1 << 20
@@ -127,3 +128,21 @@ def test_few_threads(paths: dict[str, Path], config: str) -> None:
     for most in (1, 2, 4, 8, 16):  # one at a time: the kernel counts all that a user has
         (done,) = many(paths[config], "NPROC", [most], uid=NOBODY)
         assert_by_contract(done, "can't start new thread")
+
+
+def test_a_thread_that_cannot_even_report_writes_nothing(script: str) -> None:
+    """As where there is no memory to make a failure of: stderr is for the program's own line."""
+    code = (
+        "import sys, time; sys.path += sys.argv[1:3]; del sys.argv[1:3]\n"
+        "from drift.cli import main; main(['--version'])\n"
+        "from _thread import start_new_thread\n"
+        "def fail(): raise MemoryError\n"
+        "start_new_thread(fail, ())\n"
+        "time.sleep(0.2)\n"
+    )
+    venv = ROOT / ".venv"
+    program = [str(venv / "bin/python"), "-I", "-S", "-c", code, str(ROOT), str(venv / "packages")]
+
+    done = run_limited(program=program)
+
+    assert (done.returncode, done.stderr) == (0, "")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -164,6 +165,58 @@ def test_targets_that_are_refused(serve: Serve, query: str, status: int, word: s
     assert found == status, body
     assert word in body
     assert "secret" not in body
+
+
+INSIDE = {
+    "http://[::ffff:7f00:1]/": (403, "loopback"),
+    "http://[::ffff:127.0.0.1]/": (403, "loopback"),
+    "http://[64:ff9b::a9fe:a9fe]/": (403, "link-local"),
+    "http://[2002:7f00:1::1]/": (403, "loopback"),
+    "http://[::127.0.0.1]/": (403, "not global unicast"),
+    "http://[fe80::1%lo]/": (400, "no host"),
+    "http://[fe80::1%25lo]/": (400, "no host"),
+    "http://0177.0.0.1/": (400, "no host"),
+    "http://127.1/": (400, "no host"),
+    "http://127.0.0.1./": (400, "no host"),
+    "http://2130706433/": (400, "no host"),
+    "http://2130706433./": (400, "no host"),
+    "http://0x7f.1/": (400, "no host"),
+    "http://0x7f000001/": (400, "no host"),
+    "http://\uff11\uff12\uff17.0.0.1/": (400, "no host"),
+    "http://127\u30020\u30020\u30021/": (400, "no host"),
+    "http://localhost/": (403, "loopback"),
+    "http://LOCALHOST/": (403, "loopback"),
+    "http://\u24dbocalhost/": (403, "loopback"),
+    "http://a.example\0.evil.example/": (400, "printable"),
+    "http://a.example\r\nX:y/": (400, "printable"),
+    "http://a.example/\r\nX:y": (400, "printable"),
+    "http://a.example#@127.0.0.1/": (400, "passwords"),
+    "http://127.0.0.1\\@a.example/": (400, "passwords"),
+    "http://me:secret@127.0.0.1/": (400, "passwords"),
+    "http://127.0.0.1:80:80/": (400, "allowed is"),
+}
+"""Ways to write what this machine alone can reach."""
+
+
+def test_no_way_to_write_an_address_leads_inside(script: str, tmp_path: Path) -> None:
+    """Where nothing is allowed beyond public addresses, none of these is connected to."""
+    path = tmp_path / "serve.toml"
+    found: dict[str, tuple[int, str]] = {}
+    with network(HttpNode()) as lab:
+        inside = lab.nodes[0]
+        path.write_text(lab.toml.replace('allow = ["127.0.0.0/8"]', ""), encoding="utf-8")
+        with serving(script, path) as exporter:
+            for target, (_, word) in INSIDE.items():
+                place, _, path_of = target.removeprefix("http://").partition("/")
+                at_a_node = f"http://{place}:{inside.port}/{path_of}"
+                for written in (target, at_a_node):
+                    status, body, _ = exporter.get(f"/probe?target={quote(written, safe='')}")
+                    found[written] = (status, word if word in body else body)
+        connections = inside.connections
+
+    assert {answer[0] for answer in found.values()} == {400, 403}, found
+    assert {target: found[target] for target in INSIDE} == INSIDE
+    assert connections == 0
 
 
 def test_its_own_clock_and_its_health(serve: Serve) -> None:

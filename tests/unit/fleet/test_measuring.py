@@ -8,6 +8,7 @@ from fleet import measuring
 from fleet.measuring import measuring_apart
 from lab import behaviour
 from lab.ntp import NtpServer
+from lab.roughtime import RoughtimeServer
 from lab.world import world
 from sources.clock import NS, Clock
 
@@ -22,6 +23,23 @@ def test_it_measures_by_the_consensus_of_drift() -> None:
     true_ns = measured.reference.true_unix_ns(clock.raw_ns())
     assert abs(true_ns - clock.wall_ns() - 4 * NS) < NS // 20
     assert measured.reference.raw_minus_true.width_ns < NS // 10
+
+
+def test_liars_who_hurry_do_not_bend_the_interval() -> None:
+    """With what had come by an early integer they were a majority; the slow honest are heard, too.
+
+    A Roughtime server is coarse enough to agree with both.
+    """
+    clock = Clock()
+    liars = [NtpServer(name, behaviour.shifted(0.2)) for name in "ABC"]
+    slow = [NtpServer(name, behaviour.late(0.4)) for name in "DEF"]
+    with world(*liars, RoughtimeServer("G"), *slow) as lab:
+        measured = measuring.measuring(lab.config, clock, is_lab=True)()
+
+    assert measured.reference is not None
+    truth_ns = -clock.wall_minus_raw_ns()
+    held = measured.reference.raw_minus_true
+    assert held.low_ns <= truth_ns <= held.high_ns
 
 
 def test_without_a_majority_it_says_what_is_missing() -> None:

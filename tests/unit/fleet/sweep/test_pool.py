@@ -3,6 +3,7 @@
 import itertools
 import os
 import resource
+import socket
 import threading
 import time
 from collections import Counter
@@ -237,6 +238,26 @@ def test_addresses_that_are_not_allowed_are_not_asked() -> None:
     assert "allow" in results[1].note
     assert node.asked == []
     assert [result.probes for result in results] == [0, 0, 0]
+
+
+def test_a_name_that_leads_elsewhere_the_next_time_gains_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each answer is judged by itself: what is connected to has been judged (DNS rebinding)."""
+    answers = itertools.cycle(["1.1.1.1", "127.0.0.1", "169.254.169.254"])
+
+    def getaddrinfo(*_: object, **__: object) -> list[tuple[object, ...]]:
+        return [(2, 1, 6, "", (next(answers), 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    node = FakeNode(showing(grain_ns=1))
+
+    verdicts = [
+        sweep([a_target("rebound.example")], a_world(node, allow=()))[0].verdict for _ in range(6)
+    ]
+
+    assert verdicts == ["decided", "not allowed", "not allowed"] * 2
+    assert {address for address, _ in node.asked} == {"1.1.1.1"}
 
 
 @pytest.mark.usefixtures("renewed_each_second")

@@ -2,12 +2,14 @@
 
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import dns.resolver
 import pytest
 
 from sources.base import Unreachable
+from sources.net.name_servers import NameServers
 from tests.support.fakes import Elapsed
 from tests.support.servers.dns_server import (
     Behaviour,
@@ -147,3 +149,17 @@ def test_name_servers_that_say_the_same_say_it_once(
         "name cannot be resolved: try again; 198.51.100.53, 203.0.113.53 answered REFUSED; "
         "2001:db8::53 did not answer"
     )
+
+
+def test_of_a_thousand_name_servers_eight_are_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Each would have threads of its own; the first are asked, as the system does."""
+    path = tmp_path / "resolv.conf"
+    lines = [f"nameserver 127.0.1.{n % 250}" for n in range(1000)]
+    path.write_text("\n".join(["search lab.test", *lines, "options ndots:2"]), encoding="ascii")
+    monkeypatch.setattr("sources.net.name_servers._RESOLV_CONF", str(path))
+
+    asked = NameServers(lambda: 0).ask(HOST, lambda _addresses, _error: None)
+
+    assert asked == 2 * 8

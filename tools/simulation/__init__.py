@@ -1,0 +1,1 @@
+"""The program's own rule and gathering, run a million times on networks that do not exist."""
