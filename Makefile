@@ -8,10 +8,10 @@ URL ?= https://example.org/
 # test of a kind at a time (tests/conftest.py).
 AT_ONCE = -n 3
 # What builds whole artefacts, and what starts servers and tools of others.
-LONG = $(addprefix tests/,chaos image interop monitoring packaging site supply) tests/e2e/test_watch_for_long.py \
+LONG = $(addprefix tests/,chaos image interop monitoring packaging site supply) \
 	$(filter-out %/test_documents.py %/test_registry.py,$(wildcard $(addsuffix /test_*.py,tests/docs)))
 
-.PHONY: help demo test chaos interop tools lint type format check lock audit sbom wheel installed deb bundle packages release image bench bench-image bench-nodes simulation coverage fuzz mutants recipes pages site clean
+.PHONY: help demo test chaos interop tools lint type format check lock audit sbom wheel installed deb bundle packages release image bench bench-image bench-nodes simulation coverage fuzz mutants pythons endurance recipes pages site clean
 
 help:            ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -117,6 +117,13 @@ coverage: $(DEV)  ## measure branch coverage; fails below 100 % of what proves, 
 
 mutants: .venv-mutants  ## change what proves, one thing at a time: a test must fail (PARTS=sources/ntp)
 	.venv-mutants/bin/python -m tests.mutants $(PARTS)
+
+pythons: $(DEV)  ## run unit and contract tests by each Python from 3.11 to 3.14 that is here
+	$(RUN) -m tools.pythons
+
+MINUTES ?= 43200
+endurance: $(DEV)  ## watch and serve for 30 days that pass in some 20 minutes (MINUTES=43200)
+	$(RUN) -m tests.endurance $(MINUTES)
 
 recipes:         ## write the generated files of monitoring/ again
 	$(PYTHON) -m tools.recipes

@@ -1,0 +1,50 @@
+"""The short form of `make endurance`: hours instead of thirty days."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.endurance.serving import serving
+from tests.endurance.watching import flat, punctual, watching
+
+MINUTE_NS = 60 * 10**9
+
+
+@pytest.mark.timeout(240)
+def test_watch(tmp_path: Path) -> None:
+    """Memory, files, threads and state stay what they were; each tick is taken once, on time."""
+    wrong, _ = watching(400, 20, tmp_path)
+
+    assert wrong == []
+
+
+@pytest.mark.timeout(240)
+def test_serve(tmp_path: Path) -> None:
+    """The same of the exporter, whose own measurements, nodes and clients fail at random."""
+    wrong, _ = serving(400, 20, tmp_path)
+
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("moments", "why"),
+    [
+        ([0, MINUTE_NS], "2 ticks of 3"),
+        ([0, MINUTE_NS, 2 * MINUTE_NS - 1], "too early"),
+        ([0, MINUTE_NS, 2 * MINUTE_NS + MINUTE_NS // 10], "late"),
+        ([0, MINUTE_NS, MINUTE_NS], "twice"),
+    ],
+)
+def test_a_bad_schedule_is_seen(moments: list[int], why: str) -> None:
+    """A tick that is left out, early, late or taken twice."""
+    assert why in " ".join(punctual(moments, 3))
+
+
+@pytest.mark.parametrize("name", ["resident_kb", "files", "threads", "children"])
+def test_growth_is_seen(name: str) -> None:
+    """Memory, a file, a thread or a child more than after a tenth of the time."""
+    usual = {"resident_kb": 1000, "files": 4, "threads": 1, "children": 0}
+    grown = {**usual, name: usual[name] + (500 if name == "resident_kb" else 1)}
+
+    assert flat([usual] * 20, {"threads": 1, "children": 0}, 256) == []
+    assert len(flat([usual] * 19 + [grown], {"threads": 1, "children": 0}, 256)) == 1
