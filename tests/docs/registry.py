@@ -169,7 +169,10 @@ _SET_UP = (
     Entry(_TROUBLES, "./time-drift.sh", ANSWER),
     Entry(_TROUBLES, "promtool check config", WORDS),
     Entry(_TROUBLES, "w32tm /config …", NotHere("it takes Windows")),
-    Entry(f"{_DECISIONS}/setup.md", "make audit", Make()),
+    *(
+        Entry(f"{_DECISIONS}/setup.md", f"make {target}", Make())
+        for target in ("audit", "coverage", "mutants")
+    ),
     Entry(f"{_DECISIONS}/setup.md", "make chaos", Make()),
     Entry(f"{_DECISIONS}/setup.md", "make endurance", Make()),
     Entry(f"{_DECISIONS}/setup.md", "pip install -r", WORDS),
