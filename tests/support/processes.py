@@ -46,6 +46,10 @@ class Ran(Record):
     wall_s: float
 
 
+_OF_THE_SCRIPT = {"MALLOC_ARENA_MAX": "1"}
+"""What time-drift.sh exports."""
+
+
 def run_limited(
     *arguments: str,
     limits: Mapping[str, int] | None = None,
@@ -76,7 +80,7 @@ def run_limited(
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
-            env=os.environ | dict(environ or {}),
+            env=os.environ | _OF_THE_SCRIPT | dict(environ or {}),
             timeout=30,
             check=False,
         )
