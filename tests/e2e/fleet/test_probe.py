@@ -339,8 +339,8 @@ def share_undecided(found: list[dict[str, Any]], wanted: list[Member]) -> float:
         assert low_ns <= member.off_ns <= high_ns, one
         assert one["drift_s"] in (None, round(member.off_ns / NS)), one
     assert max(one["probes"] for one in found) <= 4
-    open_ones = sum(one["verdict"] == "undecided" for one in found)
-    return open_ones / sum(not member.verdict for member in wanted)
+    still_open = [one for one in found if one["verdict"] == "undecided"]
+    return len(still_open) / len([member for member in wanted if not member.verdict])
 
 
 def test_summary_and_report(program: Program, nodes: Lab, tmp_path: Path) -> None:
