@@ -312,7 +312,7 @@ def test_a_network(
     if offset:
         needs("faketime")
     wanted = members()
-    undecided = []
+    undecided: list[float] = []
     with network(*(one.node for one in wanted), settings=DEADLINE, modules=modules()) as lab:
         path, inventory = tmp_path / "probe.toml", tmp_path / "nodes.json"
         path.write_text(lab.toml, encoding="utf-8")
