@@ -48,6 +48,7 @@ _FREE = ("tests/unit/", "tests/property/")
 """What may run anywhere at any time, on every worker of a parallel run."""
 _GROUPS = {
     "setup": ("tests/e2e/setup/",),
+    "faults": ("tests/e2e/faults/", "tests/e2e/fleet/"),
     "end to end": ("tests/e2e/",),
     "wire": ("tests/contract/", "tests/interop/", "tests/fuzz/", "tests/chaos/"),
 }
