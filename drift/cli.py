@@ -162,7 +162,9 @@ def _options(arguments: Sequence[str]) -> Options:
 def _settings(options: Options) -> AbstractContextManager[Config]:
     """Return the configuration asked for, that of a lab included, for as long as the lab runs."""
     if not options.demo:
-        return nullcontext(config.load(config.find(options.config)))
+        path = config.find(options.config)
+        # A check leaves nothing behind: it is often root's, of a file for another user.
+        return nullcontext(config.load(path, keeps=not options.check_config))
     from lab.world import demo  # noqa: PLC0415 - only the demo needs a lab
 
     return demo()

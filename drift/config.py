@@ -85,8 +85,11 @@ def _is_there(path: str) -> bool:
     return True
 
 
-def load(path: str) -> Config:
-    """Read the file at `path`; raise ConfigError with everything needed to mend it."""
+def load(path: str, *, keeps: bool = True) -> Config:
+    """Read the file at `path`; raise ConfigError with everything needed to mend it.
+
+    `keeps` leaves what was parsed for later runs.
+    """
     shown = shown_path(path)
     if len(shown) > _LONGEST_PATH:
         shown = f"...{shown[-_LONGEST_PATH:]}"
@@ -109,7 +112,8 @@ def load(path: str) -> Config:
         ) from error
     tree = _parsed(text, shown)
     settings = _read(tree, shown)
-    kept.keep(tree, settings.state)
+    if keeps:
+        kept.keep(tree, settings.state)
     return settings
 
 

@@ -50,7 +50,7 @@ _GROUPS = {
     "setup": ("tests/e2e/setup/",),
     "faults": ("tests/e2e/faults/", "tests/e2e/fleet/"),
     "end to end": ("tests/e2e/",),
-    "wire": ("tests/contract/", "tests/interop/", "tests/fuzz/", "tests/chaos/"),
+    "wire": ("tests/contract/", "tests/interop/", "tests/fuzz/"),
 }
 """What measures time on the way, or makes environments: one test of a group at a time. What is in
 none of them builds things or starts other programs: one folder at a time."""

@@ -103,6 +103,7 @@ def _measure(size: argparse.Namespace) -> None:
     """Measure one part inside of its namespace."""
     part, script, directory, path = size.inside
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    ENVIRON["HOME"] = directory  # as every user has one: what a run keeps for the next is in it
     found = PARTS[part](Path(script), Path(directory), size)
     Path(path).write_text(json.dumps(found), encoding="utf-8")
 

@@ -78,6 +78,13 @@ def test_a_file_is_parsed_once(place: Path, file: Path, parsed: list[str]) -> No
     assert place.stat().st_mode & 0o777 == 0o700
 
 
+def test_a_check_leaves_nothing(place: Path, file: Path) -> None:
+    """--check-config is often root's, of a file that another user's runs will read."""
+    config.load(str(file), keeps=False)
+
+    assert not place.exists() or not list(place.iterdir())
+
+
 def test_the_shipped_file_is_the_same_either_way(place: Path, parsed: list[str]) -> None:
     """Every source and every number is what it is without anything kept."""
     path = str(ROOT / "config.toml")
