@@ -162,7 +162,7 @@ wheel: .venv-supply   ## build build/wheel/*.whl
 	.venv-supply/bin/python -m build --wheel --no-isolation --outdir build/wheel
 
 # What is about this checkout: its layout, the file beside its script, its documents.
-TREE_ONLY = --ignore=tests/unit/test_layers.py --ignore=tests/unit/fleet/test_chains.py \
+TREE_ONLY = --ignore=tests/unit/test_layers.py --ignore=tests/unit/tools --ignore=tests/unit/fleet/test_chains.py \
 	--deselect tests/unit/drift/test_config.py::test_where_the_configuration_is_looked_for \
 	--deselect tests/unit/drift/formats/test_formats.py::test_the_documents_spell_thresholds_alike
 INSTALLED = build/installed
@@ -171,7 +171,7 @@ installed: wheel      ## run tests against the installed wheel, away from this c
 	$(PYTHON) -m venv $(INSTALLED)/venv
 	$(INSTALLED)/venv/bin/python -m pip install --quiet --require-hashes -r requirements-dev.txt
 	$(INSTALLED)/venv/bin/python -m pip install --quiet --no-deps --no-index build/wheel/*.whl
-	cp -R tests docs pyproject.toml README.md CHANGELOG.md config.toml $(INSTALLED)/
+	cp -R tests docs packaging pyproject.toml README.md CHANGELOG.md config.toml $(INSTALLED)/
 	cd $(INSTALLED) && venv/bin/python -m pytest -q $(AT_ONCE) --hypothesis-profile=brief \
 		tests/unit tests/contract/test_source_contract.py $(TREE_ONLY)
 
