@@ -1,29 +1,20 @@
 """What the tests of packages share: both packages, and empty roots."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.packaging.roots import EmptyRoot, built, empty_root
-
-
-def _have(*programs: str) -> None:
-    missing = [name for name in programs if shutil.which(name) is None]
-    if os.geteuid() != 0:
-        missing.append("root")
-    if missing and os.environ.get("CI"):
-        pytest.fail(f"no {', '.join(missing)}, and CI may not skip")
-    if missing:
-        pytest.skip(f"no {', '.join(missing)}: NO package was built, this test did NOT run")
+from tests.support.demands import demand_root_and
 
 
 @pytest.fixture(scope="session")
 def packages() -> Path:
     """Where the package of Debian's kind and the bundle are, below `deb` and `bundle`."""
-    _have("debootstrap", "make", "unshare", "nsenter", "ip", "ss")
+    demand_root_and(
+        "debootstrap", "make", "unshare", "nsenter", "ip", "ss", else_not="NO package was built"
+    )
     return built()
 
 

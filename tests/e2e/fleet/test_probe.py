@@ -306,8 +306,8 @@ def test_a_network(
 ) -> None:
     """Every integer right, every interval holds the truth, nobody counted as what it is not.
 
-    Always. That few stay undecided is held to the best of three sweeps, and to 5 %: this machine
-    plays 300 nodes beside other tests, and they answer late. Alone it leaves 2 % at most.
+    Always. That few stay undecided may take a slower sweep: this machine plays 300 nodes beside
+    other tests, and at 500 connections a second they answer late.
     """
     if offset:
         needs("faketime")
@@ -315,17 +315,19 @@ def test_a_network(
     undecided: list[float] = []
     with network(*(one.node for one in wanted), settings=DEADLINE, modules=modules()) as lab:
         path, inventory = tmp_path / "probe.toml", tmp_path / "nodes.json"
-        path.write_text(lab.toml, encoding="utf-8")
         inventory.write_text(json.dumps([{"targets": lab.targets}]), encoding="utf-8")
-        while not undecided or (min(undecided) > 0.02 and len(undecided) < 3):
+        for rate in (500, 100, 50):
+            path.write_text(lab.toml.replace("rate = 500", f"rate = {rate}"), encoding="utf-8")
             done = program(
                 "probe", "--config", str(path), "--format", "json", "--targets", str(inventory),
                 environ=faked(offset) if offset else {},
             )  # fmt: skip
             assert done.returncode == 3, done.stderr
             undecided.append(share_undecided(json.loads(done.stdout), wanted))
+            if undecided[-1] <= 0.02:
+                break
 
-    assert min(undecided) <= 0.05, undecided
+    assert undecided[-1] <= 0.02, undecided
 
 
 def share_undecided(found: list[dict[str, Any]], wanted: list[Member]) -> float:
