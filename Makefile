@@ -44,24 +44,14 @@ build/node: | build/base
 	rm -rf build/node.new/debs
 	mv build/node.new build/node
 
-# A second NTS server. Its package excludes chrony's, so it is unpacked here and not installed.
-build/ntpsec:
-	rm -rf build/ntpsec.new
-	mkdir -p build/ntpsec.new
-	cd build/ntpsec.new && apt-get download -qq -o APT::Sandbox::User=root ntpsec \
-		&& dpkg -x ntpsec_*.deb . && rm ntpsec_*.deb
-	mv build/ntpsec.new build/ntpsec
-
-chaos: $(DEV)    ## every fault of tests/chaos, beside honest servers and alone: a table (root)
-	$(RUN) -m tests.chaos
-
-# A peer whose package would start a program that sets the clock: it is unpacked, not installed.
-build/htpdate:
-	rm -rf build/htpdate.new
-	mkdir -p build/htpdate.new
-	cd build/htpdate.new && apt-get download -qq -o APT::Sandbox::User=root htpdate \
-		&& dpkg -x htpdate_*.deb . && rm htpdate_*.deb
-	mv build/htpdate.new build/htpdate
+# Packages that are unpacked here and not installed: a second NTS server, whose package excludes
+# chrony's, and a peer whose package would start a program that sets the clock.
+build/ntpsec build/htpdate:
+	rm -rf $@.new
+	mkdir -p $@.new
+	cd $@.new && apt-get download -qq -o APT::Sandbox::User=root $(@F) \
+		&& dpkg -x $(@F)_*.deb . && rm $(@F)_*.deb
+	mv $@.new $@
 
 interop: $(DEV) tools  ## the others: real servers, other implementations, artefacts (makes tools first)
 	$(RUN) -m pytest $(AT_ONCE) $(LONG) $(PYTEST)
