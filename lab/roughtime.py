@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from lab.behaviour import Behaviour, Honest, Reply, honest
-from lab.udp import UdpServer
+from lab.udp import UdpServer, one_port
 from sources.base import Malformed
 from sources.clock import NS
 from sources.record import Record
@@ -199,12 +199,11 @@ class RoughtimeServer(UdpServer):
         self._time_unix_ns = time_unix_ns
         self._manner = manner
         self._listener: socket.socket | None = None
+        bound = None
         if manner.tcp:
-            # First, so that it takes a port that is free for TCP; for UDP nearly all are.
-            family = socket.AF_INET6 if ":" in address else socket.AF_INET
-            self._listener = socket.create_server((address, port), family=family)
-            port = self._listener.getsockname()[1]
-        super().__init__(self._answer if manner.udp else lambda _: [], address, port)
+            bound, self._listener = one_port(address, port)
+        answer = self._answer if manner.udp else lambda _: []
+        super().__init__(answer, address, port, bound=bound)
         if self._listener is not None:
             threading.Thread(target=self._listen, daemon=True).start()
 

@@ -10,6 +10,7 @@ from lab.behaviour import Reply
 from sources.net.addresses import socket_address
 
 _LONGEST = 4096
+_TRIES = 20
 _ELSEWHERE = "127.254.254.254"
 """Another address of loopback; IPv6 has one only, there another port has to do."""
 
@@ -18,16 +19,21 @@ class UdpServer:
     """Listens on a free port of a loopback address from construction on; stops when closed."""
 
     def __init__(
-        self, respond: Callable[[bytes], Iterable[Reply]], address: str = "127.0.0.1", port: int = 0
+        self,
+        respond: Callable[[bytes], Iterable[Reply]],
+        address: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        bound: socket.socket | None = None,
     ) -> None:
-        """Bind at once, so that nobody can ask before somebody listens; serve in a thread."""
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        """Bind at once, so that nobody can ask before somebody listens; serve in a thread.
+
+        `bound` is a socket that is bound to that address already.
+        """
         self._respond = respond
         self._timers: list[threading.Timer] = []
-        self._socket = socket.socket(family, socket.SOCK_DGRAM)
-        self._other = socket.socket(family, socket.SOCK_DGRAM)
-        self._socket.bind(socket_address(address, port))
-        self._other.bind(socket_address(address if ":" in address else _ELSEWHERE, 0))
+        self._socket = bound or _bound(address, port)
+        self._other = _bound(address if ":" in address else _ELSEWHERE, 0)
         self.address = address
         self.port: int = self._socket.getsockname()[1]
         self.requests: list[bytes] = []
@@ -82,3 +88,31 @@ class UdpServer:
             sender.sendto(data, client)
         except OSError:
             return  # the client, or this server, has gone meanwhile
+
+
+def one_port(address: str, port: int = 0) -> tuple[socket.socket, socket.socket]:
+    """Return sockets for datagrams and for connections on one port, any that is free for both.
+
+    What is free for the one need not be free for the other.
+    """
+    for _ in range(_TRIES):
+        datagrams = _bound(address, port)
+        try:
+            return datagrams, socket.create_server(
+                datagrams.getsockname()[:2], family=datagrams.family
+            )
+        except OSError:
+            datagrams.close()
+            if port:
+                raise
+    raise OSError(f"{address}: no port is free for both")
+
+
+def _bound(address: str, port: int) -> socket.socket:
+    made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        made.bind(socket_address(address, port))
+    except OSError:
+        made.close()
+        raise
+    return made

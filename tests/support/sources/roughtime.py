@@ -15,6 +15,7 @@ from lab.roughtime import (
     roughenough_2_0,
     roughenough_2026,
 )
+from lab.udp import one_port
 from sources.base import Sample
 from sources.clock import NS, Clock
 from sources.roughtime import wire
@@ -126,7 +127,7 @@ class Stream:
         self.datagrams: list[bytes] = []
         self._answer_datagrams = answer_datagrams
         self.address = "127.0.0.1"
-        self._udp, self._tcp = _one_port(self.address)
+        self._udp, self._tcp = one_port(self.address)
         self.port: int = self._udp.getsockname()[1]
         if not datagrams:
             self._udp.close()
@@ -171,18 +172,6 @@ class Stream:
             if self._answer_datagrams:
                 with suppress(OSError):
                     self.script(_Sender(self._udp, client), request, self.signer)
-
-
-def _one_port(address: str) -> tuple[socket.socket, socket.socket]:
-    """Return sockets of both kinds on one port; an earlier connection may still hold its number."""
-    for _ in range(20):
-        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        udp.bind((address, 0))
-        try:
-            return udp, socket.create_server(udp.getsockname())
-        except OSError:
-            udp.close()
-    raise AssertionError("no port is free for both")
 
 
 class _Sender:
