@@ -21,10 +21,11 @@ _MOMENTS_S = [number * 0.03 / 60 for number in range(1, 61)]
 _UNKNOWN = (3, "TIME DRIFT UNKNOWN - no answer: ended by a signal\n", "")
 
 
-def _catches(pid: int, number: int) -> bool:
+def _has_traps(pid: int) -> bool:
+    """Tell whether both are caught: until its exec is over, a child still shows our own INT."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
     (caught,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigCgt"))
-    return bool(int(caught, 16) >> (number - 1) & 1)
+    return all(int(caught, 16) >> (number - 1) & 1 for number in (signal.SIGTERM, signal.SIGINT))
 
 
 def _ended(
@@ -42,7 +43,7 @@ def _ended(
     until_s = time.perf_counter() + after_s
     while time.perf_counter() < until_s:
         pass
-    caught = _catches(process.pid, number)
+    caught = _has_traps(process.pid)
     (os.killpg if group else os.kill)(process.pid, number)
     stdout, stderr = process.communicate(timeout=20)
     return (process.returncode, stdout, stderr), caught
@@ -56,6 +57,7 @@ def test_it_is_unknown_at_any_moment(
     script: str, lab: Start, words: list[str], number: signal.Signals, group: bool
 ) -> None:
     """Never 143 or 130, no traceback, one line: alone, or with its whole process group."""
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL, "a child would show it as its own"
     command = [script, "--config", lab(*[behaviour.silent] * 3), *words]
     runs = {at_s: _ended(command, number, at_s, group=group) for at_s in _MOMENTS_S}
 
