@@ -135,7 +135,7 @@ def test_other_messages_and_padding_are_skipped() -> None:
 
 
 def test_only_data_of_the_stream_is_read() -> None:
-    """Not headers, nor another stream; the first bit of a stream's number is none of it."""
+    """Not headers, another stream, or padding; the first bit of a stream's number is none of it."""
     version = kaspa.Version(1_800_000_000 * NS, "", "")
     message = kaspa.encode(version)
     conversation = kaspa.Conversation()
@@ -144,7 +144,8 @@ def test_only_data_of_the_stream_is_read() -> None:
         SETTINGS
         + kaspa.frame(kaspa.HEADERS, 4, 1, b"\xff" * 8)
         + kaspa.frame(kaspa.DATA, 0, 3, b"\xff" * 8)
-        + kaspa.frame(kaspa.DATA, 0, 1 | 1 << 31, message[:5])
+        + kaspa.frame(kaspa.DATA, 8, 1, b"\x03" + message[:2] + b"\xff" * 3)
+        + kaspa.frame(kaspa.DATA, 0, 1 | 1 << 31, message[2:5])
     )
     assert conversation.version is None
     conversation.feed(kaspa.frame(kaspa.DATA, kaspa.END_STREAM, 1, message[5:]))

@@ -33,6 +33,20 @@ def test_the_time_of_a_crawl(unix_us: int, places: list[int]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("unix_ns", "text"),
+    [
+        (1_578_538_555_288_460_999, "2020-Jan-09 02:55:55.288460 UTC"),
+        (1_577_836_799_999_999_999, "2019-Dec-31 23:59:59.999999 UTC"),
+        (-1, "1969-Dec-31 23:59:59.999999 UTC"),
+        (0, "1970-Jan-01 00:00:00.000000 UTC"),
+    ],
+)
+def test_a_time_as_the_server_writes_it(unix_ns: int, text: str) -> None:
+    """Rounded down, also where the next second is a nanosecond away."""
+    assert xrpl.encode(unix_ns) == text
+
+
+@pytest.mark.parametrize(
     ("text", "unix_ns", "grain_ns"),
     [
         ("2020-Jan-09 02:55:55.288460 UTC", 1_578_538_555_288_460_000, 1000),
