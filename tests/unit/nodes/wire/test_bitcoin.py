@@ -184,11 +184,12 @@ def test_a_version_may_end_before_its_agent() -> None:
     [
         ("time-drift/0.2 (+https://example.org/why)", "/time-drift:0.2(+example.org/why)/"),
         ("time-drift/0.2", "/time-drift:0.2/"),
+        ("time-drift/0.2/x", "/time-drift:0.2/x/"),
         ("probe", "/probe/"),
     ],
 )
 def test_who_we_are_as_bip_14_writes_it(http_agent: str, agent: str) -> None:
-    """The contact stays, its scheme goes."""
+    """The contact stays, its scheme goes; a colon is between name and version alone."""
     assert bitcoin.agent_of(http_agent) == agent
 
 

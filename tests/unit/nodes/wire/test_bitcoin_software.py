@@ -15,6 +15,7 @@ MINUTES_5 = 300 * NS
     [
         ("/Satoshi:29.0.0/", "", NS),
         ("/Satoshi:23.0.0/", "", NS),
+        ("/Satoshi:23/", "", NS),
         ("/Satoshi:22.99.0/", "adjusted", NS),
         ("/Satoshi:22.0.0/", "adjusted", NS),
         ("/Satoshi:0.21.1(bitcore)/", "adjusted", NS),
