@@ -457,12 +457,12 @@ def test_it_stays_where_nothing_is_left_behind(watch: Watch, lab: Start) -> None
     process = watch("--config", lab(*[behaviour.shifted(4)] * 3))
     assert asked(process) == "-4\n"
     (first,) = children(process)
-    wait_for(lambda: threads(first) == 1)
+    wait_for(is_alone(first))
     descriptors = len(os.listdir(f"/proc/{first}/fd"))
 
     for _ in range(10):
         assert asked(process) == "-4\n"
-        wait_for(lambda: threads(first) == 1)
+        wait_for(is_alone(first))
 
     assert children(process) == [first]
     assert len(os.listdir(f"/proc/{first}/fd")) == descriptors
@@ -477,7 +477,7 @@ def test_a_hundred_times_at_most(watch: Watch, lab: Start) -> None:
     for _ in range(101):
         assert asked(process) == "-4\n"
         seen += children(process)
-        wait_for(lambda: threads(seen[-1]) == 1)
+        wait_for(is_alone(seen[-1]))
         resident_kb.append(used(str(seen[-1]))["resident_kb"])
 
     assert seen.count(seen[0]) == 100
@@ -546,3 +546,7 @@ def test_it_leaves_with_its_parent(watch: Watch, lab: Start) -> None:
 
 def threads(pid: int) -> int:
     return len(os.listdir(f"/proc/{pid}/task"))
+
+
+def is_alone(pid: int) -> Callable[[], bool]:
+    return lambda: threads(pid) == 1
