@@ -61,7 +61,10 @@ def watch(options: Options, console: Console, clock: Clock) -> int:
 
             begins_raw_ns += own_share_ns(options.splay_s * NS)
         schedule = Schedule(options.every_s * NS, begins_raw_ns, _below)
-    return keep_on(schedule, waiting, measuring, clock)
+    try:
+        return keep_on(schedule, waiting, measuring, clock)
+    finally:
+        measuring.close()
 
 
 class Waits(Protocol):
@@ -143,6 +146,10 @@ class Measuring:
         """Leave, and kill the measurement under way."""
         self._worker.kill()
         os._exit(128 + number)
+
+    def close(self) -> None:
+        """Leave no process behind."""
+        self._worker.dismiss()
 
     def once(self) -> int:
         """Measure once, and return the exit status of that."""

@@ -543,6 +543,18 @@ def test_it_leaves_with_its_parent(watch: Watch, lab: Start) -> None:
     wait_for(lambda: not Path(f"/proc/{child}").exists(), 2)
 
 
+def test_who_is_not_asked_any_more_leaves_nobody(watch: Watch, lab: Start) -> None:
+    """At the end of stdin the process that measures has ended before its parent does."""
+    process = watch("--config", lab(*[behaviour.shifted(4)] * 3))
+    assert asked(process) == "-4\n"
+    (child,) = children(process)
+
+    assert process.communicate()[1] == ""
+
+    assert process.returncode == 0
+    assert not Path(f"/proc/{child}").exists()
+
+
 def threads(pid: int) -> int:
     return len(os.listdir(f"/proc/{pid}/task"))
 
