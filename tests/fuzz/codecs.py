@@ -98,11 +98,12 @@ def _http_node(data: bytes) -> None:
 
 
 def _bitcoin(data: bytes) -> None:
-    """As it comes, and with its length and checksum made right."""
-    with ours():
-        version = bitcoin.decode(data, _MAGIC)
-        if version is not None:
-            bitcoin_software.judge(version.agent)
+    """As it comes, of any network, and with its length and checksum made right."""
+    for magic in (_MAGIC, data[: len(_MAGIC)]):
+        with ours():
+            version = bitcoin.decode(data, magic)
+            if version is not None:
+                bitcoin_software.judge(version.agent)
     bitcoin_software.judge(data.decode("latin-1"))
     with ours():
         framed = _MAGIC + b"version\0\0\0\0\0" + len(data).to_bytes(4, "little")
