@@ -93,9 +93,9 @@ def _bend(where: Any, key: Any, taker: Taker, odd: tuple[object, ...]) -> None:
 
 
 def _twice(where: Any, key: Any, taker: Taker) -> None:
-    """Let an entry be there again: in a list up to 255 times, in a table by another name."""
+    """Let an entry be there again, in a table by another name: all edits make it 256 at most."""
     copied = deepcopy(where[key])
     if isinstance(where, list):
-        where[key:key] = [copied] * taker.whole()
+        where.insert(key, copied)
     else:
         where[edited(key.encode(), taker.take(5)).decode("utf-8", "replace")] = copied
