@@ -11,7 +11,7 @@ AT_ONCE = -n 3
 LONG = $(addprefix tests/,chaos image interop monitoring packaging site supply) \
 	$(filter-out %/test_documents.py %/test_registry.py,$(wildcard $(addsuffix /test_*.py,tests/docs)))
 
-.PHONY: help demo test chaos interop tools lint type format check lock audit sbom wheel installed deb bundle packages release image bench bench-image bench-nodes simulation coverage fuzz mutants pythons endurance recipes pages site clean
+.PHONY: help demo test chaos interop tools lint type format check lock audit sbom wheel installed deb bundle packages release image bench bench-image bench-nodes simulation coverage fuzz fuzz-corpus mutants pythons endurance recipes pages site clean
 
 help:            ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -98,6 +98,10 @@ simulation: .venv  ## run the rule on simulated networks (RUNS=1000000), write d
 SECONDS ?= 600
 fuzz: .venv-fuzz  ## fuzz codecs, files and conversations, guided by coverage (SECONDS=600 for all)
 	.venv-fuzz/bin/python -m tests.fuzz $(SECONDS)
+
+fuzz-corpus: $(DEV) .venv-fuzz .venv-nodes  ## renew tests/fuzz/corpus by what `make fuzz` found, and real servers
+	$(RUN) -m tests.fuzz.capture
+	.venv-fuzz/bin/python -m tests.fuzz.merge
 
 # Measuring is slow, and ten thousand simulated runs add minutes and not one line. The program's own
 # process is measured too: what those tests hold of time is for `make test` to see, so here they may

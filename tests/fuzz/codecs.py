@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fleet.exporter import messages
 from nodes.wire import avalanche, bitcoin, bitcoin_software, http, kaspa, xrpl
+from sources.base import Sample
 from sources.clock import NS
 from sources.https import proof as https_proof
 from sources.https import wire_date
@@ -81,11 +82,24 @@ def _date(data: bytes) -> None:
 
 
 def _headers(data: bytes) -> None:
-    lines = data.decode("latin-1").split("\n")
-    headers = [(name.lower(), value) for name, _, value in (line.partition(":") for line in lines)]
+    """Of one response and, behind an empty line, of another that was asked for later."""
+    first, _, second = data.decode("latin-1").partition("\n\n")
+    rtt_ns = len(data) * 1000
     with ours():
-        found = https_proof.prove(headers, 0, len(data) * 1000, NS // 2, ())
-        assert found.certain.contains(found.likely)
+        one = _dated(first, 0, rtt_ns)
+        assert one.certain.contains(one.likely)
+        boundary_raw_ns = one.likely.low_ns + len(first) * NS // 100
+        moment_raw_ns = https_proof.next_moment_raw_ns(rtt_ns, one.likely, boundary_raw_ns, rtt_ns)
+        assert moment_raw_ns is None or 0 <= moment_raw_ns - rtt_ns < 2 * NS
+        both = https_proof.narrowed(one, _dated(second, 2 * rtt_ns, 3 * rtt_ns), lags=True)
+        assert (both.certain, one.likely.contains(both.likely)) == (one.certain, True)
+
+
+def _dated(headers: str, sent_raw_ns: int, received_raw_ns: int) -> Sample:
+    lines = (line.partition(":") for line in headers.split("\n"))
+    named = [(name.lower(), value) for name, _, value in lines]
+    found = https_proof.prove(named, sent_raw_ns, received_raw_ns, NS // 2, ())
+    return Sample("a", "https", True, found.certain, found.likely, found.rtt_ns, "a", "")
 
 
 def _http_node(data: bytes) -> None:
@@ -98,11 +112,12 @@ def _http_node(data: bytes) -> None:
 
 
 def _bitcoin(data: bytes) -> None:
-    """As it comes, and with its length and checksum made right."""
-    with ours():
-        version = bitcoin.decode(data, _MAGIC)
-        if version is not None:
-            bitcoin_software.judge(version.agent)
+    """As it comes, of any network, and with its length and checksum made right."""
+    for magic in (_MAGIC, data[: len(_MAGIC)]):
+        with ours():
+            version = bitcoin.decode(data, magic)
+            if version is not None:
+                bitcoin_software.judge(version.agent)
     bitcoin_software.judge(data.decode("latin-1"))
     with ours():
         framed = _MAGIC + b"version\0\0\0\0\0" + len(data).to_bytes(4, "little")
@@ -243,7 +258,11 @@ TARGETS = {
     "date": Target(_date, lambda: [wire_date.encode(_NOW_UNIX_S).encode()]),
     "https-headers": Target(
         _headers,
-        lambda: [b"date:Sun, 17 Mar 2030 17:46:40 GMT\nage:3\nx-cache:HIT", b"date:x\nvia:y"],
+        lambda: [
+            b"date:Sun, 17 Mar 2030 17:46:40 GMT\nage:3\nx-cache:HIT",
+            b"date:Sun, 17 Mar 2030 17:46:40 GMT\n\ndate:Sun, 17 Mar 2030 17:46:41 GMT",
+            b"date:x\nvia:y",
+        ],
     ),
     "http-node": Target(
         _http_node,

@@ -14,8 +14,9 @@ with atheris.instrument_imports(include=["sources", "nodes", "drift", "fleet"]):
 
 def main() -> None:
     """Fuzz until the flags say that it is enough."""
-    target = TARGETS[sys.argv.pop(1)]
-    atheris.Setup(sys.argv, target.run)
+    name = sys.argv.pop(1)
+    sys.argv[0] = f"{sys.executable} -m tests.fuzz.one {name}"  # what -merge=1 starts again
+    atheris.Setup(sys.argv, TARGETS[name].run)
     atheris.Fuzz()
 
 

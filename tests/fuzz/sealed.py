@@ -13,6 +13,7 @@ from tests.fuzz.edits import Taker, edited
 from tests.fuzz.target import Target, ours
 
 _SIGNER = Signer()
+_SIGNERS = (_SIGNER, Signer(), Signer())
 _VERSIONS = (*DIALECTS, None)
 _TAGS = tuple(
     getattr(roughtime, name)
@@ -56,6 +57,34 @@ def _signed(data: bytes) -> None:
         malfeasance.described([link], malfeasance.judge([link]))
 
 
+def _chain(data: bytes) -> None:
+    """A report whose signatures and nonces all hold, of servers that say any time."""
+    taker = Taker(data)
+    links: list[malfeasance.Link] = []
+    for _ in range(1 + taker.whole() % 6):
+        signer = _SIGNERS[taker.whole() % len(_SIGNERS)]
+        version = _VERSIONS[taker.whole() % len(_VERSIONS)]
+        unix_ns = taker.whole(8)
+        radius_ns = taker.whole(5)
+        framing = Framing.GOOGLE if version is None else Framing.IETF
+        rand = taker.take(4) * (framing.nonce_bytes // 4)
+        nonce = malfeasance.chained_nonce(framing, links[-1].response, rand) if links else rand
+        request = encode_request(framing, nonce, signer.public_key)
+        try:
+            response = signer.respond(request, version, unix_ns, radius_ns)
+        except OverflowError:
+            return  # no dialect has such a time
+        links.append(
+            malfeasance.Link(signer.public_key, request, response, rand if links else None)
+        )
+    judgement = malfeasance.judge(links)
+    assert malfeasance.parse(malfeasance.to_json(links)) == links
+    assert malfeasance.described(links, judgement)
+    if judgement.convicted is not None:
+        assert judgement.contradictions
+        assert judgement.convicted in {link.public_key for link in links}
+
+
 def _values(taker: Taker) -> dict[bytes, bytes]:
     return {
         _TAGS[taker.whole() % len(_TAGS)]: taker.take(4 * (taker.whole() % 17))
@@ -89,10 +118,26 @@ def _key_log(data: bytes) -> None:
         exporter.keys_from(data, "TLS_AES_256_GCM_SHA384")
 
 
+def _of_chains() -> list[bytes]:
+    """Return one server alone, three that agree, and three of which one is an hour ahead."""
+    hour_ns, second_ns = 3600 * 10**9, (10**9).to_bytes(5, "big")
+
+    def said(signer: int, ahead_ns: int) -> bytes:
+        when = (_TRUE_UNIX_NS + ahead_ns).to_bytes(8, "big")
+        return bytes([signer, 0]) + when + second_ns + b"rand"
+
+    return [
+        b"\0" + said(0, 0),
+        b"\2" + said(0, 0) + said(1, 0) + said(2, 0),
+        b"\4" + said(0, 0) + said(1, hour_ns) + said(2, 0) + said(1, 0) + said(0, 0),
+    ]
+
+
 TARGETS = {
     "roughtime-signed": Target(
         _signed, lambda: [bytes([version, 0, 0, 0, 0, 0, 0, 0]) for version in range(15)]
     ),
+    "report-signed": Target(_chain, _of_chains),
     "nts-sealed": Target(
         _sealed,
         lambda: [

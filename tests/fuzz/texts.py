@@ -2,7 +2,9 @@
 
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from drift import config
@@ -15,19 +17,30 @@ from sources.net import name_servers
 from sources.net.addresses import is_address
 from sources.nts import cookies
 from sources.roughtime import versions
+from tests.fuzz import honest
 from tests.fuzz.target import Target, ours
+from tests.fuzz.trees import ODD_IN_JSON, ODD_IN_TOML, bent, document
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _MODULES = Modules({})
-_REPORTS = _ROOT / "tests" / "vectors" / "roughtime"
+_TABLE = "[[sources.roughtime]]\n"
+_BENT = b"\xff"
+
+
+def _text(data: bytes, tree: object, written: Callable[[Any], str]) -> str:
+    """Return the text of any bytes; behind a first byte that begins none, an honest tree, bent."""
+    if data[:1] != _BENT:
+        return data.decode("utf-8", "replace")
+    odd = ODD_IN_TOML if written is document else ODD_IN_JSON
+    return written(bent(tree, data[1:], odd))
 
 
 def _config(data: bytes) -> None:
-    text = data.decode("utf-8", "replace")
+    text = _text(data, honest.settings(), document)
     with ours():
         config.parse(text, "config.toml")
     with ours():
-        settings.parse(text, "config.toml")
+        settings.described(settings.parse(text, "config.toml"))
 
 
 def _state(data: bytes) -> None:
@@ -60,23 +73,27 @@ def _use(entry: Entry) -> None:
 
 def _server_list(data: bytes) -> None:
     """What is made of a list is a configuration, whatever stands in the list."""
-    with ours(server_list.Unreadable):
-        tables = server_list.tables(data.decode("utf-8", "replace"))
-        if "[[" in tables:
-            config.parse(tables, "list")
+    try:
+        tables = server_list.tables(_text(data, honest.servers(), json.dumps))
+    except server_list.Unreadable:
+        return
+    if 0 < tables.count(_TABLE) <= config.MOST_SOURCES:
+        config.parse(tables, "list")
 
 
 def _report(data: bytes) -> None:
     with ours(malfeasance.Unreadable):
-        links = malfeasance.parse(data.decode("utf-8", "replace"))
+        links = malfeasance.parse(_text(data, honest.report(), json.dumps))
         malfeasance.described(links, malfeasance.judge(links))
 
 
 def _inventory(data: bytes) -> None:
-    with ours():
-        for target in targets.inventory(data.decode("utf-8", "replace"), "targets.yaml", _MODULES):
-            assert 0 < target.port < 1 << 16
-            assert target.text.isprintable()
+    text = _text(data, honest.inventory(), json.dumps)
+    for where in ("targets.yaml", "targets.json"):
+        with ours():
+            for target in targets.inventory(text, where, _MODULES):
+                assert 0 < target.port < 1 << 16
+                assert target.text.isprintable()
 
 
 def _target(data: bytes) -> None:
@@ -96,20 +113,11 @@ def _resolv_conf(data: bytes) -> None:
     assert all(is_address(str(queue.server)) for queue in found._queues)
 
 
-def _of_reports() -> list[bytes]:
-    return [path.read_bytes() for path in sorted(_REPORTS.glob("report-*.json"))]
-
-
-def _of_server_list() -> list[bytes]:
-    place = {"protocol": "udp", "address": "roughtime.example.org:2002"}
-    server = {
-        "name": "A",
-        "version": "1",
-        "publicKeyType": "ed25519",
-        "publicKey": "AW5uAoTSTDfG5NfY1bTh08GUnOqlRb+HVhbJ3ODJvsE=",
-        "addresses": [place],
-    }
-    return [json.dumps({"servers": [server, server | {"version": "Google-Roughtime"}]}).encode()]
+def _of_edits() -> list[bytes]:
+    """Return edits of one place each, of every sort, and none."""
+    places = (b"\1\0", b"\2\1\0", b"\3\1\0\0", b"\4\4\1\0\1")
+    edits = (place + bytes([what, 3, 7]) for place in places for what in range(6))
+    return [_BENT, *(_BENT + edit for edit in edits)]
 
 
 def _of_state() -> list[bytes]:
@@ -124,16 +132,18 @@ def _of_state() -> list[bytes]:
 
 
 TARGETS = {
-    "config": Target(_config, lambda: [(_ROOT / "config.toml").read_bytes()]),
+    "config": Target(_config, lambda: [(_ROOT / "config.toml").read_bytes(), *_of_edits()]),
     "state": Target(_state, _of_state),
-    "server-list": Target(_server_list, _of_server_list),
-    "report": Target(_report, _of_reports),
+    "server-list": Target(
+        _server_list, lambda: [json.dumps(honest.servers()).encode(), *_of_edits()]
+    ),
+    "report": Target(_report, lambda: [json.dumps(honest.report()).encode(), *_of_edits()]),
     "inventory": Target(
         _inventory,
         lambda: [
-            b'[{"targets": ["bitcoin://192.0.2.1:8333", "http://[2001:db8::1]/a"], '
-            b'"labels": {"chain": "btc", "n": "1"}}]',
+            json.dumps(honest.inventory()).encode(),
             b"- targets: [kaspa://192.0.2.1]\n  labels: {chain: kas}\n",
+            *_of_edits(),
         ],
     ),
     "target": Target(
