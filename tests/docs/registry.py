@@ -175,6 +175,7 @@ _SET_UP = (
     ),
     Entry(f"{_DECISIONS}/setup.md", "make chaos", Make()),
     Entry(f"{_DECISIONS}/setup.md", "make endurance", Make()),
+    Entry(f"{_DECISIONS}/setup.md", "make fuzz", Make()),
     Entry(f"{_DECISIONS}/setup.md", "pip install -r", WORDS),
     Entry(f"{_DECISIONS}/setup.md", "pip install --require-hashes -r requirements.txt", WORDS),
     Entry(_RELEASING, "git tag -s vVERSION", SIGNED),
