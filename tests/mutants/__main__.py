@@ -44,6 +44,8 @@ pytest_add_cli_args =
     -p
     no:cacheprovider
     --hypothesis-profile=mutants
+    -p
+    tests.mutants.quickest_first
 pytest_add_cli_args_test_selection =
 {tests}
 """
