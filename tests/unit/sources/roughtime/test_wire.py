@@ -13,6 +13,7 @@ from sources.roughtime.wire_dialects import (
     encode_request,
     framing_of,
     nonce_of,
+    versions_in,
 )
 
 BY_HAND = bytes.fromhex(
@@ -354,3 +355,12 @@ def test_a_nonce_of_another_length_is_malformed(framing: Framing, length: int) -
 
     with pytest.raises(Malformed, match=f"^request: NONC of {length} bytes"):
         nonce_of(framing, request)
+
+
+def test_a_request_offers_the_versions_that_it_has() -> None:
+    """In their order; one without them is malformed, and is called a request."""
+    request = encode_request(Framing.IETF, bytes(32), bytes(32), [1, 0x8000000C])
+
+    assert versions_in(request) == [1, 0x8000000C]
+    with pytest.raises(Malformed, match=r"^request: no tag VER$"):
+        versions_in(wire.frame(wire.encode({wire.NONC: bytes(32)})))
