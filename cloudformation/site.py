@@ -59,7 +59,7 @@ def build(repository: Path, output: Path, url: str) -> Site:
         archive = write(repository, aside)
         sha256 = hashlib.sha256(archive.path.read_bytes()).hexdigest()
         picture = draw(_demo(repository / "time-drift.sh"), "The demo of time-drift in a terminal")
-        _fill(aside, _told(archive, sha256, url, picture))
+        _fill(aside, _texts(archive, sha256, url, picture))
         (aside / "demo.svg").write_text(picture.svg, encoding="utf-8")
         (aside / SUMS).write_text(f"{sha256}  {archive.path.name}\n", encoding="utf-8")
         if output.exists():
@@ -81,7 +81,7 @@ def check(directory: Path) -> None:
             )
 
 
-def _told(archive: Archive, sha256: str, url: str, picture: Picture) -> dict[str, str]:
+def _texts(archive: Archive, sha256: str, url: str, picture: Picture) -> dict[str, str]:
     """Return what the pages say of this archive, escaped for HTML."""
     committed = datetime.fromtimestamp(archive.committed_unix_s, UTC)
     values = {

@@ -18,8 +18,7 @@ if "hypothesis" not in absent():
 
     # A machine that is busy is slow at making examples, too: no fault of theirs.
     _SLOW = [HealthCheck.too_slow]
-    settings.register_profile("dev", deadline=None, suppress_health_check=_SLOW, max_examples=100)
-    settings.register_profile("ci", deadline=None, suppress_health_check=_SLOW, max_examples=200)
+    settings.register_profile("usual", deadline=None, suppress_health_check=_SLOW)
     # For running the same tests again elsewhere: --hypothesis-profile=brief.
     settings.register_profile("brief", deadline=None, suppress_health_check=_SLOW, max_examples=25)
     # For `make mutants`: the same examples each time, and none made smaller.
@@ -31,7 +30,7 @@ if "hypothesis" not in absent():
         database=None,
         phases=[Phase.explicit, Phase.generate],
     )
-    settings.load_profile("ci" if os.environ.get("CI") else "dev")
+    settings.load_profile("usual")
 
 ROOT = Path(__file__).resolve().parent.parent
 _SCRUBBED_PREFIXES = ("PYTHON", "SSL_", "TIME_DRIFT_", "MAKE", "MFLAGS", "COLUMNS")

@@ -1,8 +1,8 @@
 """The command `watch`: stay, and measure again and again.
 
-Each measurement is made in a process of its own, forked from this one, which has loaded everything
-already. So each keeps the contract of a single run: what hangs, hangs for one run only, and its
-memory is freed. This process waits, and has no threads.
+Measurements are made in a process of their own, forked from this one, which has loaded everything
+already. So each keeps the contract of a single run: what hangs, hangs in there only. This process
+waits, and has no threads.
 
 It measures on a schedule, and once for each newline on stdin (as Telegraf's execd asks). SIGHUP has
 it read the configuration again; SIGTERM ends it at once, and what it is measuring.
@@ -10,10 +10,8 @@ it read the configuration again; SIGTERM ends it at once, and what it is measuri
 
 import gc
 import os
-import select
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from importlib import import_module
 from typing import Protocol
 
@@ -26,10 +24,10 @@ from drift.options import Options
 from drift.run.measure import measure
 from drift.run.schedule import Schedule
 from drift.run.waiting import Waiting, Wake
+from drift.run.worker import ENDING, Worker
 from sources.base import ConfigError
 from sources.clock import NS, Clock
 
-_ENDING = (signal.SIGINT, signal.SIGTERM)
 _PATIENCE_NS = 2 * NS
 """How long after its timeout a measurement is killed that did not end itself."""
 _READING_S = 2.5
@@ -48,7 +46,7 @@ def watch(options: Options, console: Console, clock: Clock) -> int:
     console.rest()
     waiting = Waiting(clock, is_heard=options.output is None)
     signal.set_wakeup_fd(waiting.wakened, warn_on_full_buffer=False)
-    for number in _ENDING:
+    for number in ENDING:
         signal.signal(number, measuring.end)
     signal.signal(signal.SIGHUP, measuring.note_change)
     # Whoever started us may have changed these two.
@@ -111,15 +109,15 @@ def keep_on(schedule: Schedule | None, waiting: Waits, measuring: Measures, cloc
 
 
 class Measuring:
-    """Measures in processes of their own, one at a time."""
+    """Measures in a process of its own, by the configuration as it was read last."""
 
     def __init__(self, options: Options, clock: Clock) -> None:
         """Read the configuration, or raise ConfigError."""
         self._options = options
         self._clock = clock
-        self._child = 0
         self._has_changed = False
         self._settings = config.load(config.find(options.config))
+        self._worker = Worker(self._measured)
 
     def note_change(self, _number: int, _frame: object) -> None:
         """Have the configuration read again before the next measurement."""
@@ -136,19 +134,26 @@ class Measuring:
             self._settings = config.load(config.find(self._options.config))
         except (ConfigError, TimeoutError) as error:
             print_line(f"{error}; the configuration of before stays")
+            return
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
+        self._worker.dismiss()  # it has the configuration of before
 
     def end(self, number: int, _frame: object) -> None:
         """Leave, and kill the measurement under way."""
-        if self._child:
-            os.kill(self._child, signal.SIGKILL)
+        self._worker.kill()
         os._exit(128 + number)
 
     def once(self) -> int:
         """Measure once, and return the exit status of that."""
+        for name in sorted({name for s in self._settings.sources for name in s.libraries}):
+            with suppress(Exception):  # what cannot be loaded here fails its sources there
+                import_module(name)  # here, so that it is loaded once and not in every child
+        timeout_ns = self._settings.timeout_ns
+        if self._options.timeout_s is not None:
+            timeout_ns = round(self._options.timeout_s * NS)
         try:
-            status = self._status_of_a_child()
+            status = self._worker.measure((timeout_ns + _PATIENCE_NS) // 1_000_000)
         except OSError as error:  # no process, memory or file to be had: the next time, perhaps
             return self._fail(f"no answer: nothing to measure with: {error.strerror or error}")
         if status < 0:  # it could not say anything itself
@@ -168,43 +173,15 @@ class Measuring:
             options.output_mode,
         )
 
-    def _status_of_a_child(self) -> int:
-        for name in sorted({name for s in self._settings.sources for name in s.libraries}):
-            with suppress(Exception):  # what cannot be loaded here fails its sources there
-                import_module(name)  # here, so that it is loaded once and not in every child
-        reading, writing = os.pipe()
-        try:
-            try:
-                with _no_end_meanwhile():
-                    self._child = os.fork()
-                    if not self._child:
-                        self._be_the_child()
-            finally:
-                os.close(writing)
-            self._kill_if_hanging(reading)
-            with _no_end_meanwhile():
-                child, self._child = self._child, 0
-                return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        finally:
-            os.close(reading)
-
-    def _be_the_child(self) -> None:
-        """Measure as a single run would, and never return."""
-        status = BUG
-        try:
-            gc.disable()
-            signal.set_wakeup_fd(-1)
-            for number in _ENDING:
-                signal.signal(number, signal.SIG_DFL)
-            signal.signal(signal.SIGHUP, signal.SIG_IGN)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
-            # If the output format cannot be loaded, the integer's console reports that.
-            plain = Console(Integer(Options()), None, self._clock)
-            status = plain.guard(self._measured, verbose=self._options.verbose)
-        finally:
-            os._exit(status)
-
     def _measured(self) -> int:
+        """Measure as a single run would, and return its exit status."""
+        # If the output format cannot be loaded, the integer's console reports that.
+        plain = Console(Integer(Options()), None, self._clock)
+        status = plain.guard(self._reported, verbose=self._options.verbose)
+        plain.rest()
+        return status
+
+    def _reported(self) -> int:
         options, settings, clock = self._options, self._settings, self._clock
         began_raw_ns = clock.raw_ns()
         # A file may be writable the next time; half a line on stdout stays half a line.
@@ -215,29 +192,9 @@ class Measuring:
             verbose=options.verbose,
         )
 
-    def _kill_if_hanging(self, reading: int) -> None:
-        """Wait for the child to leave, which closes its end of the pipe; kill it if late."""
-        timeout_ns = self._settings.timeout_ns
-        if self._options.timeout_s is not None:
-            timeout_ns = round(self._options.timeout_s * NS)
-        leaving = select.poll()
-        leaving.register(reading, 0)
-        if not leaving.poll((timeout_ns + _PATIENCE_NS) // 1_000_000):
-            os.kill(self._child, signal.SIGKILL)
-
 
 def _too_late(_number: int, _frame: object) -> None:
     raise TimeoutError(f"not read within {_READING_S:g} s")
-
-
-@contextmanager
-def _no_end_meanwhile() -> Iterator[None]:
-    """Block signals, so that their handler finds the pid of the child, or that there is none."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
 
 
 def _below(limit: int) -> int:

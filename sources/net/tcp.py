@@ -106,7 +106,7 @@ class _Race:
         """Begin what is due, and return what to wait for; raise TimedOut or Unreachable."""
         now_ns = self._run.clock.raw_ns()
         if now_ns >= self._run.deadline_raw_ns:
-            raise TimedOut(self._told("no connection before the deadline"))
+            raise TimedOut(self._with_errors("no connection before the deadline"))
         if now_ns >= self._next_raw_ns or not self._attempts:
             self._next_raw_ns = now_ns + _SILENCE_NS
             more = any(self._begin(address) for address in self._untried)
@@ -114,7 +114,7 @@ class _Race:
                 self._next_raw_ns = self._run.deadline_raw_ns
         if not self._attempts:
             kind = Unavailable if self._are_local else Unreachable
-            raise kind(self._told("no address can be reached"))
+            raise kind(self._with_errors("no address can be reached"))
         until_ns = min(self._next_raw_ns, self._run.deadline_raw_ns)
         return Wait(tuple((number, WRITABLE) for number in self._attempts), until_ns)
 
@@ -154,5 +154,5 @@ class _Race:
         self._are_local = is_local(error) and (self._are_local or not self._errors)
         self._errors.append(f"{address} port {self._port}: {error.strerror or error}")
 
-    def _told(self, what: str) -> str:
+    def _with_errors(self, what: str) -> str:
         return f"{what} ({'; '.join(self._errors)})" if self._errors else what

@@ -189,7 +189,7 @@ class _Question:
         """Send again where silence or a network error has lasted; raise when all is over."""
         now_ns = self._clock.raw_ns()
         if now_ns >= self._deadline_raw_ns:
-            raise TimedOut(self._told(f"{SILENCE}{self._ignored()}"))
+            raise TimedOut(self._with_errors(f"{SILENCE}{self._ignored()}"))
         for address in [a for a, due_ns in self._retries_due_ns.items() if now_ns >= due_ns]:
             del self._retries_due_ns[address]
             if not self._send(address):
@@ -261,7 +261,7 @@ class _Question:
         """Ask the next address; raise Unreachable when nothing more can be hoped for."""
         if not self._send_to_untried() and not self._hopeful() and not self._retries_due_ns:
             kind = Unavailable if self._are_local else Unreachable
-            raise kind(self._told("no address can be reached"))
+            raise kind(self._with_errors("no address can be reached"))
 
     def _send_to_untried(self) -> bool:
         while self._untried:
@@ -335,7 +335,7 @@ class _Question:
         replies = "1 reply" if self.ignored == 1 else f"{self.ignored} replies"
         return f": {replies} came, none to our request"
 
-    def _told(self, what: str) -> str:
+    def _with_errors(self, what: str) -> str:
         return f"{what} ({'; '.join(self._errors)})" if self._errors else what
 
 

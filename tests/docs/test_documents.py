@@ -176,6 +176,8 @@ _RETIRED = {
 }
 """Words of our own that were retired, and what is said instead."""
 _MAY = {"design.md": {r"aloud"}}
+_DEFINITION = re.compile(r"\b(?:def|class) (\w+)|^ *(\w+)(?:: [^=\n]+)? = ", re.MULTILINE)
+_RETIRED_NAMES = {"told", "untold", "aloud", "finding", "findings", "manners", "voice"}
 
 
 @pytest.mark.parametrize("page", OUR_PROSE, ids=name_of)
@@ -189,3 +191,16 @@ def test_words_are_the_fields_own(page: Path) -> None:
     }
 
     assert {word: lines for word, lines in found.items() if lines} == {}
+
+
+def test_names_in_the_code_are_no_retired_words() -> None:
+    """Nothing that is defined there has one of them in its name."""
+    defined = {
+        (name_of(source), name)
+        for source in SOURCES
+        for found in _DEFINITION.findall(source.read_text("utf-8"))
+        for name in filter(None, found)
+    }
+
+    assert len(defined) > len(SOURCES)
+    assert {one for one in defined if set(one[1].lower().split("_")) & _RETIRED_NAMES} == set()

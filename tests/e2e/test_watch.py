@@ -17,6 +17,7 @@ from lab import behaviour
 from tests.conftest import Program
 from tests.e2e.conftest import Start
 from tests.e2e.test_contract import assert_refused
+from tests.endurance.leaping import used
 
 Process = subprocess.Popen[str]
 Watch = Callable[..., Process]
@@ -446,3 +447,106 @@ def test_wrong_usage(program: Program, arguments: tuple[str, ...], words: tuple[
 def test_every_belongs_to_watch(program: Program) -> None:
     """Without the command there is no schedule."""
     assert_refused(program("--every", "60s"), 2, "--every")
+
+
+# --- The process that measures ----------------------------------------------------------------
+
+
+def test_it_stays_where_nothing_is_left_behind(watch: Watch, lab: Start) -> None:
+    """After an answer the same process measures again, with as many descriptors as before."""
+    process = watch("--config", lab(*[behaviour.shifted(4)] * 3))
+    assert asked(process) == "-4\n"
+    (first,) = children(process)
+    wait_for(is_alone(first))
+    descriptors = len(os.listdir(f"/proc/{first}/fd"))
+
+    for _ in range(10):
+        assert asked(process) == "-4\n"
+        wait_for(is_alone(first))
+
+    assert children(process) == [first]
+    assert len(os.listdir(f"/proc/{first}/fd")) == descriptors
+
+
+def test_a_hundred_times_at_most(watch: Watch, lab: Start) -> None:
+    """Then another takes over, so that nothing grows for ever; until then it hardly does."""
+    process = watch("--config", lab(*[behaviour.shifted(4)] * 3))
+    seen: list[int] = []
+    resident_kb = []
+
+    for _ in range(101):
+        assert asked(process) == "-4\n"
+        seen += children(process)
+        wait_for(is_alone(seen[-1]))
+        resident_kb.append(used(str(seen[-1]))["resident_kb"])
+
+    assert seen.count(seen[0]) == 100
+    assert seen[100] != seen[99] == seen[0]
+    assert resident_kb[99] - resident_kb[9] < 256
+
+
+def test_it_does_not_stay_after_a_refusal(watch: Watch, lab: Start) -> None:
+    """What went wrong ends with its process."""
+    behave = behaviour.in_turn(behaviour.silent, behaviour.shifted(4))
+    process = watch("--config", lab(behave, settings="timeout = 0.5\nstate = ''"))
+    assert process.stdin is not None
+    assert process.stderr is not None
+
+    process.stdin.write("\n")
+    process.stdin.flush()
+    process.stderr.readline()
+    wait_for(lambda: children(process) == [])
+
+    assert asked(process) == "-4\n"
+
+
+def test_it_does_not_stay_with_threads_of_before(watch: Watch, lab: Start) -> None:
+    """Where a server is still waited for, another process measures, and nobody hears of it."""
+    servers = [behaviour.shifted(4)] * 3 + [behaviour.silent]
+    process = watch("--config", lab(*servers, settings="timeout = 20\nstate = ''"))
+    assert asked(process) == "-4\n"
+    (first,) = children(process)
+    assert threads(first) > 1
+
+    assert asked(process) == "-4\n"
+    assert children(process) != [first]
+    process.kill()
+    assert process.communicate()[1] == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_what_befalls_it_between_two_measurements(
+    watch: Watch, lab: Start, number: signal.Signals
+) -> None:
+    """Killed or stopped while it waits, it is replaced, and the measurement is as any other."""
+    process = watch("--config", lab(*[behaviour.shifted(4)] * 3))
+    assert asked(process) == "-4\n"
+    (first,) = children(process)
+    time.sleep(0.5)  # what it printed is not the last that it does
+
+    os.kill(first, number)
+    with within(5):
+        assert asked(process) == "-4\n"
+
+    assert children(process) not in ([], [first])
+    process.kill()
+    assert process.communicate()[1] == ""
+
+
+def test_it_leaves_with_its_parent(watch: Watch, lab: Start) -> None:
+    """A parent that is killed, and can end nobody, leaves nobody."""
+    process = watch("--config", lab(*[behaviour.shifted(4)] * 3))
+    assert asked(process) == "-4\n"
+    (child,) = children(process)
+
+    process.kill()
+
+    wait_for(lambda: not Path(f"/proc/{child}").exists(), 2)
+
+
+def threads(pid: int) -> int:
+    return len(os.listdir(f"/proc/{pid}/task"))
+
+
+def is_alone(pid: int) -> Callable[[], bool]:
+    return lambda: threads(pid) == 1

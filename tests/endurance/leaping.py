@@ -1,6 +1,7 @@
 """Time that leaps: minutes between two measurements pass at once, and the rest as always."""
 
 import os
+from mmap import mmap
 
 from sources.clock import NS, Clock
 
@@ -11,7 +12,16 @@ class Leaping(Clock):
     """The machine's clocks, the raw one and that of the boot ahead by what was leapt."""
 
     def __init__(self) -> None:
-        self.leapt_ns = 0
+        self._leapt = mmap(-1, 8)  # one for this process and for children that stay
+
+    @property
+    def leapt_ns(self) -> int:
+        """How much was leapt so far."""
+        return int.from_bytes(self._leapt[:])
+
+    @leapt_ns.setter
+    def leapt_ns(self, leapt_ns: int) -> None:
+        self._leapt[:] = leapt_ns.to_bytes(8)
 
     def raw_ns(self) -> int:
         """Return the machine's, and what was leapt."""

@@ -211,13 +211,13 @@ def test_the_exporter_serves(system: Machine) -> None:
     def asked(path: str) -> str:
         return system.shell(f"curl -s -m 9 '127.0.0.1:9712{path}'").stdout
 
-    told = system.systemctl("start", SERVE)
+    said = system.systemctl("start", SERVE)
     await_that(lambda: "time_drift_seconds -4.0" in asked("/metrics"), "it has measured")
     refused = asked("/probe?target=bitcoin://127.0.0.1")
     limit = system.shell(f"grep 'open files' /proc/$(systemctl show -P MainPID {SERVE})/limits")
     system.systemctl("stop", SERVE)
 
-    assert told == ""
+    assert said == ""
     assert asked("/-/healthy") == ""
     assert "allow does not have it" in refused
     assert "8192" in limit.stdout
@@ -294,7 +294,7 @@ def test_what_it_may_not_do(system: Machine) -> None:
         out, err = system.read("/opt/stdout"), system.read("/opt/stderr")
 
     assert err == ""
-    assert out.split("\n")[:-1] == _TOLD
+    assert out.split("\n")[:-1] == _ATTEMPTED
 
 
 _FORBIDDEN = """
@@ -320,7 +320,7 @@ attempt("home", lambda: os.listdir("/root"))
 attempt("uptime", lambda: open("/proc/uptime"))
 attempt("boot", lambda: open("/proc/sys/kernel/random/boot_id"))
 """
-_TOLD = [
+_ATTEMPTED = [
     "clock Operation not permitted",
     "packets Address family not supported by protocol",
     "program Operation not permitted",

@@ -246,7 +246,7 @@ def test_the_demo(program: Program) -> None:
     assert done.stderr == ""
 
 
-def test_the_nodes_are_told_who_asks(program: Program, nodes: Lab) -> None:
+def test_the_nodes_see_who_asks(program: Program, nodes: Lab) -> None:
     """True time by the consensus, not the local clock, and our own agent."""
     path, lab = nodes(BitcoinNode(), settings=f'{DEADLINE}\nagent = "watch/1 (+https://a.example)"')
 

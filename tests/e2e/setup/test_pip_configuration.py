@@ -277,7 +277,7 @@ REFUSED = {
 }
 
 
-_TOGETHER = 4
+_TOGETHER = 8
 """A set-up takes seconds, so some share one: whichever of them had an effect would show."""
 
 

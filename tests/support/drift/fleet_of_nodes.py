@@ -31,7 +31,6 @@ from tests.support.fakes import FakeClock
 
 TOOK_NS = 100 * NS // 1000
 """How long a run takes."""
-_HOUR_S = 3600
 _PRECISE = Interval(-NS // 100, NS // 100)
 _COARSE = Interval(-NS // 2, NS // 2)
 
@@ -124,11 +123,12 @@ class Counting(Source):
 
 
 class Fleet:
-    """Nodes that were started together, some days ago, and measure for an hour."""
+    """Nodes that were started together, some days ago, and measure for some minutes."""
 
-    def __init__(self, config: Config, nodes: int, every_s: int) -> None:
+    def __init__(self, config: Config, nodes: int, every_s: int, minutes: int) -> None:
         """Simulate them; nothing has been asked yet."""
-        self.sources = [Counting(source, 2 * _HOUR_S) for source in config.sources]
+        self._measured_s = 60 * minutes
+        self.sources = [Counting(source, 2 * self._measured_s) for source in config.sources]
         self._rule = config.rule
         self._nodes = nodes
         self._every_ns = every_s * NS
@@ -138,7 +138,7 @@ class Fleet:
         self.runs = 0
 
     def measure(self, *, splay_s: int, seed: int = 0) -> None:
-        """Have every node measure for an hour, from its own moment on."""
+        """Have every node measure, from its own moment on."""
         below = random.Random(seed).randrange  # noqa: S311 - the same each time
         for number in range(self._nodes):
             clock = Clock(0, 0)
@@ -152,7 +152,7 @@ class Fleet:
             run = Run(0, clock, lambda host, fallback: (host,), bytes, memory)
             schedule = Schedule(self._every_ns, began_ns, below)
             clock.raw = schedule.first_raw_ns()
-            while clock.raw < began_ns + _HOUR_S * NS:
+            while clock.raw < began_ns + self._measured_s * NS:
                 self._measure_once(run)
                 clock.raw = schedule.next_raw_ns(clock.raw + TOOK_NS)
 
