@@ -206,8 +206,10 @@ def test_equal_offsets_are_a_message() -> None:
 
 @pytest.mark.parametrize("length", range(len(BY_HAND) - 8))
 def test_a_message_cut_off_is_malformed(length: int) -> None:
-    """At each byte before the last value, the rest missing is missed."""
-    with pytest.raises(Malformed):
+    """At each byte before the last value, the rest missing is missed; of what has no other name it
+    is said of the message.
+    """
+    with pytest.raises(Malformed, match="^message: "):
         wire.decode(BY_HAND[:length])
 
 
@@ -279,6 +281,7 @@ def test_a_length_is_refused_before_it_is_read() -> None:
     [
         (wire.SREP, None, "no tag SREP"),
         (wire.VER, 4, "no tag VER"),
+        (wire.INDX, 4, "no tag INDX"),
         (b"PAD\xff", None, "no tag PAD\\xff"),
         (wire.NONC, 32, "NONC of 8 bytes: 32 wanted"),
         (wire.SIG, 64, "SIG of 4 bytes: 64 wanted"),
