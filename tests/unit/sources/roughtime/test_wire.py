@@ -209,7 +209,7 @@ def test_a_message_cut_off_is_malformed(length: int) -> None:
     """At each byte before the last value, the rest missing is missed; of what has no other name it
     is said of the message.
     """
-    with pytest.raises(Malformed, match="^message: "):
+    with pytest.raises(Malformed, match=r"^message: "):
         wire.decode(BY_HAND[:length])
 
 
