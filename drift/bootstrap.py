@@ -36,7 +36,7 @@ STAMP = "lock.stamp"
 _MANIFEST = "files.stamp"
 """Size, space, path in the packages' directory, NUL: of each file that was installed."""
 _OURS = ("drift", "sources", "nodes", "fleet", "lab", "cloudformation")
-_LONGEST_REPORT = 280
+_LONGEST_REPORT = 270
 _LONGEST_PATH = 200
 _UNWANTED = re.compile("PYTHON|PIP_")
 _SETTINGS = (

@@ -62,7 +62,7 @@ def help_of(command: str) -> str:
 def parse_probe(arguments: Sequence[str]) -> ProbeOptions:
     """Return the options; raise ConfigError on wrong usage."""
     parser = parser_for(usage.PROBE)
-    options = parser.parse_args(joined_ranges(arguments), namespace=ProbeOptions())
+    options = parser.parse_intermixed_args(joined_ranges(arguments), namespace=ProbeOptions())
     _check(parser, options)
     return options
 

@@ -2,9 +2,9 @@
 
     python -m tools.coverage FILE
 
-FILE is what coverage writes as JSON. Prints a table, the least covered first. Only what tests do
-within their own process is measured: the program itself runs without site-packages, so nothing can
-measure there. What exists only to be such a process is left out, by name and with the reason.
+FILE is what coverage writes as JSON. Prints a table, the least covered first. It has what tests do
+within their own process, and what the process of the program does, which is measured through the
+stand-in of tests/support/measured; of what proves, only the former.
 """
 
 import json
@@ -29,33 +29,6 @@ PROVING = (
 """What proves, decides or reads bytes: each line and each branch of it is seen by a test."""
 PRODUCT = ("drift/*", "sources/*", "nodes/*", "fleet/*")
 PRODUCT_PERCENT = 95
-_PROCESS = "runs in the process of the program alone: tests/e2e"
-LEFT_OUT = {
-    "drift/bootstrap.py": "makes an environment before there is one: tests/e2e/setup",
-    **dict.fromkeys(
-        (
-            "drift/__main__.py",
-            "drift/arguments.py",
-            "drift/cli.py",
-            "drift/commands.py",
-            "drift/console.py",
-            "drift/evidence/collect.py",
-            "drift/installed.py",
-            "drift/run/measure.py",
-            "drift/run/waiting.py",
-            "drift/run/watch.py",
-            "drift/wording/usage.py",
-            "fleet/arguments.py",
-            "fleet/commands.py",
-            "fleet/exporter/answers.py",
-            "fleet/exporter/serve.py",
-            "fleet/exporter/server.py",
-            "fleet/probe.py",
-        ),
-        _PROCESS,
-    ),
-}
-"""{file: why it is not counted, and what tests it}."""
 
 
 class Counted(Record):
@@ -74,12 +47,8 @@ class Counted(Record):
 
 
 def counted(report: Mapping[str, Any]) -> list[Counted]:
-    """Return the product's files that count, the least covered first."""
-    found = [
-        _one(path, file)
-        for path, file in report["files"].items()
-        if _is_of(path, PRODUCT) and path not in LEFT_OUT
-    ]
+    """Return the product's files, the least covered first."""
+    found = [_one(path, file) for path, file in report["files"].items() if _is_of(path, PRODUCT)]
     return sorted(found, key=lambda one: (one.percent, one.path))
 
 
@@ -129,8 +98,6 @@ def main(path: str) -> int:
             print(f"{one.percent:5.1f} %  {one.path}  {one.missing}")
     whole = sum(one.seen == one.there for one in files)
     print(f"100.0 %  {whole} of {len(files)} files; all: {_of_all(files):.1f} %")
-    for name, why in LEFT_OUT.items():
-        print(f"left out: {name}: {why}")
     missing = lacks(files)
     for sentence in missing:
         print(f"missing: {sentence}")

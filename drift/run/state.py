@@ -237,6 +237,8 @@ def _toml(value: int | str | list[str]) -> str:
         return str(value)
     if isinstance(value, list):
         return f"[{', '.join(_toml(item) for item in value)}]"
+    if value.isascii() and value.isprintable() and '"' not in value and "\\" not in value:
+        return f'"{value}"'  # nearly always, and keys are long
     escaped = (
         letter
         if letter.isascii() and letter.isprintable() and letter not in '"\\'

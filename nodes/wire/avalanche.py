@@ -56,7 +56,7 @@ def decode(data: bytes) -> Handshake | None:
 def encode(network: int, unix_s: int, name: str, version: tuple[int, int, int]) -> bytes:
     """Return the message of a node."""
     client = protobuf.encode(_NAME, name.encode())
-    for number, part in zip(_VERSION, version, strict=True):
+    for number, part in enumerate(version, _VERSION[0]):
         client += protobuf.encode(number, part)
     handshake = (
         protobuf.encode(_NETWORK, network)

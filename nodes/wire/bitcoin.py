@@ -99,16 +99,15 @@ def _version(payload: bytes) -> Version:
         raise Malformed(f"version of {len(payload)} bytes: {_BEGINNING.size} wanted at least")
     protocol, _, unix_s, _, _, nonce = _BEGINNING.unpack_from(payload)
     rest = payload[_BEGINNING.size :]
-    length = int.from_bytes(rest[:1], "little")
-    begins = 1
-    if length == _TWO_BYTES_FOLLOW:
-        length, begins = int.from_bytes(rest[1:3], "little"), 3
-    elif length > _TWO_BYTES_FOLLOW:
+    length, begins = int.from_bytes(rest[:1]), 1
+    if length > _TWO_BYTES_FOLLOW:
         length = _FAR_TOO_LONG
+    elif length == _TWO_BYTES_FOLLOW:
+        length, begins = int.from_bytes(rest[1:3], "little"), 3
     agent = rest[begins : begins + length]
     if length > _LONGEST_AGENT or len(agent) < length:
         raise Malformed(f"version: user agent of {length} bytes, {len(agent)} are left")
-    return Version(protocol, plausible(unix_s * NS), nonce, agent.decode("utf-8", "replace"))
+    return Version(protocol, plausible(unix_s * NS), nonce, agent.decode(errors="replace"))
 
 
 def _checksum(payload: bytes) -> bytes:

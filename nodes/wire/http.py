@@ -64,7 +64,7 @@ def encode(method: str, path: str, authority: str, agent: str) -> bytes:
     for line in lines:
         if not _SENDABLE.fullmatch(line):
             raise ValueError(f"no line of an HTTP request: {line!r}")
-    return "\r\n".join([*lines, "", ""]).encode("ascii")
+    return "\r\n".join([*lines, "", ""]).encode()
 
 
 def decode(data: bytes) -> Head | None:

@@ -152,8 +152,8 @@ def _version(message: bytes) -> Version | None:
 def _unpadded(flags: int, payload: bytes) -> bytes:
     if not flags & _PADDED:
         return payload
-    padding = int.from_bytes(payload[:1], "big")
-    if not payload or padding >= len(payload):
+    padding = int.from_bytes(payload[:1])
+    if padding >= len(payload):  # and where there is no payload at all
         raise Malformed(f"HTTP/2: padding of {padding} bytes in {len(payload)}")
     return payload[1 : len(payload) - padding]
 

@@ -52,7 +52,7 @@ def data(found: dict[int, int | bytes], number: int) -> bytes | None:
 
 def text(found: dict[int, int | bytes], number: int) -> str:
     """Return a field that has to be text, empty where it is not there."""
-    return (data(found, number) or b"").decode("utf-8", "replace")
+    return (data(found, number) or b"").decode(errors="replace")
 
 
 def encode(number: int, value: int | bytes) -> bytes:

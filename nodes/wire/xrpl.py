@@ -64,22 +64,22 @@ class Crawl:
                 at = _SKIPPED.match(data, at).end()  # type: ignore[union-attr] # it always matches
             match = _TOKEN.search(data, at)
             if match is None:
-                break
+                return None
             if match[0] == b'"':
                 self._rest = data[match.start() :]
                 if len(self._rest) > _LONGEST_STRING:
                     raise Malformed(f"JSON: a string of more than {_LONGEST_STRING} bytes")
-                break
+                return None
             self._take(match[0])
             at = match.end()
         return self.time
 
     def _take(self, token: bytes) -> None:
-        if token in b"{[":
+        if token in (b"{", b"["):
             self._depth += 1
             if self._depth == _IN_SERVER:
                 self._in_server = self._key == _SERVER and self._before == b":"
-        elif token in b"}]":
+        elif token in (b"}", b"]"):
             self._depth -= 1
             self.ended = self._depth <= 0
         elif token.startswith(b'"'):
@@ -90,7 +90,7 @@ class Crawl:
         self._before = token
 
     def _value(self, token: bytes) -> None:
-        text = token[1:-1].decode("utf-8", "replace")
+        text = token[1:-1].decode(errors="replace")
         if self._key == _TIME:
             self.time = time_of(text)
         elif self._key == _BUILD:
@@ -109,7 +109,7 @@ def time_of(text: str) -> Time:
             tzinfo=UTC,
         )  # fmt: skip
     except ValueError as error:
-        raise Malformed(f"time {text[:60]!r}: {error}") from error
+        raise Malformed(f"time {text!r}: {error}") from error
     decimals = match[7] or ""
     unix_ns = (date - _EPOCH) // _SECOND * NS + int(decimals.ljust(_DIGITS, "0"))
     return Time(plausible(unix_ns), 10 ** (_DIGITS - len(decimals)))

@@ -108,7 +108,7 @@ def decode(data: bytes) -> Agreement:
     cookies = tuple(cookie for cookie in found.get(_COOKIE, []) if usable(cookie))
     if not cookies:
         raise Malformed("NTS-KE: no cookie of 1 to 1024 bytes")
-    return Agreement(cookies, _server(found.get(_SERVER, [])), _port(found.get(_PORT, [])))
+    return Agreement(cookies, _server(found.get(_SERVER)), _port(found.get(_PORT)))
 
 
 def usable(cookie: bytes) -> bool:
@@ -140,7 +140,7 @@ def _number(kind: int, body: bytes) -> int:
     return int.from_bytes(body, "big")
 
 
-def _server(bodies: list[bytes]) -> str | None:
+def _server(bodies: list[bytes] | None) -> str | None:
     """Return the host that the server names (section 4.1.7)."""
     if not bodies:
         return None
@@ -154,7 +154,7 @@ def _server(bodies: list[bytes]) -> str | None:
     return host
 
 
-def _port(bodies: list[bytes]) -> int:
+def _port(bodies: list[bytes] | None) -> int:
     """Return the port that the server names (section 4.1.8)."""
     if not bodies:
         return NTP_PORT

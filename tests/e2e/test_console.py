@@ -452,7 +452,7 @@ def test_a_clock_that_may_not_be_read_is_named(
     script: str, lab: Start, clock: str, format_name: str
 ) -> None:
     """As in a container under an old libseccomp: no answer, and no bug of ours."""
-    python = str(Path(script).parent / ".venv/bin/python")
+    python = str(ROOT / ".venv/bin/python")
     path = lab(*[behaviour.honest] * 3)
 
     done = subprocess.run(

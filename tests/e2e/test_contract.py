@@ -323,7 +323,7 @@ main()
 
 
 def sabotaged(script: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    python = str(Path(script).parent / ".venv/bin/python")
+    python = str(ROOT / ".venv/bin/python")
     return subprocess.run(
         [python, "-I", "-c", _SABOTAGE, *arguments], capture_output=True, text=True, check=False
     )
@@ -445,7 +445,7 @@ main()
 def test_a_slow_picture_does_not_cost_the_answer(script: str, lab: Start) -> None:
     """The integer is out before anything is drawn, and the status is that of an answer."""
     path = lab(*[behaviour.honest] * 3)
-    python = str(Path(script).parent / ".venv/bin/python")
+    python = str(ROOT / ".venv/bin/python")
     began = time.monotonic()
     done = subprocess.run(
         [python, "-I", "-c", _SLOW_PICTURE, "--config", path, "--timeout", "1", "--explain"],

@@ -19,7 +19,7 @@ from lab import behaviour
 from lab.behaviour import Behaviour, Reply
 from lab.ntp import NtpServer
 from lab.world import world
-from tests.conftest import Program
+from tests.conftest import ROOT, Program
 from tests.e2e.conftest import Start
 from tests.support.output_formats import NAMES, SILENT_ON_STDERR, status_of, words_of
 
@@ -213,7 +213,7 @@ main()
 @pytest.mark.parametrize("name", NAMES)
 def test_a_bug(script: str, lab: Start, name: str) -> None:
     """An exception of ours is reported in each format's way, once, and is 70, or UNKNOWN."""
-    python = str(Path(script).parent / ".venv/bin/python")
+    python = str(ROOT / ".venv/bin/python")
     path = lab(*[behaviour.honest] * 3)
 
     done = subprocess.run(

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from lab import behaviour
-from tests.conftest import Program
+from tests.conftest import ROOT, Program
 from tests.e2e.conftest import Start
 from tests.e2e.test_contract import assert_refused
 from tests.endurance.leaping import used
@@ -346,12 +346,11 @@ def test_a_configuration_that_cannot_be_read_to_its_end(watch: Watch, lab: Start
     assert "not read within 2.5 s; the configuration of before stays" in process.stderr.readline()
 
 
-def started_after(script: str, code: str, path: str) -> "subprocess.CompletedProcess[str]":
+def started_after(code: str, path: str) -> "subprocess.CompletedProcess[str]":
     """Let `watch` be asked twice, started by a Python that has run some code before."""
-    here = Path(script).parent
-    run = f"import sys; sys.path += [{str(here)!r}, {str(here / '.venv/packages')!r}];"
+    run = f"import sys; sys.path += [{str(ROOT)!r}, {str(ROOT / '.venv/packages')!r}];"
     run += "from drift.__main__ import main; main()"
-    command = [str(here / ".venv/bin/python"), "-c", run, "watch", "--config", path]
+    command = [str(ROOT / ".venv/bin/python"), "-c", run, "watch", "--config", path]
     return subprocess.run(
         [
             sys.executable,
@@ -370,7 +369,7 @@ def test_who_starts_it_may_ignore_children(script: str, lab: Start) -> None:
     """An agent that ignores SIGCHLD hands that on: it is set right."""
     code = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)"
 
-    done = started_after(script, code, lab(*[behaviour.shifted(4)] * 3))
+    done = started_after(code, lab(*[behaviour.shifted(4)] * 3))
 
     assert (done.stdout, done.stderr, done.returncode) == ("-4\n-4\n", "", 0)
 
@@ -379,7 +378,7 @@ def test_a_shortage_costs_one_measurement(script: str, lab: Start) -> None:
     """Where no further file can be opened that is reported, and it goes on."""
     code = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (6, 6))"
 
-    done = started_after(script, code, lab(*[behaviour.shifted(4)] * 3))
+    done = started_after(code, lab(*[behaviour.shifted(4)] * 3))
 
     assert (done.stdout, done.returncode) == ("", 0)
     reported = "time-drift: no answer: nothing to measure with: Too many open files\n"

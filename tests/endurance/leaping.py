@@ -1,6 +1,9 @@
 """Time that leaps: minutes between two measurements pass at once, and the rest as always."""
 
 import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from mmap import mmap
 
 from sources.clock import NS, Clock
@@ -17,11 +20,11 @@ class Leaping(Clock):
     @property
     def leapt_ns(self) -> int:
         """How much was leapt so far."""
-        return int.from_bytes(self._leapt[:])
+        return int.from_bytes(self._leapt[:], signed=True)
 
     @leapt_ns.setter
     def leapt_ns(self, leapt_ns: int) -> None:
-        self._leapt[:] = leapt_ns.to_bytes(8)
+        self._leapt[:] = leapt_ns.to_bytes(8, signed=True)
 
     def raw_ns(self) -> int:
         """Return the machine's, and what was leapt."""
@@ -34,6 +37,19 @@ class Leaping(Clock):
     def leap_to(self, raw_ns: int) -> None:
         """Let the time until then pass, unless it has."""
         self.leapt_ns += max(0, raw_ns - self.raw_ns())
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Take back the time of this block if whoever runs us stops us in it and lets us go on."""
+        continued: list[int] = []
+        before = signal.signal(signal.SIGCONT, lambda number, _: continued.append(number))
+        began_raw_ns = self.raw_ns()
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGCONT, before)
+            if continued:
+                self.leapt_ns -= self.raw_ns() - began_raw_ns
 
 
 def used(process: str = "self") -> dict[str, int]:

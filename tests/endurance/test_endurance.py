@@ -1,9 +1,12 @@
 """The short form of `make endurance`: hours instead of thirty days."""
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
+from tests.endurance.leaping import Leaping
 from tests.endurance.serving import serving
 from tests.endurance.watching import flat, punctual, watching
 
@@ -48,3 +51,19 @@ def test_growth_is_seen(name: str) -> None:
 
     assert flat([usual] * 20, {"threads": 1, "children": 0}, 256) == []
     assert len(flat([usual] * 19 + [grown], {"threads": 1, "children": 0}, 256)) == 1
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_time_of_a_stopped_process_does_not_count(stopped: bool) -> None:
+    """Minutes of a block in which it was stopped are nobody's fault; others are."""
+    clock = Leaping()
+    handler = signal.getsignal(signal.SIGCONT)
+    began_raw_ns = clock.raw_ns()
+
+    with clock.running():
+        clock.leapt_ns += 9 * MINUTE_NS
+        if stopped:
+            os.kill(os.getpid(), signal.SIGCONT)
+
+    assert (clock.raw_ns() - began_raw_ns < MINUTE_NS) is stopped
+    assert signal.getsignal(signal.SIGCONT) == handler

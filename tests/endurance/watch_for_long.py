@@ -51,9 +51,14 @@ class Counting(Measuring):
 
     statuses: ClassVar[dict[int, int]] = {}
 
+    def __init__(self, options: Options, clock: Leaping) -> None:
+        super().__init__(options, clock)
+        self._leaping = clock
+
     def once(self) -> int:
         """Measure, and count."""
-        status = super().once()
+        with self._leaping.running():
+            status = super().once()
         self.statuses[status] = self.statuses.get(status, 0) + 1
         return status
 

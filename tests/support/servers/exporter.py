@@ -43,7 +43,7 @@ def metrics(body: str) -> dict[str, float]:
 
 @contextmanager
 def serving(script: str, config: Path, environ: dict[str, str] | None = None) -> Iterator[Exporter]:
-    """Run the exporter on a port of its own; what still runs at the end is killed."""
+    """Run the exporter on a port of its own; what still runs at the end is ended."""
     with subprocess.Popen(
         [script, "serve", "--config", str(config), "--listen", "127.0.0.1:0"],
         stdin=subprocess.DEVNULL,
@@ -68,5 +68,8 @@ def _port_of(process: "subprocess.Popen[str]") -> int:
 
 
 def _end(process: "subprocess.Popen[str]") -> None:
-    if process.poll() is None:
+    process.terminate()
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
         process.kill()

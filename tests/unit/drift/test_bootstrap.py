@@ -2,8 +2,10 @@
 
 import os
 import shlex
+import shutil
 import signal
 import sys
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -381,3 +383,175 @@ def test_surprise_is_reported_in_one_line(
     assert status == 3
     assert capfd.readouterr().err.count("\n") == 1
     assert _made(lock) == [".venv.lock"]
+
+
+# --- What stands in the way -----------------------------------------------------------------------
+
+
+def test_an_environment_that_lost_a_file_is_given_up_once(tools: Tools, lock: Path) -> None:
+    """A whole one stays; for a damaged one the next run makes another, and the loss is named."""
+    venv = _bootstrap(lock)
+
+    assert bootstrap.give_up_if_damaged(str(venv)) is None
+    (venv / "packages" / "time-drift.pth").unlink()
+    said = bootstrap.give_up_if_damaged(str(venv))
+    assert (
+        said
+        == f"{venv}/packages/time-drift.pth is lost; the next run prepares the environment anew"
+    )
+    assert not _ready(lock)
+    bootstrap.bootstrap(str(venv), str(lock), show=False)
+    assert _made(lock) == [".venv"]  # it was still known as ours, so not kept beside
+
+
+@pytest.mark.usefixtures("tools")
+def test_who_may_not_give_it_up_names_the_owner(
+    lock: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where its mark cannot be changed, the one who made it has to run."""
+    venv = _bootstrap(lock)
+    (venv / "packages" / "time-drift.pth").unlink()
+
+    def refused(_path: str, _length: int) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "truncate", refused)
+
+    said = bootstrap.give_up_if_damaged(str(venv))
+    assert said is not None
+    assert said.endswith("it comes back when the checkout's owner runs this (Permission denied)")
+
+
+def test_an_environment_of_somebody_else_is_not_given_up(tmp_path: Path) -> None:
+    """What has no mark of ours may lack whatever it likes."""
+    (tmp_path / "bin").mkdir()
+
+    assert bootstrap.give_up_if_damaged(str(tmp_path)) is None
+
+
+@pytest.mark.parametrize("executable", [True, False])
+@pytest.mark.usefixtures("tools", "handlers")
+def test_an_interpreter_of_another_user_is_named(
+    lock: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    executable: bool,
+) -> None:
+    """Where its Python cannot be run, that and the way out; else what the system says."""
+    venv = _bootstrap(lock)
+    lock.write_text("mdurl==0.1.3\n")
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", str(venv))
+
+    monkeypatch.setattr(bootstrap, "bootstrap", refused)
+    monkeypatch.setattr(os, "access", lambda _path, _mode: executable)
+
+    assert bootstrap.main([str(lock), str(venv)]) == 3
+    line = capfd.readouterr().err
+    assert ("cannot be run by this user; whoever owns the checkout" in line) is not executable
+    assert ("Permission denied" in line) is executable
+
+
+@pytest.mark.usefixtures("tools", "handlers")
+def test_a_second_run_does_not_wait(lock: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """While another prepares there is one line and 3."""
+    with bootstrap._alone(str(lock.parent / ".venv")):
+        assert bootstrap.main([str(lock), str(lock.parent / ".venv")]) == 3
+
+    assert "another run is preparing it; try again in a minute" in capfd.readouterr().err
+
+
+@pytest.mark.usefixtures("tools", "handlers")
+def test_a_plugin_says_so_on_stdout(
+    lock: Path, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """In one line under 512 bytes, of which a long path loses its beginning."""
+    place = tmp_path / ("x" * 200) / ".venv"
+
+    assert bootstrap.main([str(lock), str(place), "sh", "--format", "nagios"]) == 3
+    out, err = capfd.readouterr()
+    assert err == ""
+    assert out.startswith("TIME DRIFT UNKNOWN - cannot prepare ...xxx")
+    assert "xxx/.venv: " in out
+    assert "No such file or directory" in out
+    assert out.count("\n") == 1
+    assert len(out.encode()) < 512
+
+
+@pytest.mark.usefixtures("handlers")
+def test_a_python_without_venv_says_what_to_install(
+    tools: Tools, lock: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Debian's is before python3-venv is in."""
+    monkeypatch.setitem(sys.modules, "ensurepip", None)
+
+    assert bootstrap.main([str(lock), str(lock.parent / ".venv")]) == 3
+    assert "has no venv module (Debian, Ubuntu: apt-get install python3-venv)" in (
+        capfd.readouterr().err
+    )
+
+
+@pytest.mark.usefixtures("handlers")
+def test_a_python_without_pip_says_where_it_was_looked_for(
+    tools: Tools, lock: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The distribution says where its wheels are; none there is one line."""
+    monkeypatch.setattr(sysconfig, "get_config_var", lambda _name: str(lock.parent))
+
+    assert bootstrap.main([str(lock), str(lock.parent / ".venv")]) == 3
+    assert f"no wheel of pip in {lock.parent}\n" in capfd.readouterr().err
+
+
+@pytest.mark.usefixtures("tools")
+@pytest.mark.parametrize("env", ["able", "unable", "absent"])
+def test_env_is_linked_where_it_can_block_signals(
+    lock: Path, monkeypatch: pytest.MonkeyPatch, env: str
+) -> None:
+    """An older one, or none, is no obstacle: the program then starts without it."""
+    stand_in = lock.parent / "env"
+    stand_in.write_text(f"#!/bin/sh\nexit {int(env == 'unable')}\n")
+    stand_in.chmod(0o755)
+    monkeypatch.setattr(shutil, "which", lambda _name: None if env == "absent" else str(stand_in))
+
+    assert os.path.lexists(_bootstrap(lock) / "bin" / "env") is (env == "able")
+
+
+@pytest.mark.usefixtures("handlers")
+@pytest.mark.parametrize("ready", [False, True])
+def test_the_command_is_become(
+    tools: Tools,
+    lock: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ready: bool,
+) -> None:
+    """With a mark, so that it prepares no second time; where all is ready no step is taken."""
+    if ready:
+        _bootstrap(lock)
+    steps = len(tools.steps) if ready else 0
+    became: list[tuple[str, list[str], dict[str, str]]] = []
+    monkeypatch.setattr(os, "execve", lambda *arguments: became.append(arguments))
+
+    bootstrap.main([str(lock), str(lock.parent / ".venv"), "/bin/sh", "time-drift.sh", "--json"])
+
+    ((path, command, environ),) = became
+    assert (path, command) == ("/bin/sh", ["/bin/sh", "time-drift.sh", "--json"])
+    assert environ["TIME_DRIFT_PREPARED"] == "1"
+    assert (len(tools.steps) == steps) is ready
+
+
+@pytest.mark.usefixtures("handlers")
+def test_with_v_the_steps_are_shown(
+    tools: Tools, lock: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What venv and pip say goes to stderr as it comes; a failure still ends in its line."""
+    monkeypatch.setattr(os, "isatty", lambda _number: False)
+    tools.while_installing("echo collecting", "exit 1")
+
+    assert bootstrap.main([str(lock), str(lock.parent / ".venv"), "sh", "-v"]) == 3
+    out, err = capfd.readouterr()
+    assert out == ""
+    first, *middle, last = err.splitlines()
+    assert first == "time-drift: preparing the environment, once ..."
+    assert middle == ["collecting"]
+    assert last == f"time-drift: cannot prepare {lock.parent}/.venv: pip: status 1"

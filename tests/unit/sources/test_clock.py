@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -133,3 +134,30 @@ def test_without_a_stamp_an_old_process_is_someone_elses() -> None:
     )
 
     assert int(done.stdout) == NS // 10
+
+
+@pytest.mark.parametrize(
+    ("clock", "read"),
+    [
+        ("CLOCK_MONOTONIC_RAW", Clock.raw_ns),
+        ("CLOCK_REALTIME", Clock.wall_ns),
+        ("CLOCK_BOOTTIME", Clock.boot_ns),
+        ("CLOCK_BOOTTIME", Clock.suspended_ns),
+        ("CLOCK_MONOTONIC", Clock.suspended_ns),
+    ],
+)
+def test_a_clock_that_may_not_be_read_is_named(
+    monkeypatch: pytest.MonkeyPatch, clock: str, read: Callable[[Clock], int]
+) -> None:
+    """As in a container under an old libseccomp: there is no answer, and why."""
+    refused, real = getattr(time, clock), time.clock_gettime_ns
+
+    def clock_gettime_ns(number: int) -> int:
+        if number == refused:
+            raise PermissionError(1, "Operation not permitted")
+        return real(number)
+
+    monkeypatch.setattr(time, "clock_gettime_ns", clock_gettime_ns)
+
+    with pytest.raises(BeyondReach, match=f"^{clock} cannot be read: Operation not permitted"):
+        read(Clock())

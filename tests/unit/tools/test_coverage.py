@@ -1,10 +1,16 @@
 """What `make coverage` demands of what was measured."""
 
+import sys
+import threading
+import tomllib
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
 
-from tools.coverage import LEFT_OUT, PROVING, counted, lacks
+from tests.conftest import ROOT
+from tests.support.measured.threads import start_traced
+from tools.coverage import PROVING, counted, lacks
 
 _PROVING_PATHS = [pattern.replace("*", "x") for pattern in PROVING]
 
@@ -60,8 +66,8 @@ def test_a_file_that_moves_does_not_escape() -> None:
 
 
 def test_what_is_not_the_product_does_not_count() -> None:
-    """Neither the lab, nor what is left out with a reason."""
-    others = dict.fromkeys([*LEFT_OUT, "lab/roles.py", "tools/coverage.py"], measured(0, 0))
+    """Neither the lab, nor the tools."""
+    others = dict.fromkeys(["lab/roles.py", "tools/coverage.py"], measured(0, 0))
 
     assert lacks(counted(report(**others))) == []
     assert {one.path for one in counted(report(**others))} == set(_PROVING_PATHS)
@@ -77,3 +83,27 @@ def test_the_least_covered_come_first() -> None:
 
     assert [one.path for one in files[:3]] == ["drift/c.py", "drift/b.py", "drift/a.py"]
     assert files[1].missing == "7->9 8->exit"
+
+
+def test_what_proves_is_measured_where_tests_see_it_only() -> None:
+    """Not in the program's own process, which passes through it and holds nothing."""
+    text = (ROOT / "tests/support/measured/coverage.toml").read_text(encoding="utf-8")
+    omitted = tomllib.loads(text)["tool"]["coverage"]["run"]["omit"]
+
+    assert sorted(omitted) == sorted(f"*/{pattern}" for pattern in PROVING)
+
+
+def test_a_thread_that_threading_does_not_know_is_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It gets what threading's get, which is how coverage sees what they execute."""
+
+    def see(*_: object) -> None:
+        """Stand in for coverage's."""
+
+    seen: SimpleQueue[object] = SimpleQueue()
+    monkeypatch.setattr(threading, "gettrace", lambda: see)
+
+    start_traced(lambda word: seen.put((word, sys.gettrace())), ("argument",))
+
+    assert seen.get(timeout=30) == ("argument", see)

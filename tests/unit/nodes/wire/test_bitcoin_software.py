@@ -15,6 +15,7 @@ MINUTES_5 = 300 * NS
     [
         ("/Satoshi:29.0.0/", "", NS),
         ("/Satoshi:23.0.0/", "", NS),
+        ("/Satoshi:23/", "", NS),
         ("/Satoshi:22.99.0/", "adjusted", NS),
         ("/Satoshi:22.0.0/", "adjusted", NS),
         ("/Satoshi:0.21.1(bitcore)/", "adjusted", NS),
@@ -47,7 +48,27 @@ def test_the_verdict_of_an_agent(agent: str, verdict: str, grain_ns: int) -> Non
     assert bool(claim.note) == bool(verdict)
 
 
-@given(st.text() | st.from_regex(r"(/(Satoshi|Zebra|x):[0-9.]{0,30}(\(.*\))?)*/"))
+@pytest.mark.parametrize(
+    ("agent", "note"),
+    [
+        ("/Satoshi:22.0.0/", "Satoshi 22.0.0 does not show its own wall clock"),
+        ("/Zebra:v5.1.0/", "Zebra rounds its clock down to 300 s"),
+        ("/Zebra:5/Satoshi:22.1/", "Satoshi 22.1 does not show its own wall clock"),
+        ("/Satoshi:29.0/Zebra:5/x:1/", "Zebra rounds its clock down to 300 s"),
+        ("/x:1/", "whether it shows its wall clock is not known"),
+        ("/Satoshi:29.0/x:1/", ""),
+    ],
+)
+def test_the_note_of_an_agent(agent: str, note: str) -> None:
+    """Of the element that decides, by its name, and by its version where that matters."""
+    assert judge(agent).note == note
+
+
+names = st.sampled_from(["Satoshi", "Zebra", "x"])
+elements = st.builds("/{}:{}({})".format, names, st.text("0123456789.", max_size=30), st.text())
+
+
+@given(st.text() | st.lists(elements, max_size=4).map("".join))
 def test_any_text_has_a_verdict(agent: str) -> None:
     """However long its numbers are."""
     judge(agent)

@@ -57,22 +57,50 @@ def test_interim_responses_are_skipped() -> None:
     assert http.decode(early + RESPONSE) == http.decode(RESPONSE)
 
 
+OK = b"HTTP/1.1 200 OK\r\n"
+LONG = b"x" * 40
+
+
 @pytest.mark.parametrize(
-    "data",
+    ("data", "why"),
     [
-        b"SSH-2.0-OpenSSH\r\n",
-        b"HTTP/2 200\r\n\r\n",
-        b"HTTP/1.1 999 x\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\n folded: x\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\n: x\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 20_000,
+        (b"S", "no HTTP response: begins with b'S'"),
+        (b"SSH-2.0-OpenSSH_9.2p1 D\r\n", "no HTTP response: begins with b'SSH-2.0-OpenSSH_'"),
+        (b"HTTP/2 200\r\n\r\n", "no HTTP response: begins with b'HTTP/2 200\\r\\n\\r\\n'"),
+        (b"HTTP/1.1 999 x\r\n\r\n", "status line b'HTTP/1.1 999 x'"),
+        (b"HTTP/1.1 200OK" + LONG + b"\r\n\r\n", f"status line b'HTTP/1.1 200OK{'x' * 26}'"),
+        (OK + b"no colon" + LONG + b"\r\n\r\n", f"header line b'no colon{'x' * 32}'"),
+        (OK + b" folded: x\r\n\r\n", "header line b' folded: x'"),
+        (OK + b"blank : x\r\n\r\n", "header line b'blank : x'"),
+        (OK + b": x\r\n\r\n", "header line b': x'"),
+        (OK + b"\n\r\n\r\n", "header line b'\\n'"),
     ],
 )
-def test_what_is_no_response(data: bytes) -> None:
-    """Each of these is Malformed as soon as it can be."""
-    with pytest.raises(Malformed):
+def test_what_is_no_response(data: bytes, why: str) -> None:
+    """Each of these is Malformed as soon as it can be, with its beginning."""
+    with pytest.raises(Malformed) as caught:
         http.decode(data)
+
+    assert str(caught.value) == why
+
+
+def test_headers_of_16_kib_are_waited_for() -> None:
+    """And not a byte more, though the end of them may come with it."""
+    data = (OK + b"X: ").ljust(16 * 1024, b"x")
+
+    assert http.decode(data) is None
+    with pytest.raises(Malformed, match=r"^response headers of more than 16384 bytes$"):
+        http.decode(data + b"x")
+    assert all(http.decode(OK[:length]) is None for length in range(len(OK) + 1))
+
+
+def test_a_value_is_whatever_bytes_it_has() -> None:
+    """Without the blanks and tabs around it, and nothing else is taken off (RFC 9110 5.5)."""
+    head = http.decode(OK + b"A:X b\xe9: c\x0c \t\r\n\xc9:\x0bd\xa0X\r\nb:\r\n\r\nbody\r\n\r\nmore")
+
+    assert head is not None
+    assert head.headers == (("a", "X b\xe9: c\x0c"), ("\xe9", "\x0bd\xa0X"), ("b", ""))
+    assert head.body == b"body\r\n\r\nmore"
 
 
 @pytest.mark.parametrize(
@@ -102,6 +130,7 @@ def test_a_response_without_one_good_date(headers: tuple[tuple[str, str], ...]) 
         ("server", "cloudflare", "Server: cloudflare"),
         ("server", "CloudFront", "Server: CloudFront"),
         ("server", "AkamaiGHost", "Server: AkamaiGHost"),
+        ("server", "Varnish " + "x" * 40, "Server: Varnish " + "x" * 32),
         ("server", "nginx", ""),
         ("server", "my-cloudflare-free-node", ""),
         ("x-request-id", "1", ""),

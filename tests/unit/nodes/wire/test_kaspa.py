@@ -75,11 +75,43 @@ def test_a_version_of_kaspa_comes_back(stamp_ms: int, size: int, places: list[in
     assert answered == kaspa.frame(kaspa.SETTINGS, kaspa.ACK, 0)
 
 
+def test_a_version_to_the_byte() -> None:
+    """A timestamp before 1970 is the two's complement in 64 bits, as int64 is in protobuf."""
+    data = kaspa.encode(kaspa.Version(-1_000_000, "a", "b"))
+
+    assert data == bytes.fromhex("00 00000014 a201 11 18ffffffffffffffffff01 320161 520162")
+
+
+@pytest.mark.parametrize(
+    ("length", "written"),
+    [(0, "000000"), (65_535, "00ffff"), (65_537, "010001"), (131_072, "020000")],
+)
+def test_the_length_of_a_frame_has_three_bytes(length: int, written: str) -> None:
+    """Before type, flags and stream (RFC 9113 section 4.1)."""
+    data = kaspa.frame(kaspa.DATA, 1, 5, bytes(length))
+
+    assert data == bytes.fromhex(f"{written} 00 01 00000005") + bytes(length)
+
+
+@pytest.mark.parametrize("length", [0, 16_384])
+def test_a_frame_is_taken_with_its_last_byte(length: int) -> None:
+    """And no earlier, of any length up to 16 KiB."""
+    conversation = kaspa.Conversation()
+    data = kaspa.frame(kaspa.SETTINGS, 0, 0, bytes(length))
+
+    assert conversation.feed(data[:-1]) == b""
+    assert conversation.feed(data[-1:]) == kaspa.frame(kaspa.SETTINGS, kaspa.ACK, 0)
+
+
 def test_what_http_2_wants_answered() -> None:
     """SETTINGS and PING are acknowledged; acknowledgements, HEADERS and WINDOW_UPDATE are not."""
     conversation = kaspa.Conversation()
     ping = kaspa.frame(kaspa.PING, 0, 0, b"12345678")
-    rest = kaspa.frame(kaspa.SETTINGS, kaspa.ACK, 0) + kaspa.frame(8, 0, 0, bytes(4))
+    rest = (
+        kaspa.frame(kaspa.SETTINGS, kaspa.ACK, 0)
+        + kaspa.frame(kaspa.PING, kaspa.ACK, 0, bytes(8))
+        + kaspa.frame(8, 0, 0, bytes(4))
+    )
 
     answered = conversation.feed(SETTINGS + ping + rest + kaspa.frame(kaspa.HEADERS, 4, 1, b"\x88"))
 
@@ -102,22 +134,91 @@ def test_other_messages_and_padding_are_skipped() -> None:
     assert conversation.version == version
 
 
+def test_only_data_of_the_stream_is_read() -> None:
+    """Not headers, another stream, or padding; the first bit of a stream's number is none of it."""
+    version = kaspa.Version(1_800_000_000 * NS, "", "")
+    message = kaspa.encode(version)
+    conversation = kaspa.Conversation()
+
+    conversation.feed(
+        SETTINGS
+        + kaspa.frame(kaspa.HEADERS, 4, 1, b"\xff" * 8)
+        + kaspa.frame(kaspa.DATA, 0, 3, b"\xff" * 8)
+        + kaspa.frame(kaspa.DATA, 8, 1, b"\x03" + message[:2] + b"\xff" * 3)
+        + kaspa.frame(kaspa.DATA, 0, 1 | 1 << 31, message[2:5])
+    )
+    assert conversation.version is None
+    conversation.feed(kaspa.frame(kaspa.DATA, kaspa.END_STREAM, 1, message[5:]))
+    assert conversation.version == version
+
+
+def test_a_message_of_16_kib_is_waited_for() -> None:
+    """And none that is longer."""
+    beginning = b"\0" + (16_384).to_bytes(4, "big")
+    conversation = kaspa.Conversation()
+
+    assert conversation.feed(SETTINGS + data_frames(beginning + bytes(10)))
+    assert conversation.version is None
+
+
 @pytest.mark.parametrize(
     ("frames", "error", "why"),
     [
-        (b"\xff" * 9, Malformed, "frame of"),
-        (kaspa.frame(kaspa.DATA, 0, 1), Malformed, "begins with"),
-        (SETTINGS + kaspa.frame(kaspa.DATA, 0, 1, b"\1" + bytes(4)), Malformed, "compressed 1"),
-        (SETTINGS + kaspa.frame(kaspa.DATA, 0, 1, b"\0\1\0\0\0"), Malformed, "message of"),
-        (SETTINGS + kaspa.frame(kaspa.DATA, 8, 1, b"\5ab"), Malformed, "padding"),
-        (SETTINGS + kaspa.frame(kaspa.DATA, 8, 1), Malformed, "padding"),
-        (SETTINGS + kaspa.frame(kaspa.RST_STREAM, 0, 1, bytes(4)), Refused, "ends the stream"),
-        (SETTINGS + kaspa.frame(kaspa.GOAWAY, 0, 0, bytes(8)), Refused, "ends the stream"),
-        (SETTINGS + kaspa.frame(kaspa.HEADERS, 5, 1, b"\x88"), Refused, "without a version"),
+        (b"\xff" * 9, Malformed, "HTTP/2: frame of 16777215 bytes: at most 16384 wanted"),
+        (
+            bytes.fromhex("004001 04 00 00000000"),
+            Malformed,
+            "HTTP/2: frame of 16385 bytes: at most 16384 wanted",
+        ),
+        (
+            kaspa.frame(kaspa.DATA, 0, 1),
+            Malformed,
+            "HTTP/2: begins with a frame of type 0: SETTINGS wanted",
+        ),
+        (
+            SETTINGS + kaspa.frame(kaspa.DATA, 0, 1, b"\1" + bytes(4)),
+            Malformed,
+            "gRPC: message of 0 bytes, compressed 1: at most 16384 and 0 wanted",
+        ),
+        (
+            SETTINGS + kaspa.frame(kaspa.DATA, 0, 1, bytes.fromhex("00 00004001")),
+            Malformed,
+            "gRPC: message of 16385 bytes, compressed 0: at most 16384 and 0 wanted",
+        ),
+        (
+            SETTINGS + kaspa.frame(kaspa.DATA, 8, 1, b"\3ab"),
+            Malformed,
+            "HTTP/2: padding of 3 bytes in 3",
+        ),
+        (
+            SETTINGS + kaspa.frame(kaspa.DATA, 8, 1),
+            Malformed,
+            "HTTP/2: padding of 0 bytes in 0",
+        ),
+        (
+            SETTINGS + kaspa.frame(kaspa.RST_STREAM, 0, 1, bytes(4)),
+            Refused,
+            "the node ends the stream",
+        ),
+        (
+            SETTINGS + kaspa.frame(kaspa.GOAWAY, 0, 0, bytes(8)),
+            Refused,
+            "the node ends the stream",
+        ),
+        (
+            SETTINGS + kaspa.frame(kaspa.HEADERS, 5, 1, b"\x88"),
+            Refused,
+            "the node ends the stream without a version message",
+        ),
+        (
+            SETTINGS + kaspa.frame(kaspa.DATA, kaspa.END_STREAM, 1),
+            Refused,
+            "the node ends the stream without a version message",
+        ),
         (
             SETTINGS + data_frames(b"\0\0\0\0\3" + protobuf.encode(20, b"")),
             Malformed,
-            "without a timestamp",
+            "a version message without a timestamp",
         ),
     ],
 )
@@ -125,8 +226,10 @@ def test_what_is_no_version_of_kaspa(
     frames: bytes, error: type[Malformed | Refused], why: str
 ) -> None:
     """Each with its reason."""
-    with pytest.raises(error, match=why):
+    with pytest.raises(error) as caught:
         kaspa.Conversation().feed(frames)
+
+    assert str(caught.value) == why
 
 
 @given(st.lists(st.binary(max_size=100), max_size=5))

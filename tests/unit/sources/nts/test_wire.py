@@ -335,6 +335,11 @@ def test_a_request_to_the_byte() -> None:
     )
 
 
+def test_an_identifier_to_the_byte() -> None:
+    """As a server repeats it."""
+    assert nts.identifier_field(IDENTIFIER) == IDENTIFIED == bytes.fromhex("01040024") + IDENTIFIER
+
+
 def test_an_authenticator_to_the_byte() -> None:
     """Lengths without padding, nonce and ciphertext with it."""
     assert nts.authenticator(b"n" * 15, b"c" * 17) == (
@@ -436,6 +441,11 @@ NO_REPLIES: dict[str, tuple[bytes, type[SourceError], str]] = {
         reply(IDENTIFIED, b"\4\4\0"),
         Malformed,
         "3 bytes after the last field",
+    ),
+    "a field's header and no more": (
+        reply(IDENTIFIED, field(0x0404, b"")),
+        Malformed,
+        "field 0x0404 of 4 bytes",
     ),
     "a field of no length": (
         reply(IDENTIFIED, bytes.fromhex("04040000") + bytes(12)),
