@@ -112,7 +112,7 @@ def ahead_text(ahead_ns: int) -> str:
 
 def span_text(ns: int) -> str:
     """Write a span for a person: "3600 s", "1.25 s", "3.1 ms"."""
-    if ns < NS // 10:
+    if 10 * ns < NS:
         return f"{ns / 1e6:.3g} ms"
     digits = 3 if ns < 10 * NS else 1
     return f"{ns / NS:.{digits}f}".rstrip("0").rstrip(".") + " s"

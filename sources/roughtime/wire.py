@@ -48,8 +48,8 @@ class Cursor:
         return int.from_bytes(self.take(_WORD, what), "little")
 
     def rest(self) -> bytes:
-        """Return all that is left."""
-        return self.take(len(self._data) - self._at, "the rest")
+        """Return all that has not been taken."""
+        return self._data[self._at :]
 
 
 class Message:

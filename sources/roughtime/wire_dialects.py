@@ -68,7 +68,7 @@ class Dialect(Record):
     """Turns a timestamp of the dialect into Unix time."""
 
 
-def _contexts(name: str, tail: str = "") -> tuple[bytes, bytes]:
+def _contexts(name: str, tail: str) -> tuple[bytes, bytes]:
     return (
         f"{name} v1 delegation signature{tail}\0".encode(),
         f"{name} v1 response signature\0".encode(),
@@ -114,7 +114,7 @@ def _from_julian(stamp: int) -> int:
 
 _DRAFT_12 = Dialect(
     name="draft 12-19",
-    contexts=(_contexts("RoughTime"),),
+    contexts=(_contexts("RoughTime", ""),),
     hashed=sha512_half,
     node_bytes=32,
     leaf_is_request=True,
@@ -127,7 +127,7 @@ _RFC = _DRAFT_12.replaced(
     name="RFC 10049",
     # The RFC Editor changed the letter case; older servers, and the RFC's own example of a report,
     # have version 1 with the case of the drafts.
-    contexts=(_contexts("Roughtime"), _contexts("RoughTime")),
+    contexts=(_contexts("Roughtime", ""), _contexts("RoughTime", "")),
     typed=True,
 )
 _DRAFT_8 = _DRAFT_12.replaced(
@@ -138,7 +138,7 @@ _DRAFT_8 = _DRAFT_12.replaced(
 )
 _DRAFT_7 = _DRAFT_8.replaced(
     name="draft 7",
-    contexts=(_contexts("RoughTime"),),
+    contexts=(_contexts("RoughTime", ""),),
     hashed=_sha512_256,
     unit_ns=_US,
     unix_ns=_from_julian,

@@ -44,6 +44,8 @@ pytest_add_cli_args =
     -p
     no:cacheprovider
     --hypothesis-profile=mutants
+    -p
+    tests.mutants.quickest_first
 pytest_add_cli_args_test_selection =
 {tests}
 """
@@ -88,7 +90,8 @@ def _run(part: Part) -> Result:
     clone = _PLACE / part.name.replace("/", "-")
     shutil.rmtree(clone, ignore_errors=True)
     subprocess.run(["git", "clone", "--quiet", _ROOT, clone], check=True)
-    files, tests = ("\n".join(f"    {one}" for one in many) for many in (part.files, part.tests))
+    chosen = *part.tests, *(f"--deselect={test}" for test in part.without)
+    files, tests = ("\n".join(f"    {one}" for one in many) for many in (part.files, chosen))
     configuration = _CONFIGURATION.format(files=files, tests=tests)
     (clone / "setup.cfg").write_text(configuration, encoding="utf-8")
     with (clone / "mutmut.log").open("w", encoding="utf-8") as log:

@@ -66,6 +66,9 @@ def test_what_a_part_names_is_there(part: Part) -> None:
     """A pattern that fits no file mutates nothing, and a test that has moved notices nothing."""
     assert all(any(ROOT.glob(pattern)) for pattern in part.files)
     assert all((ROOT / path).exists() for path in part.tests)
+    for test in part.without:
+        path, _, name = test.partition("::")
+        assert f"def {name}(" in (ROOT / path).read_text(encoding="utf-8")
 
 
 def test_each_equivalent_mutant_has_its_reason() -> None:

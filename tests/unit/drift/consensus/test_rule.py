@@ -121,6 +121,20 @@ def test_many_sources_of_one_operator_are_one_vote() -> None:
     assert found.operators == ("a", "b")
 
 
+def test_votes_are_shared_exactly() -> None:
+    """Half of the votes are no majority, be they shared among whatever numbers of sources.
+
+    These have no factor in common: one vote is 10^16 equal parts, more than a float tells apart.
+    """
+    sources_of_each = 5, 7, 8, 11, 13, 17, 19, 23, 27, 29, 31, 41, 43
+    half = [said(str(number), ms(0, 10)) for number in sources_of_each for _ in range(number)]
+    other = [said(f"other {number}", ms(90, 99)) for number in sources_of_each]
+
+    assert settled(*half, *other) == NoAnswer(
+        Lack.NO_MAJORITY, "at most 13 of 26 votes agree", "more than half"
+    )
+
+
 def test_failed_sources_do_not_dilute_an_operator() -> None:
     """Five operators answering with one source of three outvote three liars (research A5)."""
     honest = [

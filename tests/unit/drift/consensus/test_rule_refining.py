@@ -131,6 +131,21 @@ def test_a_narrowed_sample_says_though_it_failed_later() -> None:
     assert isinstance(unless(*narrow, missed=[0, 1, 2]), Answer)
 
 
+def test_only_what_is_half_a_second_wide_stayed_coarse() -> None:
+    """A millisecond less is sharp, be it on both sides of a boundary between integers."""
+    narrow, coarse = ([https(name, -700, high) for name in "abc"] for high in (-201, -200))
+
+    assert isinstance(unless(*narrow, missed=[0, 1, 2]), Answer)
+    assert isinstance(unless(*coarse, missed=[0, 1, 2]), NoAnswer)
+
+
+def test_only_coarse_ones_may_be_elsewhere() -> None:
+    """At either end of the coarse one, those that were measured well enough hold the integer."""
+    sharp = [https(name, -450, -440) for name in "ab"] + [https(name, -700, -260) for name in "cd"]
+
+    assert isinstance(unless(*sharp, https("e"), missed=[4]), Answer)
+
+
 def test_falsetickers_that_failed_leave_the_answer_alone() -> None:
     """Who is outvoted was not needed to be asked again."""
     liar = https("d", 5000, 6000)

@@ -185,10 +185,22 @@ def test_any_run_can_be_explained(outcomes: tuple[Outcome, ...]) -> None:
 
 @pytest.mark.parametrize(
     ("ns", "text"),
-    [(0, "0 ms"), (1_500_000, "1.5 ms"), (NS // 4, "0.25 s"), (3600 * NS, "3600 s")],
+    [
+        (0, "0 ms"),
+        (1_500_000, "1.5 ms"),
+        (12_750_000, "12.8 ms"),
+        (95_000_000, "95 ms"),
+        (NS // 10, "0.1 s"),
+        (NS // 4, "0.25 s"),
+        (1_234_567_000, "1.235 s"),
+        (10_340_000_000, "10.3 s"),
+        (3600 * NS, "3600 s"),
+    ],
 )
 def test_spans_are_written_for_people(ns: int, text: str) -> None:
-    """Short spans are in milliseconds, longer ones in seconds, without trailing zeros."""
+    """In milliseconds below a tenth of a second, then in seconds, of which from ten on a tenth is
+    exact enough; without trailing zeros.
+    """
     assert span_text(ns) == text
 
 

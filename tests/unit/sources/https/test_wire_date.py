@@ -203,6 +203,17 @@ def test_a_digit_is_one_of_ascii(write: Callable[[int], str]) -> None:
                 http_date.decode(text[:place] + foreign + text[place + 1 :])
 
 
+@pytest.mark.parametrize(
+    ("length", "shown"), [(60, "x" * 60), (61, "x" * 57 + "..."), (10_000, "x" * 57 + "...")]
+)
+def test_sixty_characters_are_shown(length: int, shown: str) -> None:
+    """Of what is longer the last three are dots."""
+    with pytest.raises(Malformed) as error:
+        http_date.decode("x" * length)
+
+    assert str(error.value) == f"Date '{shown}': none of the three forms of RFC 9110"
+
+
 @pytest.mark.parametrize("unit", ["x", "\x00", "\x1b[2J", "Sun, 06 Nov 1994 08:49:37 GMT"])
 def test_junk_is_shortened(unit: str) -> None:
     """Ten kilobytes of junk are cut to what a line can hold, printable, its beginning kept."""

@@ -13,6 +13,7 @@ from sources.roughtime.wire_dialects import (
     encode_request,
     framing_of,
     nonce_of,
+    versions_in,
 )
 
 BY_HAND = bytes.fromhex(
@@ -205,8 +206,10 @@ def test_equal_offsets_are_a_message() -> None:
 
 @pytest.mark.parametrize("length", range(len(BY_HAND) - 8))
 def test_a_message_cut_off_is_malformed(length: int) -> None:
-    """At each byte before the last value, the rest missing is missed."""
-    with pytest.raises(Malformed):
+    """At each byte before the last value, the rest missing is missed; of what has no other name it
+    is said of the message.
+    """
+    with pytest.raises(Malformed, match=r"^message: "):
         wire.decode(BY_HAND[:length])
 
 
@@ -278,6 +281,7 @@ def test_a_length_is_refused_before_it_is_read() -> None:
     [
         (wire.SREP, None, "no tag SREP"),
         (wire.VER, 4, "no tag VER"),
+        (wire.INDX, 4, "no tag INDX"),
         (b"PAD\xff", None, "no tag PAD\\xff"),
         (wire.NONC, 32, "NONC of 8 bytes: 32 wanted"),
         (wire.SIG, 64, "SIG of 4 bytes: 64 wanted"),
@@ -354,3 +358,12 @@ def test_a_nonce_of_another_length_is_malformed(framing: Framing, length: int) -
 
     with pytest.raises(Malformed, match=f"^request: NONC of {length} bytes"):
         nonce_of(framing, request)
+
+
+def test_a_request_offers_the_versions_that_it_has() -> None:
+    """In their order; one without them is malformed, and is called a request."""
+    request = encode_request(Framing.IETF, bytes(32), bytes(32), [1, 0x8000000C])
+
+    assert versions_in(request) == [1, 0x8000000C]
+    with pytest.raises(Malformed, match=r"^request: no tag VER$"):
+        versions_in(wire.frame(wire.encode({wire.NONC: bytes(32)})))
