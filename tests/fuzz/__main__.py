@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sources.record import Record
 from tests.fuzz.inputs import CORPUS, KEPT, run, write_seeds
-from tests.fuzz.registry import TARGETS
+from tests.fuzz.targets.registry import TARGETS
 
 _AT_ONCE = 2
 _LEAST_S = 2

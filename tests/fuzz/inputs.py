@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.fuzz.registry import TARGETS
+from tests.fuzz.targets.registry import TARGETS
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
 KEPT = _ROOT / "build" / "fuzz"

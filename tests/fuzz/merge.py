@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sources.record import Record
 from tests.fuzz.inputs import CORPUS, KEPT, run, write_seeds
-from tests.fuzz.registry import TARGETS
+from tests.fuzz.targets.registry import TARGETS
 
 MOST_MERGED = 150
 _MERGED = "merged-"

@@ -9,7 +9,7 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["sources", "nodes", "drift", "fleet"]):
-    from tests.fuzz.registry import TARGETS
+    from tests.fuzz.targets.registry import TARGETS
 
 
 def main() -> None:

@@ -7,10 +7,10 @@ import random
 
 import pytest
 
-from tests.fuzz.edits import edited
 from tests.fuzz.inputs import CORPUS
-from tests.fuzz.registry import TARGETS
-from tests.fuzz.target import Target
+from tests.fuzz.targets.edits import edited
+from tests.fuzz.targets.registry import TARGETS
+from tests.fuzz.targets.target import Target
 
 ROUNDS = 400
 ROUNDS_OF_A_TALK = 12

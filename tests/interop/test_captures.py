@@ -6,7 +6,7 @@ import pytest
 
 from tests.fuzz import capture
 from tests.fuzz.inputs import CORPUS
-from tests.fuzz.registry import TARGETS
+from tests.fuzz.targets.registry import TARGETS
 
 pytestmark = pytest.mark.interop
 

@@ -236,7 +236,7 @@ def test_retries_and_timeout(configured: Configured) -> None:
 
     assert_refused(result, 3, "mdurl==0.1.2")
     assert len(links) == 2
-    assert took_s < 15  # pip's own timeout, once
+    assert took_s < 30  # pip's own timeout, twice
 
 
 # What is installed, and where

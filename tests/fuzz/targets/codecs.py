@@ -18,10 +18,10 @@ from sources.nts import wire as nts
 from sources.nts import wire_ke
 from sources.roughtime import wire as roughtime
 from sources.roughtime.wire_dialects import decode_reply, framing_of
-from tests.fuzz.edits import Taker
-from tests.fuzz.target import Target, ours
+from tests.fuzz.targets.edits import Taker
+from tests.fuzz.targets.target import Target, ours
 
-_VECTORS = Path(__file__).resolve().parent.parent / "vectors" / "roughtime"
+_VECTORS = Path(__file__).resolve().parents[2] / "vectors" / "roughtime"
 _MAGIC = bytes.fromhex("f9beb4d9")
 _NOW_UNIX_S = 1_900_000_000
 

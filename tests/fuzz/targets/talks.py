@@ -40,8 +40,8 @@ from sources.nts import wire_ke
 from sources.nts.source import NtsSource
 from sources.roughtime.source import Endpoint, RoughtimeSource
 from tests.contract.nodes.asking import a_question
-from tests.fuzz.edits import edited
-from tests.fuzz.target import Target, ours
+from tests.fuzz.targets.edits import edited
+from tests.fuzz.targets.target import Target, ours
 from tests.support.fakes import a_run
 
 _CLOCK = Clock()

@@ -1,5 +1,5 @@
 """All that is fuzzed, by name."""
 
-from tests.fuzz import codecs, sealed, talks, texts
+from tests.fuzz.targets import codecs, sealed, talks, texts
 
 TARGETS = codecs.TARGETS | sealed.TARGETS | texts.TARGETS | talks.TARGETS

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-_REPORTS = Path(__file__).resolve().parent.parent / "vectors" / "roughtime"
+_REPORTS = Path(__file__).resolve().parents[2] / "vectors" / "roughtime"
 _RANDS = (
     "",
     "v/DirVBRQLGtictYD7mN3px02UlMT4J3haTRomt1NNM=",

@@ -11,7 +11,7 @@ from itertools import islice
 from math import inf, nan
 from typing import Any
 
-from tests.fuzz.edits import Taker, edited
+from tests.fuzz.targets.edits import Taker, edited
 
 _MOST_EDITS = 8
 _DEEPEST = 6

@@ -9,8 +9,8 @@ from sources.nts import wire as nts
 from sources.roughtime import wire as roughtime
 from sources.roughtime.proof import verify
 from sources.roughtime.wire_dialects import DIALECTS, Framing, encode_request
-from tests.fuzz.edits import Taker, edited
-from tests.fuzz.target import Target, ours
+from tests.fuzz.targets.edits import Taker, edited
+from tests.fuzz.targets.target import Target, ours
 
 _SIGNER = Signer()
 _SIGNERS = (_SIGNER, Signer(), Signer())

@@ -17,11 +17,11 @@ from sources.net import name_servers
 from sources.net.addresses import is_address
 from sources.nts import cookies
 from sources.roughtime import versions
-from tests.fuzz import honest
-from tests.fuzz.target import Target, ours
-from tests.fuzz.trees import ODD_IN_JSON, ODD_IN_TOML, bent, document
+from tests.fuzz.targets import honest
+from tests.fuzz.targets.target import Target, ours
+from tests.fuzz.targets.trees import ODD_IN_JSON, ODD_IN_TOML, bent, document
 
-_ROOT = Path(__file__).resolve().parent.parent.parent
+_ROOT = Path(__file__).resolve().parents[3]
 _MODULES = Modules({})
 _TABLE = "[[sources.roughtime]]\n"
 _BENT = b"\xff"
