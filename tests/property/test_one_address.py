@@ -19,7 +19,7 @@ from sources.record import Record
 from tests.support.fakes import FakeSource
 from tests.support.strategies import ANY_MAJORITY, KINDS, anywhere, honest, points_ns, rules, sample
 
-thorough = settings(max_examples=400, deadline=None)
+thorough = settings(max_examples=200, deadline=None)
 _TRUE, _FALSE = Interval(0, 0), Interval(9 * NS, 9 * NS)
 
 
@@ -113,7 +113,7 @@ def led_astray(draw: st.DrawFn) -> tuple[int, list[Sample], list[Answering]]:
     return truth_ns, truthful, draw(st.one_of(st.just(answering), st.permutations(answering)))
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(led_astray(), st.sampled_from([0, 1, NS // 50]))
 def test_an_honest_majority_keeps_the_truth_whatever_names_lead_to_its_servers(
     run: tuple[int, list[Sample], list[Answering]], tolerance_ns: int
