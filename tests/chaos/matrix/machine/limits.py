@@ -69,7 +69,7 @@ FAULTS = [
         "few files, twice",
         _limited("--nofile=12"),
         run="watch",
-        beside=Expected.REFUSAL,
+        beside=Expected.EITHER,
         is_always_run=True,
     ),
     _of_nodes("descriptors for probe", "few files, nodes", "--nofile=12", "probe"),
