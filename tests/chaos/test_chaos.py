@@ -11,7 +11,8 @@ from collections.abc import Mapping
 import pytest
 
 from tests.chaos.arena import is_possible
-from tests.chaos.fault import Fault
+from tests.chaos.contract import Ran, broken
+from tests.chaos.fault import Expected, Fault
 from tests.chaos.outcomes import Outcome, read
 from tests.chaos.rows import faults, short
 from tests.conftest import ROOT
@@ -50,3 +51,24 @@ def test_the_matrix_is_large_and_its_names_are_its_own() -> None:
 
     assert len(names) == len(set(names)) >= LEAST_FAULTS
     assert {fault.name for fault in short()} < set(names)
+
+
+@pytest.mark.parametrize(
+    ("stdout", "stderr", "is_kept"),
+    [
+        ("-4\n", "time-drift: no answer: x\n", True),
+        ("-4\n-4\n", "", True),
+        ("", "time-drift: no answer: x\n" * 2, True),
+        ("-4\n-4\n", "time-drift: no answer: x\n", False),
+        ("-4\n", "", False),
+        ("-5\n", "time-drift: no answer: x\n", False),
+        ("-4\n" * 3, "", False),
+    ],
+)
+def test_measurements_of_watch_are_judged_apart(stdout: str, stderr: str, is_kept: bool) -> None:
+    """Where either may come, each of the two is the right line, or one line on stderr."""
+    fault = Fault("limits: x", "", run="watch", answer=-4)
+
+    wrong = broken(fault, Expected.EITHER, "", Ran(stdout, stderr, 0, 1, (), 2))
+
+    assert (wrong == []) is is_kept
