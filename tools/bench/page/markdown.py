@@ -203,6 +203,11 @@ def _liars(parts: Parts, lies: Mapping[str, str]) -> Iterator[str]:
         f"if they agree, and as right if that is within a second. `{CHECK_NTP_TIME}` asks all "
         f"addresses of one name. What has not ended after {PATIENCE_S} s has printed nothing."
     )
+    yield _prose(
+        f"A ✗ is any integer but {TRUTH_S}, which is more than is [guaranteed]"
+        f"(consensus.md#the-guarantee): where four lie by a second and four of the five honest "
+        f"servers are coarse, the coarse ones may allow that second, too."
+    )
     kinds = [kind for kind in lies if kind in found[ALONE]]
     names = [ALONE, MIXED, *PEERS]
     body = [
