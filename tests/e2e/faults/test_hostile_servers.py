@@ -186,7 +186,7 @@ USUAL: dict[str, Callable[[str], Server]] = {
     "roughtime, junk": RoughtimeServer,
     "roughtime, forged": RoughtimeServer,
 }
-MOST_TIMES_THE_CPU = 12
+MOST_TIMES_THE_CPU = 20
 
 
 @pytest.mark.parametrize("kind", FLOODS)
