@@ -53,6 +53,9 @@ build/ntpsec build/htpdate:
 		&& dpkg -x $(@F)_*.deb . && rm $(@F)_*.deb
 	mv $@.new $@
 
+chaos: $(DEV)    ## every fault of tests/chaos, beside honest servers and alone: a table (root)
+	$(RUN) -m tests.chaos
+
 interop: $(DEV) tools  ## the others: real servers, other implementations, artefacts (makes tools first)
 	$(RUN) -m pytest $(AT_ONCE) $(LONG) $(PYTEST)
 

@@ -28,3 +28,12 @@ def test_tests_that_are_named_are_there(named: str) -> None:
 def test_some_are_named() -> None:
     """Tests of the installed wheel leave single ones out."""
     assert any("::" in named for named in NAMED)
+
+
+def test_every_verb_has_a_rule_and_a_line_of_help() -> None:
+    """Make says nothing of one that is only declared: it does nothing, and succeeds."""
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (declared,) = re.findall(r"^\.PHONY: (help .*)$", text, re.MULTILINE)
+    explained = re.findall(r"^([a-z-]+):.*##", text, re.MULTILINE)
+
+    assert sorted(declared.split()) == sorted(explained)
