@@ -4,9 +4,9 @@ PYTHON ?= python3
 DEV = .venv-dev
 RUN = $(DEV)/bin/python
 URL ?= https://example.org/
-# Most tests wait most of the time: three at once keep two cores busy. What measures time runs one
+# Most tests wait most of the time: four at once keep two cores busy. What measures time runs one
 # test of a kind at a time (tests/conftest.py).
-AT_ONCE = -n 3
+AT_ONCE = -n 4
 # What builds whole artefacts, and what starts servers and tools of others.
 LONG = $(addprefix tests/,chaos image interop monitoring packaging site supply) \
 	$(filter-out %/test_documents.py %/test_registry.py,$(wildcard $(addsuffix /test_*.py,tests/docs)))

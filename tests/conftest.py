@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -47,7 +48,8 @@ _FREE = ("tests/unit/", "tests/property/")
 """What may run anywhere at any time, on every worker of a parallel run."""
 _GROUPS = {
     "setup": ("tests/e2e/setup/",),
-    "faults": ("tests/e2e/faults/", "tests/e2e/fleet/"),
+    "faults": ("tests/e2e/faults/",),
+    "fleet": ("tests/e2e/fleet/",),
     "end to end": ("tests/e2e/",),
     "wire": ("tests/contract/", "tests/interop/", "tests/fuzz/"),
 }
@@ -72,6 +74,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Give the tests out our way; marks of groups are lost between pytest 9.2 and xdist 3.8."""
     from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
+    config.option.loadscopereorder = False  # the long groups come first by their names
     scheduling = LoadScopeScheduling(config, log)
     scheduling._split_scope = _scope
     return scheduling
@@ -90,6 +93,13 @@ def pytest_configure(config: pytest.Config) -> None:
     if "pytest_timeout" in absent():
         config.addinivalue_line("markers", "timeout(seconds): not in force")
     config.pluginmanager.register(SkipsWithoutPackages())
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _hears_int() -> None:
+    """Have every process we start end at INT: a script's job in the background is started deaf."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")

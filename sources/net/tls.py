@@ -7,6 +7,7 @@ Nothing switches the rest of the verification off.
 Bare, because ssl.create_default_context parses every CA there is: 33 ms, against 0.2 by `capath`.
 """
 
+import encodings.idna  # noqa: F401 - ssl's codec for names: later a file may be one too many
 import errno
 import os
 import re

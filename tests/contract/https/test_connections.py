@@ -30,12 +30,16 @@ def answer_and_leave(link: ssl.SSLSocket, honest: bytes) -> None:
 def test_a_server_that_closes_can_be_asked_again(
     world: World, script: Callable[[ssl.SSLSocket, bytes], None]
 ) -> None:
-    """Whether it announces that or just leaves, each question then gets a connection of its own."""
+    """Whether it announces that or just leaves, each question then gets a connection of its own.
+
+    One more is there if it left before it was settled that there is nothing else to ask.
+    """
     with Scripted(script, world.time_unix_ns) as server:
         world.wait_for = server.left
         samples = world.conversation(source_of(server), world.truth_ns)
 
-    assert len(samples) == len(server.requests) == server.connections > 1
+    assert len(samples) == len(server.requests) > 1
+    assert server.connections - len(samples) in (0, 1)
     for sample in samples:
         assert sample.certain.low_ns <= world.truth_ns <= sample.certain.high_ns
 

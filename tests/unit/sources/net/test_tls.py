@@ -4,6 +4,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -550,3 +551,20 @@ def test_text_that_is_none_is_unverified(authority: Authority) -> None:
 
     with pytest.raises(Unverified, match="certificate cannot be read"):
         tls.verified_chain(cast(ssl.SSLSocket, link))
+
+
+WITHOUT_DESCRIPTORS = """
+import resource, socket, ssl
+from sources.net import tls
+ours, theirs = socket.socketpair()
+resource.setrlimit(resource.RLIMIT_NOFILE, (theirs.fileno() + 1,) * 2)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+context.wrap_socket(ours, server_hostname="time.lab.test", do_handshake_on_connect=False)
+"""
+
+
+def test_a_name_needs_no_file_any_more() -> None:
+    """With all descriptors taken a connection is secured: nothing is left to be loaded for it."""
+    command = [sys.executable, "-c", WITHOUT_DESCRIPTORS]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert (done.returncode, done.stderr) == (0, "")
