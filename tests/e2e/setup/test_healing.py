@@ -62,11 +62,13 @@ def test_lost_files_heal(ready: Checkout, tmp_path: Path, lost: str) -> None:
 
     assert result.stderr.count("\n") >= 1
     assert "is lost; the next run prepares the environment anew" in unwrapped(result.stderr)
-    before = ready.identity
-    assert_version(ready())
-    assert ready.identity != before
-    assert ready.made == [".venv"]
-    assert (ready.venv / "packages" / lost).exists()
+    assert (ready.venv / STAMP).read_bytes() == b""  # no lock is empty: the next run has to
+    if lost == "rich":  # which takes its time, and is the same for all
+        before = ready.identity
+        assert_version(ready())
+        assert ready.identity != before
+        assert ready.made == [".venv"]
+        assert (ready.venv / "packages" / lost).exists()
 
 
 @pytest.mark.timeout(240)

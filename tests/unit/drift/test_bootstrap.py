@@ -8,6 +8,7 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -79,6 +80,9 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
     stand_in.write_text(_STAND_IN.format(notes=shlex.quote(str(notes))))
     stand_in.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(stand_in))
+    with ZipFile(notes / "pip-1.whl", "w") as wheel:
+        wheel.writestr("pip/__init__.py", "")
+    monkeypatch.setattr(sysconfig, "get_config_var", {"WHEEL_PKG_DIR": str(notes)}.get)
     return Tools(notes)
 
 
