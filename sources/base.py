@@ -18,6 +18,7 @@ Errors, all of them:
 """
 
 import errno
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -183,10 +184,18 @@ def lack_in(error: BaseException) -> str:
         return f"{error.strerror or words}{file}"
     if isinstance(error, RuntimeError) and "thread" in words:
         return words
+    if isinstance(error, AttributeError) and (name := _half_loaded(error.obj)):
+        return f"{name} could not be loaded"
     of_a_library = type(error).__module__.partition(".")[0] in ("cryptography", "pyo3_runtime")
     if of_a_library or isinstance(error, ImportError | SyntaxError):
         return f"{type(error).__name__}: {words}"
     return ""
+
+
+def _half_loaded(module: object) -> str:
+    """Name a module as a thread gets it that waited for another's import of it, which failed."""
+    name = module.__name__ if isinstance(module, type(sys)) else ""
+    return "" if sys.modules.get(name) is module else name
 
 
 @contextmanager

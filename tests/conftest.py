@@ -50,7 +50,9 @@ _GROUPS = {
     "setup": ("tests/e2e/setup/",),
     "faults": ("tests/e2e/faults/",),
     "fleet": ("tests/e2e/fleet/",),
-    "output": tuple(f"tests/e2e/test_{name}.py" for name in ("console", "contract", "formats")),
+    "measurements": tuple(
+        f"tests/e2e/test_{name}.py" for name in ("https", "load", "state", "watch")
+    ),
     "end to end": ("tests/e2e/",),
     "wire": ("tests/contract/", "tests/interop/", "tests/fuzz/"),
 }

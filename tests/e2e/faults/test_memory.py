@@ -68,6 +68,10 @@ def ran(path: Path, *servers: HttpsServer) -> Ran:
         return run_limited("--config", str(path))
 
 
+SLACK_S = 1.0
+"""For starting, and for a machine that these servers keep busy."""
+
+
 @pytest.fixture(scope="module")
 def usual_bytes(tmp_path_factory: pytest.TempPathFactory, script: str) -> int:
     """The peak of a run whose five HTTPS servers are honest."""
@@ -83,6 +87,6 @@ def test_no_https_server_makes_a_run_large(case: str, usual_bytes: int, tmp_path
     done = ran(tmp_path / "lab.toml", *(https(n, behaviour, **options) for n in "ABCDE"))
 
     assert done.peak_bytes < usual_bytes + MOST_BYTES
-    assert done.wall_s < 2.8
+    assert done.wall_s < 2.5 + SLACK_S
     assert done.returncode in (0, 3), done.stderr
     assert (done.returncode == 0) == (done.stdout == "0\n")

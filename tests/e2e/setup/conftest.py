@@ -1,14 +1,13 @@
 """Checkouts that never ran, or are prepared; mounts in a namespace of their own."""
 
 import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.support.checkout import AWKWARD, Checkout, Prepared, copy_to
+from tests.support.checkout import AWKWARD, Checkout, Prepared, copy_of, copy_to
 
 
 @pytest.fixture(scope="session")
@@ -30,8 +29,7 @@ def fresh(tmp_path: Path) -> Checkout:
 def ready(prepared: Prepared, tmp_path: Path) -> Checkout:
     """A copy of the prepared checkout, to do with what one likes."""
     assert prepared.checkout.venv.exists(), prepared.first.stderr
-    shutil.copytree(prepared.checkout.path, tmp_path / "ready", symlinks=True)
-    return Checkout(tmp_path / "ready")
+    return copy_of(prepared, tmp_path / "ready")
 
 
 @pytest.fixture

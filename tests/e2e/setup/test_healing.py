@@ -15,6 +15,7 @@ from tests.support.checkout import (
     Checkout,
     Prepared,
     assert_version,
+    copy_of,
     copy_to,
     would_prepare,
 )
@@ -117,8 +118,7 @@ def test_who_cannot_heal_says_who_can(
     prepared: Prepared, open_to_all: Path, as_nobody: tuple[str, ...]
 ) -> None:
     """A user who may not write in the checkout names what is lost and who has to run it."""
-    ready = Checkout(open_to_all / "ready")
-    shutil.copytree(prepared.checkout.path, ready.path, symlinks=True)
+    ready = copy_of(prepared, open_to_all / "ready")
     for link in (ready.venv / "bin").glob("python*"):  # nobody cannot run root's own Python
         link.unlink()
         link.symlink_to(os.path.realpath("/usr/bin/python3"))

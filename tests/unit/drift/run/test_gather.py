@@ -6,6 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from types import ModuleType
 
 import pytest
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -110,6 +111,8 @@ class PanicException(BaseException):
 
 
 PanicException.__module__ = "pyo3_runtime"
+HALF_LOADED = ModuleType("half_loaded")
+"""As another thread's import leaves it that fails: the system knows it no more."""
 
 
 @pytest.mark.parametrize(
@@ -127,6 +130,7 @@ PanicException.__module__ = "pyo3_runtime"
         (RuntimeError("can't start new thread"), "can't start new thread"),
         (UnsupportedAlgorithm("AES-SIV is not supported"), "UnsupportedAlgorithm: AES-SIV"),
         (PanicException("no memory"), "PanicException: no memory"),
+        (AttributeError(name="new", obj=HALF_LOADED), "half_loaded could not be loaded"),
     ],
 )
 def test_what_this_machine_lacks_is_that_sources_failure(error: BaseException, says: str) -> None:
@@ -146,7 +150,11 @@ def test_what_this_machine_lacks_is_that_sources_failure(error: BaseException, s
 
 
 @pytest.mark.parametrize(
-    "error", [KeyError("x"), AssertionError(), TypeError("no"), RuntimeError()]
+    "error",
+    [
+        *(KeyError("x"), AssertionError(), TypeError("no"), RuntimeError()),
+        AttributeError(name="no", obj=errno),
+    ],
 )
 def test_a_bug_in_one_source_does_not_silence_the_others(error: Exception) -> None:
     """An answer that the others settle is printed; the verdict of that source has the bug."""
