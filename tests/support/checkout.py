@@ -85,8 +85,15 @@ class Prepared(NamedTuple):
 
 
 def copy_of(prepared: Prepared, directory: Path) -> Checkout:
-    """Copy its environment, too, byte-code and all: by cp, as there are thousands of files."""
-    subprocess.run(["cp", "-a", prepared.checkout.path, directory], check=True, timeout=60)
+    """Copy its environment, too; its libraries are linked: replace a file, do not write into it."""
+    shutil.copytree(
+        prepared.checkout.path,
+        directory,
+        symlinks=True,
+        ignore=lambda place, _: ["lib"] if place == str(prepared.checkout.venv) else [],
+    )
+    libraries = prepared.checkout.venv / "lib"
+    subprocess.run(["cp", "-al", libraries, directory / ".venv"], check=True, timeout=60)
     return Checkout(directory)
 
 
