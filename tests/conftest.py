@@ -54,6 +54,7 @@ _GROUPS = {
         f"tests/e2e/test_{name}.py" for name in ("https", "load", "state", "watch")
     ),
     "end to end": ("tests/e2e/",),
+    "settings of pip": ("tests/supply/test_pip_configuration.py",),
     "wire": ("tests/contract/", "tests/interop/", "tests/fuzz/"),
 }
 """What measures time on the way, or makes environments: one test of a group at a time. What is in

@@ -17,7 +17,7 @@ from tests.fuzz.inputs import CORPUS, KEPT, run, write_seeds
 from tests.fuzz.targets.registry import TARGETS
 
 _AT_ONCE = 2
-_LEAST_S = 2
+_LEAST_S = 1
 _GRACE_S = 300
 """What is imported is instrumented first, and a busy machine is slow."""
 _TRIES = 3

@@ -17,7 +17,7 @@ AGAIN = "--hypothesis-profile=brief " + " ".join(
     f"--ignore=tests/{name}"
     for name in (
         *("e2e", "contract", "property", "fuzz", "endurance"),
-        *("unit/sources", "unit/nodes", "unit/fleet"),
+        *("unit/drift", "unit/sources", "unit/nodes", "unit/fleet"),
     )
 )
 """Of the nested run: it is about whether all that tests need is in the archive, and each of these

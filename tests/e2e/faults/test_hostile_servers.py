@@ -175,7 +175,7 @@ def test_no_server_makes_a_run_take_memory(
         usual = taken(program, tmp_path, *HONEST[kind]())
         assert usual.status == 0
         usual_kb[kind] = usual.memory_kb
-    done = taken(program, tmp_path, *HOSTILE[name]())
+    done = taken(program, tmp_path, *HOSTILE[name](), settings="timeout = 1.5\n")
 
     assert (done.stdout, done.status) == ("", 3), done.stderr
     assert done.memory_kb - usual_kb[kind] < MOST_MORE_KB, (done.memory_kb, usual_kb[kind])
