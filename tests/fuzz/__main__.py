@@ -2,24 +2,27 @@
 
     python -m tests.fuzz SECONDS [NAME...]
 
-SECONDS are those of the whole, shared by the targets; two run at a time. Inputs that reach
-something new stay in build/fuzz, so that the next time goes on from there. An input that a target
+SECONDS are those of the whole, shared by the targets; two run at a time, each in a process that is
+forked from this one, as to instrument what they import takes seconds. Inputs that reach something
+new stay in build/fuzz, so that the next time goes on from there. An input that a target
 raised for is named, and belongs into tests/fuzz/corpus when it is mended.
 """
 
 import os
 import re
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from pathlib import Path
 
-from sources.record import Record
+from tests.fuzz.instrumented import TARGETS, fuzz
+
+from sources.record import Record  # isort: skip - later, to be instrumented, too
 from tests.fuzz.inputs import CORPUS, KEPT, run, write_seeds
-from tests.fuzz.targets.registry import TARGETS
 
 _AT_ONCE = 2
 _LEAST_S = 1
-_GRACE_S = 300
-"""What is imported is instrumented first, and a busy machine is slow."""
+_PATIENCE_S = 300
+"""For three tries of one input on a busy machine."""
 _TRIES = 3
 _TIMEOUT = "-timeout=20"
 _SEED = 1 if os.environ.get("CI") else 0
@@ -51,8 +54,8 @@ def main(arguments: list[str]) -> int:
         print(f"no target: {', '.join(sorted(unknown))}; there are: {', '.join(TARGETS)}")
         return 2
     each_s = max(_LEAST_S, seconds * _AT_ONCE // len(names))
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        outcomes = list(pool.map(lambda name: _fuzz(name, each_s), names))
+    found = dict(_fuzzed(names, each_s))
+    outcomes = [found[name] for name in names]
     print(_table(outcomes))
     for outcome in outcomes:
         if outcome.found:
@@ -61,9 +64,26 @@ def main(arguments: list[str]) -> int:
     return int(any(outcome.holds for outcome in outcomes))
 
 
-def _fuzz(name: str, seconds: int) -> Outcome:
+def _fuzzed(names: list[str], seconds: int) -> Iterator[tuple[str, Outcome]]:
+    """Fuzz some at a time; yield what came of each when it has ended."""
+    waiting, running = list(reversed(names)), dict[int, str]()
+    while waiting or running:
+        while waiting and len(running) < _AT_ONCE:
+            name = waiting.pop()
+            running[_start(name, seconds)] = name
+        pid, status = os.wait()
+        name = running.pop(pid)
+        yield name, _outcome(name, os.waitstatus_to_exitcode(status))
+
+
+def _log(name: str) -> Path:
+    return KEPT / f"{name}.log"
+
+
+def _start(name: str, seconds: int) -> int:
+    """Fuzz in a process of its own, whose limits are libFuzzer's; return its number."""
     place = KEPT / name
-    write_seeds(name, place)
+    write_seeds(TARGETS[name], place)
     given = [str(CORPUS / name)] if (CORPUS / name).is_dir() else []
     flags = (
         f"-max_total_time={seconds}",
@@ -72,7 +92,19 @@ def _fuzz(name: str, seconds: int) -> Outcome:
         *(_TIMEOUT, "-rss_limit_mb=2048", "-max_len=4096"),
         *(("-len_control=0",) if TARGETS[name].talks else ()),  # too slow to begin with one edit
     )
-    status, log = run(name, str(place), *given, *flags, timeout_s=seconds + _GRACE_S)
+    sys.stdout.flush()
+    pid = os.fork()
+    if not pid:
+        with open(_log(name), "wb") as log:
+            os.dup2(log.fileno(), 1)
+            os.dup2(log.fileno(), 2)
+        fuzz(name, [str(place), *given, *flags])
+        os._exit(0)
+    return pid
+
+
+def _outcome(name: str, status: int) -> Outcome:
+    log = _log(name).read_text(encoding="utf-8", errors="replace")
     written = _WRITTEN.search(log) if status else None
     found = written[1] if written else f"it ended with {status} and without an input"
     holds = bool(status) and (written is None or _holds(name, found))
@@ -88,7 +120,7 @@ def _holds(name: str, found: str) -> bool:
     """
     if not TARGETS[name].talks and "-timeout-" not in found:
         return True
-    status, _ = run(name, *[found] * _TRIES, _TIMEOUT, timeout_s=_GRACE_S)
+    status, _ = run(name, *[found] * _TRIES, _TIMEOUT, timeout_s=_PATIENCE_S)
     return status != 0
 
 

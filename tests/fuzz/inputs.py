@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.fuzz.targets.registry import TARGETS
+from tests.fuzz.targets.target import Target
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
 KEPT = _ROOT / "build" / "fuzz"
@@ -14,10 +14,10 @@ CORPUS = _ROOT / "tests" / "fuzz" / "corpus"
 """What everybody begins with, beside the seeds that are made."""
 
 
-def write_seeds(name: str, directory: Path) -> None:
+def write_seeds(target: Target, directory: Path) -> None:
     """Make the directory, and the seeds of a target in it."""
     directory.mkdir(parents=True, exist_ok=True)
-    for number, seed in enumerate(TARGETS[name].seeds()):
+    for number, seed in enumerate(target.seeds()):
         (directory / f"seed-{number}").write_bytes(seed)
 
 

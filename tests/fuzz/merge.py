@@ -47,7 +47,7 @@ def _choices(name: str) -> list[Choice]:
     """Return inputs of one target, those first that gain the most."""
     with tempfile.TemporaryDirectory() as directory:
         begun, control = Path(directory, "begun"), Path(directory, "control")
-        write_seeds(name, begun)
+        write_seeds(TARGETS[name], begun)
         for path in (CORPUS / name).glob("*"):
             if not path.name.startswith(_MERGED):
                 shutil.copy(path, begun)
