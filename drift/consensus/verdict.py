@@ -53,19 +53,18 @@ def verdicts(gathered: Gathered, tolerance_ns: int) -> list[Verdict]:
     found = []
     for source, outcome in zip(gathered.sources, gathered.outcomes, strict=True):
         verdict = Verdict(source.name, source.operator, source.kind, NOT_NEEDED)
-        match outcome:
-            case Failure():
-                verdict = verdict.replaced(word=outcome.reason.value, text=outcome.message)
-            case Sample():
-                verdict = verdict.replaced(
-                    word=UNDECIDED,
-                    text=outcome.detail,
-                    sample=outcome,
-                    certain=outcome.certain.shifted(gathered.wall_minus_raw_ns),
-                    likely=outcome.likely.shifted(gathered.wall_minus_raw_ns),
-                )
-                if consensus_ns is not None:
-                    verdict = _judged(verdict, gathered.decision.agreed, tolerance_ns, consensus_ns)
+        if isinstance(outcome, Failure):
+            verdict = verdict.replaced(word=outcome.reason.value, text=outcome.message)
+        if isinstance(outcome, Sample):
+            verdict = verdict.replaced(
+                word=UNDECIDED,
+                text=outcome.detail,
+                sample=outcome,
+                certain=outcome.certain.shifted(gathered.wall_minus_raw_ns),
+                likely=outcome.likely.shifted(gathered.wall_minus_raw_ns),
+            )
+            if consensus_ns is not None:
+                verdict = _judged(verdict, gathered.decision.agreed, tolerance_ns, consensus_ns)
         found.append(verdict)
     return found
 
