@@ -162,16 +162,18 @@ def test_a_silent_roughtime_server_is_not_asked_at_once(
     mute = RoughtimeServer("Mute", moody, time_unix_ns=ahead_unix_ns)
     path = serve(*clocks(), mute, settings="timeout = 0.8")
     options = ("--config", path, "--json", "--explain")  # which waits for everybody
-    assert verdict(program(*options), "Mute")[0] == "timeout"
-    asked = len(mute.requests)
+    for _ in range(4):  # a busy machine may end a run before the silence is noted
+        assert verdict(program(*options), "Mute")[0] == "timeout"
+        asked = len(mute.requests)
+        done = program(*options)
+        if len(mute.requests) == asked:
+            break
+
     assert asked >= 1
-    mood[0] = honest
-
-    done = program(*options)
-
     assert verdict(done, "Mute")[0] == "timeout"
     assert "did not answer, 1 in a row: until" in verdict(done, "Mute")[1]
     assert len(mute.requests) == asked
+    mood[0] = honest
     time.sleep(3.4)
     assert verdict(program(*options), "Mute")[0] == "agrees"
     assert len(mute.requests) > asked
