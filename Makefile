@@ -4,9 +4,10 @@ PYTHON ?= python3
 DEV = .venv-dev
 RUN = $(DEV)/bin/python
 URL ?= https://example.org/
-# Most tests wait most of the time: four at once keep two cores busy. What measures time runs one
-# test of a kind at a time (tests/conftest.py).
-AT_ONCE = -n 4
+# Most tests wait most of the time: three at once keep two cores busy, and are not late themselves.
+# What measures time runs one test of a kind at a time (tests/conftest.py).
+AT_ONCE = -n 3
+MORE_AT_ONCE = -n 4
 # What builds whole artefacts, and what starts servers and tools of others.
 LONG = $(addprefix tests/,chaos image interop monitoring packaging site supply) \
 	$(filter-out %/test_documents.py %/test_registry.py,$(wildcard $(addsuffix /test_*.py,tests/docs)))
@@ -57,7 +58,7 @@ chaos: $(DEV)    ## every fault of tests/chaos, beside honest servers and alone:
 	$(RUN) -m tests.chaos
 
 interop: $(DEV) tools  ## the others: real servers, other implementations, artefacts (makes tools first)
-	$(RUN) -m pytest $(AT_ONCE) $(LONG) $(PYTEST)
+	$(RUN) -m pytest $(MORE_AT_ONCE) $(LONG) $(PYTEST)
 
 # Peers and heavy tools, in environments of their own: some 1 GB.
 tools: .venv-interop/bin/roughly .venv-ansible .venv-aws .venv-checkov .venv-datadog .venv-fuzz .venv-mutants .venv-nodes .venv-setups .venv-supply  ## what only the interop tests need
@@ -177,7 +178,7 @@ installed: wheel      ## run tests against the installed wheel, away from this c
 	$(INSTALLED)/venv/bin/python -m pip install --quiet --require-hashes -r requirements-dev.txt
 	$(INSTALLED)/venv/bin/python -m pip install --quiet --no-deps --no-index build/wheel/*.whl
 	cp -R tests docs packaging pyproject.toml README.md CHANGELOG.md config.toml $(INSTALLED)/
-	cd $(INSTALLED) && venv/bin/python -m pytest -q $(AT_ONCE) --hypothesis-profile=brief \
+	cd $(INSTALLED) && venv/bin/python -m pytest -q $(MORE_AT_ONCE) --hypothesis-profile=brief \
 		tests/unit tests/contract/test_source_contract.py $(TREE_ONLY)
 
 # In a clean root of the release that they are for, as root; SUITE=trixie for another than Debian 12.

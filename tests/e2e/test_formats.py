@@ -153,7 +153,7 @@ LAST = "time_drift_last_success_timestamp_seconds"
 
 def test_never_a_success(program: Program, lab: Start) -> None:
     """Where there never was an answer there is no time of one."""
-    bad = lab(behaviour.silent, settings="timeout = 0.5")
+    bad = lab(behaviour.silent, settings="timeout = 1")
 
     found = metrics(program("--config", bad, "--format", "prometheus").stdout)
 

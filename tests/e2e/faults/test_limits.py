@@ -97,8 +97,11 @@ def assert_by_contract(done: Ran, lacking: str) -> None:
 
 @pytest.mark.parametrize("config", ["beside", "alone", "mute"])
 def test_few_descriptors(paths: dict[str, Path], config: str) -> None:
-    """Each limit from 8 to 40: what is left decides, and a refusal names what was lacking."""
-    limits = range(8, 41)
+    """Each limit from 8 to 40: what is left decides, and a refusal names what was lacking.
+
+    Every second one where nobody answers, as each such run takes its whole time.
+    """
+    limits = range(8, 41, 2 if config == "mute" else 1)
     for most, done in zip(limits, many(paths[config], "NOFILE", limits), strict=True):
         assert_by_contract(done, "Too many open files" if config == "mute" and most < 23 else "")
 
