@@ -5,7 +5,7 @@ DEV = .venv-dev
 RUN = $(DEV)/bin/python
 URL ?= https://example.org/
 # Most tests wait most of the time: three at once keep two cores busy, and are not late themselves.
-# What measures time runs one test of a kind at a time (tests/conftest.py).
+# What measures time runs one test of a kind at a time (tests/conftest.py). Others care less: four.
 AT_ONCE = -n 3
 MORE_AT_ONCE = -n 4
 # What builds whole artefacts, and what starts servers and tools of others.

@@ -195,7 +195,7 @@ def _remove(path: str) -> None:
 
 
 def _bundled_pip() -> str:
-    """Return the wheel of pip that comes with Python."""
+    """Return the wheel of pip that comes with Python; to install it would take seconds."""
     try:
         import ensurepip  # noqa: PLC0415 - Debian's python3 is without, until python3-venv is in
     except ImportError as error:
@@ -214,28 +214,24 @@ def _build(aside: str, environment: str, lock: str, *, show: bool) -> None:
     root = os.path.dirname(os.path.realpath(lock))
     if show:
         sys.stderr.write("time-drift: preparing the environment, once ...\n")
-    wheel = _bundled_pip()
+    pip_wheel = _bundled_pip()
     # The versioned interpreter behind the links, so that an upgrade of the system's Python shows
     # as a missing file and not as an environment without its packages. No step starts a process
     # of its own: killing the step ends all work on the environment.
     base = os.path.realpath(sys.executable)
     _run([base, "-I", "-m", "venv", "--without-pip", aside], show=show)
     shutil.copy2(lock, os.path.join(aside, STAMP))  # first: the lock may change meanwhile
-    # Not installed, which takes seconds; nor run from its wheel, where each run compiles it again.
-    pip = os.path.join(aside, "pip")
-    shutil.unpack_archive(wheel, pip, "zip")
     python = os.path.join(aside, "bin", "python")
     wanted = os.path.join(aside, STAMP)
     install = ["install", "--quiet", "--no-user", "--require-hashes", "-r", wanted]
-    common = ["-I", "-c", _PIP, pip, "--disable-pip-version-check", "--no-input"]
+    common = ["-I", "-c", _PIP, pip_wheel, "--disable-pip-version-check", "--no-input"]
     # By the Python that was named: its own pip.conf counts, and the environment has none yet.
     settings = _settings_of_pip([sys.executable, *common], show=show)
     _run([python, *common, *install], show=show, environ=settings)
     (packages,) = glob(os.path.join(escape(aside), "lib", "python3*", "site-packages"))
     os.symlink(os.path.relpath(packages, aside), os.path.join(aside, "packages"))
     compare = os.path.join(os.path.dirname(os.path.realpath(__file__)), "installed.py")
-    _run([python, "-I", compare, pip, wanted, packages], show=show)
-    shutil.rmtree(pip)
+    _run([python, "-I", compare, pip_wheel, wanted, packages], show=show)
     with open(os.path.join(packages, "time-drift.pth"), "w", encoding="utf-8") as path:
         path.write(os.path.relpath(root, os.path.realpath(packages)) + "\n")
     ours = [os.path.join(root, name) for name in _OURS]
@@ -387,8 +383,9 @@ def _variable(name: str) -> str:
 @contextmanager
 def _readable_as_the_checkout(environment: str) -> Iterator[None]:
     """Let those read what is made who may read the directory that it is made in."""
+    readers = _readers(environment)
     before = os.umask(0o077)
-    os.umask(before & ~_readers(environment))
+    os.umask(before & ~readers)
     try:
         yield
     finally:

@@ -1,9 +1,9 @@
 """Compare what is installed with a lock: names and versions, as this interpreter needs them.
 
-    python3 -I drift/installed.py PIP LOCK PACKAGES
+    python3 -I drift/installed.py PIP_WHEEL LOCK PACKAGES
 
 A process of its own in the environment's Python: its markers count, and the library that evaluates
-them is the one inside pip. The first difference goes to stderr, with status 1.
+them is the one inside the wheel of pip. The first difference goes to stderr, with status 1.
 """
 
 import re
@@ -15,8 +15,8 @@ from importlib.metadata import distributions
 
 def main(arguments: Sequence[str]) -> int:
     """Return 0 if just what the lock names is there."""
-    pip, lock, packages = arguments
-    sys.path.insert(0, pip)
+    wheel, lock, packages = arguments
+    sys.path.insert(0, wheel)
     with open(lock, encoding="utf-8") as file:
         wanted = _wanted(file.read())
     found = {_normal(one.metadata["Name"]): one.version for one in distributions(path=[packages])}

@@ -8,7 +8,6 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
-from zipfile import ZipFile
 
 import pytest
 
@@ -80,9 +79,6 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
     stand_in.write_text(_STAND_IN.format(notes=shlex.quote(str(notes))))
     stand_in.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(stand_in))
-    with ZipFile(notes / "pip-1.whl", "w") as wheel:
-        wheel.writestr("pip/__init__.py", "")
-    monkeypatch.setattr(sysconfig, "get_config_var", {"WHEEL_PKG_DIR": str(notes)}.get)
     return Tools(notes)
 
 
@@ -373,6 +369,18 @@ def test_who_may_read_the_checkout_may_read_the_environment(lock: Path, mode: in
     assert after == 0o077
     assert (lock.parent / ".venv").stat().st_mode & 0o077 == mode & 0o055
     assert (lock.parent / ".venv.lock").stat().st_mode & 0o077 == mode & 0o044
+
+
+@pytest.mark.usefixtures("handlers")
+def test_a_place_that_is_not_there_leaves_the_umask(lock: Path, tmp_path: Path) -> None:
+    """As it was, though what is to be made there cannot be."""
+    kept = os.umask(0o027)
+    try:
+        assert bootstrap.main([str(lock), str(tmp_path / "nowhere" / ".venv")]) == 3
+    finally:
+        after = os.umask(kept)
+
+    assert after == 0o027
 
 
 @pytest.mark.usefixtures("handlers")
